@@ -1,0 +1,50 @@
+/** Milliseconds since the Unix epoch. */
+export type Instant = number
+
+/** A timer that was set; `cancel` is safe to call twice. */
+export interface Timer {
+  cancel(): void
+}
+
+/**
+ * The only place that touches Date, timers and the monotonic clock. The engine is handed one, so that it runs unchanged
+ * on virtual time.
+ */
+export interface Clock {
+  /** Wall time; may jump. For records and schedules, never for leases. */
+  now(): Instant
+  /** Time that never jumps back, counted from the machine's boot where the system gives that. For leases and durations. */
+  monotonicMs(): number
+  /** Calls `fire` once after `delayMs`; does not keep the process alive by itself when `unref` is set. */
+  setTimer(delayMs: number, fire: () => void, options?: { unref?: boolean }): Timer
+  /** Resolves once the event loop has turned: what is queued now goes first. */
+  turn(fire: () => void): void
+}
+
+/** Node counts no further in one timer; a longer wait is re-armed. */
+const timerMaxMs = 2_147_483_647
+
+/** The real clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
+  setTimer(delayMs, fire, options = {}) {
+    let handle: NodeJS.Timeout
+    const arm = (leftMs: number) => {
+      handle = setTimeout(() => (leftMs > timerMaxMs ? arm(leftMs - timerMaxMs) : fire()), Math.min(leftMs, timerMaxMs))
+      if (options.unref) handle.unref()
+    }
+    arm(Math.max(0, delayMs))
+    return { cancel: () => clearTimeout(handle) }
+  },
+  turn: (fire) => {
+    setImmediate(fire)
+  },
+}
+
+/** A promise that resolves after `delayMs`, on the given clock. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(delayMs, resolve)
+  })
+}

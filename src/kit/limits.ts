@@ -1,0 +1,71 @@
+/**
+ * Every maximum and default span in the product, with its unit and reason. A number that bounds something lives here.
+ */
+export const limits = {
+  /** Largest request body in bytes: payment webhooks stay under 100 kB; GitHub caps at 25 MB, which a source may allow. */
+  bodyBytes: 1_048_576,
+  /** Deepest JSON nesting: 5,000 levels parse but overflow JSON.stringify's stack; real payloads stay under 20. */
+  jsonDepth: 64,
+  /** Most keys of one JSON object: 10,000 keys hashed into one object cost 2 ms of the event loop. */
+  jsonKeys: 10_000,
+  /** Longest event id, order key or tenant, in UTF-8 bytes: what an index of every store takes. */
+  idBytes: 255,
+  /** Longest source, type, handler or group name, in characters. */
+  nameLength: 128,
+  /** Longest step name, in characters. */
+  stepNameLength: 200,
+  /** Largest step result, signal or handler result as JSON, in bytes. */
+  resultBytes: 1_048_576,
+  /** Longest error text kept, in characters: enough for a stack's head, too little for a body echoed into it. */
+  errorTextLength: 2_000,
+  /** Headers kept with an event, and the longest value kept, in characters. */
+  headersKept: 64,
+  headerLength: 4_096,
+  /** Events of one CloudEvents batch. */
+  batchEvents: 1_000,
+  /** Accepts that wait for a commit in one process; more get `too_many_requests`, before memory does it for us. */
+  acceptsWaiting: 20_000,
+  /** Items of one commit: beyond this a flush's latency grows faster than its throughput (SQLite: 512 items, 6 ms). */
+  commitItems: 512,
+  /** Bytes of one commit, so that 512 bodies of 1 MiB never gather in one message. */
+  commitBytes: 8_388_608,
+  /** Runs executing at once on a node, by default. */
+  concurrency: 100,
+  /** Runs a node holds in memory per group, ready or running; deeper backlog stays in the store and is paged. */
+  runsHeld: 4_000,
+  /** Events of one page of `tail` or `due`. */
+  pageEvents: 500,
+  /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
+  maxAttempts: 100,
+  /** Lost leases of a begun run before it is dead as `crash_loop`: a poison event must not wear a cluster out. */
+  lostLeases: 5,
+  /** Lease of a node, and how often it is renewed: three beats may be lost. */
+  leaseMs: 8_000,
+  beatMs: 2_000,
+  /** Poll of the tail: fast while work comes, slow when idle. */
+  pollMinMs: 250,
+  pollMaxMs: 1_000,
+  /** Grace of a stop: what runs longer is handed back. */
+  graceMs: 25_000,
+  /** An attempt and a step, by default. */
+  handlerTimeoutMs: 60_000,
+  stepTimeoutMs: 30_000,
+  /** How long after a step's timeout its function may still be running before the step is tried again. */
+  stepSettleMs: 30_000,
+  /** A sleep or wait shorter than this keeps its slot: suspending costs two commits. */
+  shortWaitMs: 1_000,
+  /** A step key is safe to repeat for this long after the step's first attempt, by default: the shortest provider memory (Stripe v1: 24 h). */
+  keyTtlMs: 86_400_000,
+  /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
+  pickUpMs: 3_600_000,
+  /** Retention by default. */
+  payloadRetentionMs: 30 * 86_400_000,
+  journalRetentionMs: 90 * 86_400_000,
+  identityRetentionMs: 90 * 86_400_000,
+  /** Rows of one sweep step, so that the writer is never held for longer than some milliseconds. */
+  sweepRows: 500,
+  /** How long an operator's verb waits for its owner's answer before the API answers 202. */
+  interventionWaitMs: 5_000,
+  /** Items of one page of a list. */
+  pageItems: 200,
+} as const

@@ -1,0 +1,89 @@
+import type { ErrorCode } from '../errors/catalogue.ts'
+import type { ErrorDetails } from '../errors/hapax-error.ts'
+import type { Instant } from '../kit/clock.ts'
+import type { Duration } from '../kit/duration.ts'
+
+/** A request as it came, before anything was made of it. */
+export interface RawRequest {
+  readonly method: string
+  /** The whole URL as the sender called it. */
+  readonly url: string
+  readonly body: Uint8Array
+  /** Header names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** When the request arrived, by the server's clock: tolerances are checked against this. */
+  readonly receivedAtMs: Instant
+}
+
+/** What a source made of a verified request. */
+export interface SourceEvent {
+  /** The sender's id. Absent where the sender gives none and the source derives identity from content. */
+  readonly id?: string
+  /** Whether the id lies in what the signature covers. An unsigned id is also checked by content. */
+  readonly idSigned: boolean
+  readonly type: string
+  readonly subject?: string
+  /** When it happened, by the sender: RFC 3339. */
+  readonly time?: string
+  /** The whole parsed body, never a part of it; a form becomes a string map; undefined where the body is neither. */
+  readonly data: unknown
+  /** The body's media type without parameters, like `application/json`. */
+  readonly contentType: string
+  /** The tenant, where the source derives it from signed bytes. */
+  readonly tenant?: string
+}
+
+/** What a source says of a request. */
+export type Verdict =
+  | { readonly ok: true; readonly event: SourceEvent }
+  /** A provider's challenge: answered, nothing is accepted. */
+  | { readonly ok: true; readonly answer: { status: number; headers: Record<string, string>; body: string } }
+  | { readonly ok: false; readonly code: ErrorCode; readonly details?: ErrorDetails }
+
+/** The event as the functions of a source's options see it. */
+export interface OrderKeyEvent {
+  readonly type: string
+  // biome-ignore lint/suspicious/noExplicitAny: a provider's payload has no type here; the function reads what it knows.
+  readonly data: any
+}
+
+/** Options that every source takes. */
+export interface SourceOptions {
+  /** The source's name: its endpoint is `/in/{name}`. Default: the scheme's name. */
+  readonly name?: string
+  /** Whose events these are. Default `'default'`. */
+  readonly tenant?: string
+  /** The order key of an event, fixed when it is accepted. Undefined: the event is not ordered. */
+  readonly orderKey?: (event: OrderKeyEvent) => string | undefined
+  /** Largest body, in bytes. Default 1 MiB. */
+  readonly bodyBytes?: number
+  /** Top-level or nested fields, as dotted paths, that genuine resends change: left out of the fingerprint. */
+  readonly fingerprintWithout?: readonly string[]
+}
+
+/** Identity taken from content, for senders that give no id. */
+export interface ContentIdentity {
+  /** Dotted paths of the fields that make the identity. */
+  readonly content: readonly string[]
+  /** Equal content within this span is the same event; after it, a new one. Two equal bets may both be meant. */
+  readonly window: Duration
+}
+
+/**
+ * Where events come from: one value, one endpoint, one duty. `verify` is pure but for fetched keys.
+ */
+export interface Source {
+  readonly name: string
+  /** The scheme it speaks, like `stripe`. */
+  readonly scheme: string
+  readonly tenant: string
+  readonly bodyBytes: number
+  readonly fingerprintWithout: readonly string[]
+  readonly identity: ContentIdentity | undefined
+  /** Unsigned ids: a new id with a body already seen within this many milliseconds is `duplicate`. */
+  readonly replayWindowMs: number
+  /** How conflicts are answered: 200 from provider presets, which punish failures; 409 from own senders. */
+  readonly conflictStatus: 200 | 409
+  readonly orderKey: ((event: OrderKeyEvent) => string | undefined) | undefined
+  verify(request: RawRequest): Verdict | Promise<Verdict>
+}
