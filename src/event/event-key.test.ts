@@ -21,6 +21,7 @@ describe('event key', () => {
   })
 
   it('refuses what is not a key', () => {
-    for (const text of ['', 'evt_1', '../etc', 'Z'.repeat(26), '0'.repeat(25), 'o'.repeat(26)]) expect(isEventKey(text)).toBe(false)
+    for (const text of ['', 'evt_1', '../etc', 'Z'.repeat(26), '0'.repeat(25), 'o'.repeat(26)])
+      expect(isEventKey(text)).toBe(false)
   })
 })

@@ -1,0 +1,511 @@
+import type { EventRecord, Identity } from '../event/event.ts'
+import type { EventKey } from '../event/event-key.ts'
+import type { HandlerDeclaration, Registry } from '../event/handler-record.ts'
+import type { Durability } from '../event/receipt.ts'
+import type { RecordedError, RunAddress, RunState, StepAddress } from '../event/run.ts'
+import type { RunStatus } from '../event/run-status.ts'
+import type { Instant } from '../kit/clock.ts'
+import type { Abilities } from './abilities.ts'
+
+/**
+ * THE SEAM. Whole operations, not rows: lists in, one answer per item out, in the same order. Every store keeps these
+ * promises in its own way; `testing/store-contract` holds them as cases, and the memory store is the specification that
+ * one can run.
+ *
+ * Every method may reject with `store_unavailable`: then nothing is known of what was asked, and asking the same again
+ * is safe and gives the same answer.
+ */
+export interface Store {
+  /** The name of its kind: `memory`, `sqlite` … */
+  readonly kind: string
+  readonly abilities: Abilities
+  /** What an answered commit got. */
+  readonly durability: Durability
+  /** How many shards there are: fixed when the store was made. Shards are numbered from 0. */
+  readonly shards: number
+
+  /** Makes or upgrades what the store keeps. Safe to call again, and from several nodes at once. */
+  migrate(): Promise<void>
+
+  /**
+   * The one door for writes. All items are durable before it answers. Each is judged alone, in the order accept,
+   * intervene, begin, checkpoint, settle, answer, reject, and is idempotent by its own name: the same item again gets
+   * the same answer and counts once.
+   */
+  commit(batch: Commit): Promise<CommitResult>
+
+  /**
+   * A node's beat: renews its lease and says which (group, shard) pairs are its own now. The reply states all that it
+   * owns, so that a lost reply is mended by the next beat. See {@link NodeBeat} and {@link Ownership}.
+   */
+  own(beat: NodeBeat): Promise<Ownership>
+
+  /** What came to these pairs since their cursors; pairs whose epoch is no longer current come back `stale`. */
+  tail(request: TailRequest): Promise<TailPage[]>
+
+  /** Standing runs whose time has come, oldest first, of pairs that are still owned under these epochs. */
+  due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage>
+
+  /**
+   * Says which handlers this node has. A handler not seen before, or changed in what it takes, enters at the next
+   * registry version; one that the group has and neither this list nor any other live node of the group names leaves
+   * there. Answers the registry as it is afterwards.
+   */
+  register(group: string, node: string, handlers: readonly HandlerDeclaration[]): Promise<Registry>
+  registry(): Promise<Registry>
+
+  /** The secret of this name: the candidate where there was none, else the one that is there. Write-once. */
+  secret(name: string, candidate: Uint8Array): Promise<Uint8Array>
+
+  /** Runtime settings that operators change: a deploy does not undo them. */
+  settings(): Promise<Settings>
+  changeSetting(change: SettingChange): Promise<Settings>
+
+  // --- reading
+  event(key: EventKey): Promise<EventRecord | undefined>
+  /** One run with all that it left, or undefined if the event is not there. A run that never settled has no state. */
+  run(event: EventKey, tag: string): Promise<RunRecord | undefined>
+  /** What the identity ledger has. */
+  identity(identity: Identity): Promise<LedgerEntry | undefined>
+  /** Every record of an event: its accept, repeats, begins, checkpoints, settlements, interventions, in commit order. */
+  history(key: EventKey): Promise<HistoryEntry[]>
+  /** Newest first. */
+  searchEvents(query: EventQuery): Promise<{ events: EventSummary[]; next: string | undefined }>
+  /** Standing and finished runs, newest settlement first; runs that never settled are not listed. */
+  searchRuns(query: RunQuery): Promise<{ runs: RunSummary[]; next: string | undefined }>
+  counts(): Promise<StoreCounts>
+
+  /** Drops what retention allows, at most `rows` of each kind; answers what it dropped. */
+  purge(request: PurgeRequest): Promise<PurgeResult>
+
+  /** Calls back after commits that may have brought work, from this process or another. A hint, never the truth. */
+  onWork(listener: () => void): () => void
+
+  /** Lets go of files and connections; waits for commits under way. Safe to call twice. */
+  close(): Promise<void>
+
+  /**
+   * Where `abilities.transaction`: runs `body` with the store's own client inside one transaction with the fence and
+   * the checkpoint of `item`; the value that `body` returns, as JSON, is the checkpoint. A checkpoint that is there
+   * already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
+   */
+  transact?(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer>
+
+  /**
+   * Where `abilities.transaction`: writes the event inside the caller's own open transaction. No shard lock, no epoch;
+   * committed or not with what the caller does.
+   */
+  acceptWithin?(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey }
+}
+
+/** A (group, shard) pair under the epoch of its grant: what every decision carries. */
+export interface Owned {
+  readonly group: string
+  readonly shard: number
+  readonly epoch: number
+}
+
+// --- commit
+
+export interface Commit {
+  readonly accept?: readonly AcceptItem[]
+  readonly intervene?: readonly InterveneItem[]
+  readonly begin?: readonly BeginItem[]
+  readonly checkpoint?: readonly CheckpointItem[]
+  readonly settle?: readonly SettleItem[]
+  readonly answer?: readonly AnswerItem[]
+  readonly reject?: readonly RejectItem[]
+}
+
+/** One answer per item, in the order of the items. */
+export interface CommitResult {
+  readonly accept: readonly AcceptAnswer[]
+  readonly intervene: readonly InterveneAnswer[]
+  readonly begin: readonly FencedAnswer[]
+  readonly checkpoint: readonly CheckpointAnswer[]
+  readonly settle: readonly SettleAnswer[]
+  readonly answer: readonly FencedAnswer[]
+}
+
+/**
+ * An event to be kept. Named by its key: the same key again answers `accepted` again. Of all items of one identity one is
+ * `accepted`; the others get `duplicate` where any of their fingerprints equals the ledger's, else `conflict`, and leave
+ * a repeat on record at the original.
+ */
+export interface AcceptItem extends Omit<EventRecord, 'position' | 'acceptedAt' | 'fingerprint' | 'body'> {
+  /** Under each readable key of the tenant; the first is kept with the identity. */
+  readonly fingerprints: readonly [EventRecord['fingerprint'], ...EventRecord['fingerprint'][]]
+  readonly body: Uint8Array
+  /** An identity older than this no longer counts: content-derived ids. Absent: it counts as long as it is kept. */
+  readonly windowMs?: number
+  /** An id that the signature does not cover: content seen within this span makes a new id a `duplicate`. */
+  readonly contentWindowMs?: number
+  /** No handler of the registry version takes it: kept in a list of its own. */
+  readonly unclaimed: boolean
+  /** The pair whose node will dispatch it from the answer: `tail` under that epoch may leave it out. */
+  readonly handedTo?: Owned
+}
+
+export type AcceptAnswer =
+  | {
+      readonly outcome: 'accepted'
+      readonly acceptedAt: Instant
+      /** Absent where the shard learns of it later (`acceptSpans: false`): then it comes by `tail`. */
+      readonly position: number | undefined
+    }
+  | {
+      readonly outcome: 'duplicate' | 'conflict'
+      /** The first event of the identity; its record may have been dropped by retention. */
+      readonly original: EventKey
+      readonly acceptedAt: Instant
+      readonly reason?: 'same_signed_content'
+    }
+  /** Another open transaction holds the identity. */
+  | { readonly outcome: 'in_flight' }
+
+/** `stale`: the pair's epoch is no longer the item's; nothing was written. */
+export type FencedAnswer = 'written' | 'stale'
+
+interface Decision {
+  readonly owned: Owned
+  readonly run: RunAddress
+  readonly generation: number
+}
+
+/** Written before something whose interruption must be known. Named by (run, generation, attempt, step). */
+export interface BeginItem extends Decision {
+  readonly attempt: number
+  /** Absent: the attempt itself. */
+  readonly step?: StepAddress
+  readonly at: Instant
+}
+
+/**
+ * A step's result. Named by (run, generation, step), whichever the attempt: the first stays; the same attempt again is
+ * `written`; another attempt's is `refused`.
+ */
+export interface CheckpointItem extends Decision {
+  readonly attempt: number
+  readonly step: StepAddress
+  /** JSON text; absent where the step settled with an error that counts as its result (a wait that timed out). */
+  readonly value?: string
+  readonly error?: RecordedError
+  /** For a sleep: when it ends. For a wait: when it times out. */
+  readonly until?: Instant
+  /** The signal that a wait took. */
+  readonly signal?: EventKey
+  readonly startedAt: Instant
+  readonly endedAt: Instant
+  /** The step's first attempt: from here its key's time to live is counted. */
+  readonly firstTriedAt: Instant
+  /** Follow-up events: committed with the checkpoint or not at all. */
+  readonly emits?: readonly AcceptItem[]
+}
+
+export type CheckpointAnswer =
+  | { readonly outcome: 'written' }
+  | { readonly outcome: 'stale' }
+  | { readonly outcome: 'refused'; readonly checkpoint: CheckpointRecord }
+
+/**
+ * How a run stands from now on: next state and journal entry in one record. Named by (run, generation, turn).
+ *
+ * Refused: `stale` epoch; `finished`, where the generation has a terminal settlement, or the turn was taken by another
+ * settlement; `look_again`, where an intervention later than `state.seenIntervention` is committed for the run.
+ */
+export interface SettleItem {
+  readonly owned: Owned
+  readonly run: RunAddress
+  readonly state: RunState
+  /** The attempt that it settles; absent where none executed. */
+  readonly attemptedAt?: Instant
+  /** Handler's name at this time, for the record. */
+  readonly handler: string
+  /** By whose hand, where not the engine's: the intervention that it carries out. */
+  readonly intervention?: EventKey
+  /** Steps whose first try ended inside this attempt without a checkpoint: from here their keys' time to live counts. */
+  readonly tried?: readonly { readonly step: StepAddress; readonly firstTriedAt: Instant; readonly doubt: boolean }[]
+  /** A replay drops these checkpoints of the generation before, and those after them; absent: keeps all, `all`: none. */
+  readonly keepCheckpoints?: 'all' | 'none' | { readonly before: StepAddress }
+}
+
+export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
+
+/** What a person or a caller asks of a run, or of an event that no handler took. */
+export type Verb = 'signal' | 'cancel' | 'retry' | 'replay' | 'resolve' | 'redrive'
+
+/** An event addressed to a run: has an identity, needs no epoch, is judged by the owner alone. */
+export interface InterveneItem {
+  /** Its own key, minted by the caller; the same key again answers the same. */
+  readonly key: EventKey
+  /** Deduplicates within the run and verb, where the caller gave one. */
+  readonly id?: string
+  readonly event: EventKey
+  /** Absent: the event itself (an unclaimed event is redriven). */
+  readonly tag?: string
+  readonly verb: Verb
+  /** The signal's name. */
+  readonly name?: string
+  /** What the verb takes, as JSON text; a signal's payload. */
+  readonly detail: string
+  readonly reason?: string
+  readonly actor: string
+}
+
+export type InterveneAnswer =
+  | { readonly outcome: 'written'; readonly position: number }
+  /** The same id was given before. */
+  | { readonly outcome: 'duplicate'; readonly original: EventKey }
+  | { readonly outcome: 'not_found' }
+
+/** The owner's judgement of an intervention. Named by the intervention: the first stays. */
+export interface AnswerItem {
+  readonly owned: Owned
+  readonly intervention: EventKey
+  readonly outcome: 'applied' | 'refused'
+  readonly reason?: string
+}
+
+/** Requests that were turned away before they were events: counted by source and code, never stored. */
+export interface RejectItem {
+  readonly source: string
+  readonly code: string
+  readonly count: number
+}
+
+// --- ownership
+
+/**
+ * What a node says with each beat.
+ *
+ * A node's lease is `leaseMs` from the beat, on the store's clock. Pairs are shared out evenly among the group's live
+ * nodes that have handlers. A pair whose owner's lease ran out, or that was given back, goes to the next node that beats
+ * and has less than its share, with its epoch raised by one.
+ */
+export interface NodeBeat {
+  /** Unique to one start of one process. */
+  readonly node: string
+  readonly group: string
+  /** False: the node owns nothing (accept-only, or stopping). */
+  readonly owns: boolean
+  readonly handlers: readonly string[]
+  readonly leaseMs: number
+  /** Given back now, gracefully: what ran there is finished or handed back. */
+  readonly release: readonly Owned[]
+  /** Below these positions every run of the pair is finished or stands in a place of its own. */
+  readonly lowMarks: readonly (Owned & { readonly position: number })[]
+}
+
+/** What the store answers a beat. */
+export interface Ownership {
+  /** The store's clock. */
+  readonly now: Instant
+  /** All pairs that the node owns. */
+  readonly owned: readonly Grant[]
+  /** Pairs of these that others lack: finish or hand back what runs there, then release them. */
+  readonly asked: readonly Owned[]
+  /** Live nodes of the group, this one included. */
+  readonly nodes: number
+  readonly registryVersion: number
+  readonly settingsVersion: number
+}
+
+export interface Grant extends Owned {
+  /** Whether the owner before gave it back; false after a lapsed lease: what it was executing is not known. */
+  readonly graceful: boolean
+}
+
+// --- reading what came
+
+export interface OwnedCursor extends Owned {
+  /** As the last page gave it; absent after a takeover: everything unfinished is read, from the low mark on. */
+  readonly cursor?: number
+}
+
+export interface TailRequest {
+  readonly cursors: readonly OwnedCursor[]
+  /** Most events over all pages; a page that was cut says `more`. */
+  readonly limit: number
+}
+
+/** What came to one pair. Events in order of position, none skipped, also none that was committed late. */
+export interface TailPage extends Owned {
+  readonly stale: boolean
+  /** For the next call. */
+  readonly cursor: number
+  readonly more: boolean
+  readonly events: readonly TailEvent[]
+  /** Not answered yet, in commit order. */
+  readonly interventions: readonly InterventionRecord[]
+  /**
+   * After a takeover: the runs of ordered handlers that stand (scheduled, waiting, unknown, dead …): they may hold
+   * their key.
+   */
+  readonly standing: readonly StandingRun[]
+}
+
+/** An event with the runs of the group that have left records; terminal ones are named without their steps. */
+export interface TailEvent {
+  readonly event: EventRecord
+  readonly runs: readonly RunRecord[]
+}
+
+export interface StandingRun extends RunAddress {
+  readonly orderKey: string
+  readonly state: RunState
+}
+
+export interface DuePage {
+  readonly runs: readonly { readonly event: EventRecord; readonly run: RunRecord; readonly owned: Owned }[]
+  /** When the next one is due, of those not in this page. */
+  readonly nextDueAt: Instant | undefined
+}
+
+/** All that a run left. */
+export interface RunRecord extends RunAddress {
+  /** The latest settlement's; absent for a run that never settled. */
+  readonly state: RunState | undefined
+  readonly checkpoints: readonly CheckpointRecord[]
+  /** Of this generation. */
+  readonly begins: readonly BeginRecord[]
+  /** In commit order, answered or not. */
+  readonly interventions: readonly InterventionRecord[]
+  /** Steps that were tried and left no checkpoint, from settlements of this generation. */
+  readonly tried: readonly { readonly step: StepAddress; readonly firstTriedAt: Instant; readonly doubt: boolean }[]
+}
+
+export interface BeginRecord {
+  readonly generation: number
+  readonly attempt: number
+  readonly step: StepAddress | undefined
+  readonly at: Instant
+}
+
+export interface CheckpointRecord extends Omit<CheckpointItem, 'owned' | 'run' | 'emits'> {
+  readonly epoch: number
+  /** Grows in commit order. */
+  readonly order: number
+}
+
+export interface InterventionRecord extends InterveneItem {
+  readonly position: number
+  readonly at: Instant
+  readonly answer: { readonly outcome: 'applied' | 'refused'; readonly reason: string | undefined } | undefined
+}
+
+// --- reading for people
+
+export interface LedgerEntry {
+  readonly key: EventKey
+  readonly acceptedAt: Instant
+  readonly fingerprint: EventRecord['fingerprint']
+}
+
+/** One entry of an event's journal. */
+export type HistoryEntry =
+  | { readonly kind: 'accepted'; readonly at: Instant; readonly event: EventKey }
+  | {
+      readonly kind: 'duplicate' | 'conflict'
+      readonly at: Instant
+      readonly id: string
+      readonly reason: string | undefined
+      /** What came with it, to be compared by a person. */
+      readonly fingerprint: EventRecord['fingerprint']
+    }
+  | ({ readonly kind: 'begin'; readonly tag: string } & BeginRecord)
+  | ({ readonly kind: 'checkpoint'; readonly tag: string; readonly at: Instant } & CheckpointRecord)
+  | {
+      readonly kind: 'settled'
+      readonly tag: string
+      readonly at: Instant
+      readonly handler: string
+      readonly state: RunState
+      readonly attemptedAt: Instant | undefined
+      readonly intervention: EventKey | undefined
+      readonly epoch: number
+    }
+  | ({ readonly kind: 'intervention' } & InterventionRecord)
+
+export interface EventQuery {
+  readonly tenant?: string
+  readonly source?: string
+  readonly type?: string
+  readonly id?: string
+  readonly idPrefix?: string
+  readonly after?: Instant
+  readonly before?: Instant
+  readonly unclaimed?: boolean
+  readonly limit: number
+  readonly cursor?: string
+}
+
+/** An event without its body. */
+export type EventSummary = Omit<EventRecord, 'body'> & { readonly duplicates: number; readonly conflicts: number }
+
+export interface RunQuery {
+  readonly tenant?: string
+  readonly source?: string
+  readonly group?: string
+  readonly handler?: string
+  readonly statuses?: readonly RunStatus[]
+  readonly after?: Instant
+  readonly before?: Instant
+  readonly limit: number
+  readonly cursor?: string
+}
+
+export interface RunSummary {
+  readonly run: RunAddress
+  readonly handler: string
+  readonly group: string
+  readonly identity: Identity
+  readonly type: string
+  readonly state: RunState
+}
+
+export interface StoreCounts {
+  /** Of the journal that is kept. */
+  readonly events: number
+  readonly unclaimed: number
+  /** Runs that stand, by status; completed ones are not counted, since that would read the healthy. */
+  readonly standing: Readonly<Partial<Record<RunStatus, number>>>
+  readonly rejected: readonly RejectItem[]
+}
+
+/** What operators set at run time. */
+export interface Settings {
+  readonly version: number
+  readonly paused: readonly Pause[]
+}
+
+export interface Pause {
+  readonly what: 'handler' | 'source'
+  readonly name: string
+  readonly since: Instant
+  readonly actor: string
+  readonly reason: string | undefined
+}
+
+export interface SettingChange {
+  readonly verb: 'pause' | 'resume'
+  readonly what: Pause['what']
+  readonly name: string
+  readonly actor: string
+  readonly reason?: string
+}
+
+export interface PurgeRequest {
+  /** Bodies of events accepted before this, whose runs have ended. */
+  readonly payloadsBefore: Instant
+  /** Events with all their records, whose runs have ended. */
+  readonly journalBefore: Instant
+  /** Identities; never one whose event is still kept. */
+  readonly identitiesBefore: Instant
+  readonly rows: number
+}
+
+export interface PurgeResult {
+  readonly payloads: number
+  readonly events: number
+  readonly identities: number
+}
