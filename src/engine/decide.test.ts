@@ -1,0 +1,129 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { RunState } from '../event/run.ts'
+import { isTerminal, mayMove } from '../event/run-status.ts'
+import { limits } from '../kit/limits.ts'
+import { seededRandom } from '../kit/random.ts'
+import { type AttemptFacts, decide, nextGeneration, type Outcome, type Policy } from './decide.ts'
+import { defaultRetry } from './handler.ts'
+
+const policy: Policy = { undoOnDeath: false, undoable: false, handlerVersion: undefined }
+const facts: AttemptFacts = { attempt: 1, progressed: false, losses: 0, seenIntervention: 0 }
+const error = { code: 'Error', message: 'no' }
+const random = seededRandom(1)
+const after = (outcome: Outcome, before?: RunState, over: Partial<AttemptFacts & Policy> = {}) =>
+  decide(before, { ...facts, ...over }, outcome, { ...policy, ...over }, 1_000, random)
+
+const failed = (inDoubt = false): Outcome => ({
+  kind: 'failed',
+  error,
+  policy: { ...defaultRetry, attempts: 3, jitter: 'none' },
+  inDoubt,
+})
+
+describe('decide', () => {
+  it('retries by the policy and is dead when its attempts are used up', () => {
+    const first = after(failed())
+    expect(first).toMatchObject({ status: 'scheduled', reason: 'retry', failures: 1, dueAt: 2_000, turn: 1 })
+    const second = after(failed(), first, { attempt: 2 })
+    expect(second).toMatchObject({ status: 'scheduled', failures: 2, dueAt: 3_000, turn: 2 })
+    expect(after(failed(), second, { attempt: 3 })).toMatchObject({
+      status: 'dead',
+      reason: 'attempts_exhausted',
+      error,
+    })
+  })
+
+  it('counts failures from the last new checkpoint, but never beyond the most attempts of a run', () => {
+    const second = { ...after(failed()), failures: 2 }
+    expect(after(failed(), second, { attempt: 3, progressed: true })).toMatchObject({
+      status: 'scheduled',
+      failures: 1,
+    })
+    expect(after(failed(), second, { attempt: limits.maxAttempts, progressed: true })).toMatchObject({ status: 'dead' })
+  })
+
+  it('never lets a step in doubt die unanswered', () => {
+    const second = { ...after(failed()), failures: 2 }
+    expect(after(failed(true), second)).toMatchObject({ status: 'unknown', reason: 'step_in_doubt' })
+  })
+
+  it('costs no failure to be deferred, suspended or handed back', () => {
+    const before = { ...after(failed()), failures: 2 }
+    for (const outcome of [
+      { kind: 'deferred', error, until: 9 },
+      { kind: 'suspended', status: 'waiting', dueAt: undefined, waitingFor: 'x' },
+      { kind: 'handed_back' },
+    ] as const) {
+      expect(after(outcome, before).failures).toBe(2)
+    }
+  })
+
+  it('undoes where it is due, and ends as what it was undone for', () => {
+    const undoing = after({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
+    expect(undoing).toMatchObject({ status: 'undoing', undoBegun: true, error })
+    expect(after({ kind: 'undone' }, undoing)).toMatchObject({ status: 'dead', error })
+    const cancelling = after({ kind: 'cancelled', undo: true }, undefined, { undoable: true })
+    expect(after({ kind: 'undone' }, cancelling)).toMatchObject({ status: 'cancelled' })
+    expect(after({ kind: 'fatal', error }, undoing)).toMatchObject({ status: 'unknown', reason: 'undo_failed' })
+  })
+
+  it('opens a new generation that keeps its keys, or gets new ones when asked', () => {
+    const dead = { ...after({ kind: 'fatal', error }), keySeries: 2 }
+    expect(nextGeneration(dead, 'redrive', false, 5, 0)).toMatchObject({
+      generation: 2,
+      turn: 1,
+      attempt: 0,
+      status: 'ready',
+      keySeries: 2,
+      error: undefined,
+    })
+    expect(nextGeneration(dead, 'replay', true, 5, 0)).toMatchObject({ generation: 2, keySeries: 3 })
+    const scheduled = after(failed())
+    expect(nextGeneration(scheduled, 'retry', false, 5, 0)).toMatchObject({
+      generation: 1,
+      turn: 2,
+      attempt: 1,
+      status: 'ready',
+    })
+  })
+
+  it('only ever makes the moves that there are', () => {
+    const outcome: fc.Arbitrary<Outcome> = fc.oneof(
+      fc.record({ kind: fc.constant('completed' as const), result: fc.constant(undefined) }),
+      fc.boolean().map(failed),
+      fc.constant({ kind: 'fatal' as const, error }),
+      fc.constant({ kind: 'deferred' as const, error, until: 5_000 }),
+      fc.constant({ kind: 'suspended' as const, status: 'waiting' as const, dueAt: undefined, waitingFor: 'x' }),
+      fc.constant({ kind: 'suspended' as const, status: 'scheduled' as const, dueAt: 2_000, waitingFor: undefined }),
+      fc.constant({ kind: 'handed_back' as const }),
+      fc.constant({ kind: 'no_handler' as const, error }),
+      fc.constant({ kind: 'unknown' as const, error }),
+      fc.boolean().map((undo) => ({ kind: 'cancelled' as const, undo })),
+    )
+    fc.assert(
+      fc.property(
+        fc.array(outcome, { maxLength: 30 }),
+        fc.boolean(),
+        fc.boolean(),
+        (outcomes, undoable, undoOnDeath) => {
+          let state: RunState | undefined
+          for (const [index, next] of outcomes.entries()) {
+            if (state && isTerminal(state.status)) return
+            // While undoing, a run completes or suspends no more.
+            if (
+              state?.undoBegun &&
+              (next.kind === 'completed' || next.kind === 'suspended' || next.kind === 'cancelled')
+            )
+              continue
+            const to: RunState = after(next, state, { undoable, undoOnDeath, attempt: index + 1 })
+            expect(mayMove(state?.undoBegun ? 'undoing' : 'running', to.status) || to.status === 'ready').toBe(true)
+            expect(to.turn).toBe((state?.turn ?? 0) + 1)
+            if (to.status === 'scheduled') expect(to.dueAt).toBeGreaterThanOrEqual(1_000)
+            state = to
+          }
+        },
+      ),
+    )
+  })
+})

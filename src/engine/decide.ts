@@ -1,0 +1,195 @@
+import type { RecordedError, RunState } from '../event/run.ts'
+import { isTerminal } from '../event/run-status.ts'
+import { backoffMs } from '../kit/backoff.ts'
+import type { Instant } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
+import type { Random } from '../kit/random.ts'
+import type { RetryPolicy } from './handler.ts'
+
+/** How an attempt ended, or what else moves a run. */
+export type Outcome =
+  | { readonly kind: 'completed'; readonly result: string | undefined }
+  /** Any error that is not one of the others: retried by policy. */
+  | {
+      readonly kind: 'failed'
+      readonly error: RecordedError
+      readonly policy: RetryPolicy
+      /** A step whose doubt only its confirm can end: it may not die unanswered. */
+      readonly inDoubt: boolean
+    }
+  | { readonly kind: 'fatal'; readonly error: RecordedError }
+  | { readonly kind: 'deferred'; readonly error: RecordedError; readonly until: Instant }
+  | {
+      readonly kind: 'suspended'
+      readonly status: 'scheduled' | 'waiting'
+      readonly dueAt: Instant | undefined
+      readonly waitingFor: string | undefined
+    }
+  /** The node stops or gives its shard away: no attempt is lost by it. */
+  | { readonly kind: 'handed_back' }
+  | { readonly kind: 'no_handler'; readonly error: RecordedError }
+  /** A step's effect is in doubt for good. */
+  | { readonly kind: 'unknown'; readonly error: RecordedError }
+  | { readonly kind: 'cancelled'; readonly undo: boolean }
+  | { readonly kind: 'undone' }
+
+/** What the decision rests on beside state and outcome. */
+export interface Policy {
+  readonly undoOnDeath: boolean
+  /** Whether a checkpointed or doubtful step has an undo. */
+  readonly undoable: boolean
+  readonly handlerVersion: string | undefined
+}
+
+/** The attempt that ended; absent where none executed. */
+export interface AttemptFacts {
+  /** Its number. */
+  readonly attempt: number
+  /** Whether it left a new checkpoint: failures are counted from there. */
+  readonly progressed: boolean
+  /** Leases lost before it, in this generation. */
+  readonly losses: number
+  readonly seenIntervention: number
+}
+
+/** How long a run waits for a deploy that brings its handler, before it looks again. */
+const noHandlerLookMs = 30_000
+
+/**
+ * THE decision: where a run stands after an outcome. Pure: the same arguments give the same state, and nothing else in
+ * the product makes a {@link RunState} from an attempt.
+ *
+ * @param before the state of the last settlement; undefined for a run that never settled.
+ */
+export function decide(
+  before: RunState | undefined,
+  facts: AttemptFacts,
+  outcome: Outcome,
+  policy: Policy,
+  now: Instant,
+  random: Random,
+): RunState {
+  const failures = facts.progressed ? 0 : (before?.failures ?? 0)
+  const base: RunState = {
+    status: 'ready',
+    reason: undefined,
+    since: now,
+    generation: before?.generation ?? 1,
+    turn: (before?.turn ?? 0) + 1,
+    attempt: facts.attempt,
+    failures,
+    losses: facts.losses,
+    dueAt: undefined,
+    waitingFor: undefined,
+    result: undefined,
+    error: undefined,
+    undoBegun: before?.undoBegun ?? false,
+    keySeries: before?.keySeries ?? 0,
+    handlerVersion: policy.handlerVersion,
+    seenIntervention: facts.seenIntervention,
+  }
+  const undoing = base.undoBegun
+
+  switch (outcome.kind) {
+    case 'completed':
+      return { ...base, status: 'completed', result: outcome.result, failures: 0 }
+
+    case 'failed': {
+      const failed = failures + 1
+      const exhausted = failed >= outcome.policy.attempts || facts.attempt >= limits.maxAttempts
+      if (exhausted && (outcome.inDoubt || undoing)) {
+        return { ...base, status: 'unknown', reason: 'step_in_doubt', failures: failed, error: outcome.error }
+      }
+      if (exhausted) return dead({ ...base, failures: failed }, 'attempts_exhausted', outcome.error, policy, now)
+      const dueAt = now + backoffMs(outcome.policy, failed, random)
+      return {
+        ...base,
+        status: undoing ? 'undoing' : 'scheduled',
+        reason: 'retry',
+        failures: failed,
+        dueAt,
+        error: outcome.error,
+      }
+    }
+
+    case 'fatal':
+      // What cannot be undone is for a person: a failing undo never ends quietly.
+      if (undoing) return { ...base, status: 'unknown', reason: 'undo_failed', error: outcome.error }
+      return dead(base, outcome.error.code, outcome.error, policy, now)
+
+    case 'deferred':
+      return {
+        ...base,
+        status: undoing ? 'undoing' : 'scheduled',
+        reason: 'deferred',
+        dueAt: outcome.until,
+        error: outcome.error,
+      }
+
+    case 'suspended':
+      return {
+        ...base,
+        status: outcome.status,
+        reason: outcome.status === 'waiting' ? 'signal' : 'sleep',
+        dueAt: outcome.dueAt,
+        waitingFor: outcome.waitingFor,
+      }
+
+    case 'handed_back':
+      return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back', dueAt: now, error: before?.error }
+
+    case 'no_handler':
+      return { ...base, status: 'waiting', reason: 'no_handler', dueAt: now + noHandlerLookMs, error: outcome.error }
+
+    case 'unknown':
+      return { ...base, status: 'unknown', reason: 'step_in_doubt', error: outcome.error }
+
+    case 'cancelled':
+      if (outcome.undo && policy.undoable)
+        return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: true }
+      return { ...base, status: 'cancelled', reason: 'cancel' }
+
+    case 'undone':
+      return before?.error && before.reason !== 'cancel'
+        ? { ...base, status: 'dead', reason: 'undone', error: before.error }
+        : { ...base, status: 'cancelled', reason: 'undone' }
+  }
+}
+
+function dead(base: RunState, reason: string, error: RecordedError, policy: Policy, now: Instant): RunState {
+  if (policy.undoOnDeath && policy.undoable)
+    return { ...base, status: 'undoing', reason, dueAt: now, undoBegun: true, error }
+  return { ...base, status: 'dead', reason, error }
+}
+
+/**
+ * The state that opens the next generation of a run that ended.
+ *
+ * @param newKeys whether steps get new keys: the other side will see new requests.
+ */
+export function nextGeneration(
+  before: RunState,
+  verb: 'retry' | 'redrive' | 'replay',
+  newKeys: boolean,
+  now: Instant,
+  seenIntervention: number,
+): RunState {
+  return {
+    ...before,
+    status: 'ready',
+    reason: verb,
+    since: now,
+    generation: before.generation + (isTerminal(before.status) || verb === 'replay' ? 1 : 0),
+    turn: isTerminal(before.status) || verb === 'replay' ? 1 : before.turn + 1,
+    attempt: isTerminal(before.status) || verb === 'replay' ? 0 : before.attempt,
+    failures: 0,
+    losses: 0,
+    dueAt: now,
+    waitingFor: undefined,
+    result: undefined,
+    error: undefined,
+    undoBegun: verb === 'replay' ? false : before.undoBegun,
+    keySeries: before.keySeries + (newKeys ? 1 : 0),
+    seenIntervention,
+  }
+}

@@ -1,0 +1,242 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { EventRecord } from '../event/event.ts'
+import type { StandardSchema } from '../event/standard-schema.ts'
+import type { Backoff } from '../kit/backoff.ts'
+import { type Duration, toMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { Log } from '../kit/log.ts'
+
+/** How failures are retried. */
+export interface RetryOptions {
+  /** Failures since the last new checkpoint before the run is dead. Default 10. */
+  readonly attempts?: number
+  /** The first wait. Default `'1s'`. */
+  readonly min?: Duration
+  /** The longest wait. Default `'1h'`. */
+  readonly max?: Duration
+  /** What each further wait is multiplied by. Default 2. */
+  readonly factor?: number
+  /** `full` (default) spreads a herd out; `none` waits exactly. */
+  readonly jitter?: 'full' | 'none'
+}
+
+/** A retry policy with every default filled in. */
+export interface RetryPolicy extends Backoff {
+  readonly attempts: number
+}
+
+/** The event as a handler sees it. */
+export interface HandlerEvent<Data = unknown>
+  extends Pick<
+    EventRecord,
+    | 'key'
+    | 'tenant'
+    | 'source'
+    | 'id'
+    | 'type'
+    | 'subject'
+    | 'time'
+    | 'contentType'
+    | 'orderKey'
+    | 'acceptedAt'
+    | 'headers'
+  > {
+  /** The parsed body: of the schema's output type where the handler has one. Integers no double can hold are bigint. */
+  readonly data: Data
+  /** The bytes as they came. */
+  readonly raw: Uint8Array
+}
+
+/** A step with its safety: what to run, how to ask whether it happened, how to undo it. */
+export interface StepOptions<Result> {
+  /** The effect. Gets the step's stable key, for the other side's idempotency, and a signal that aborts at the timeout. */
+  readonly run: (key: string, signal: AbortSignal) => Result | Promise<Result>
+  /** The item of a loop: part of checkpoint and key. */
+  readonly of?: string
+  /** Asked when it is in doubt whether the effect happened, before any repeat. */
+  readonly confirm?: (
+    key: string,
+    signal: AbortSignal,
+  ) => { result: Result } | 'absent' | 'unsure' | Promise<{ result: Result } | 'absent' | 'unsure'>
+  /** Undoes the effect: called in reverse order of checkpoints when the run is undone. */
+  readonly undo?: (result: Result, key: string, signal: AbortSignal) => unknown
+  /** True: never repeated by the engine; in doubt, the run becomes `unknown` and a person decides. */
+  readonly once?: boolean
+  /** Replaces the handler's policy for this step's own errors. */
+  readonly retry?: RetryOptions
+  /** Default `'30s'`. */
+  readonly timeout?: Duration
+  /** How long the other side remembers the key. In doubt after that, the run becomes `unknown`. Default `'24h'`. */
+  readonly keyTtl?: Duration
+}
+
+/** A follow-up event. */
+export interface EmittedEvent {
+  readonly type: string
+  /** Default: the group's name. */
+  readonly source?: string
+  readonly data?: unknown
+  readonly subject?: string
+  readonly orderKey?: string
+}
+
+/** What a handler is given beside the event: everything durable that it can do. */
+export interface Run {
+  readonly id: string
+  /** From 1, within the generation. */
+  readonly attempt: number
+  readonly generation: number
+  /** Aborts when the attempt ends for any reason: timeout, suspension, cancel, lost lease, shutdown. */
+  readonly signal: AbortSignal
+  readonly log: Log
+  /** The stable key of a step: the same over attempts, unique per step. */
+  key(step: string, of?: string): string
+  /**
+   * Runs `effect` and keeps its result: later attempts get the result and do not run it again (G3). Resolves to the
+   * result as it is kept, decoded from JSON.
+   *
+   * @throws what `effect` throws; `step_name_repeated`; `step_timeout`; `result_not_json`; `result_too_large`
+   */
+  step<Result>(
+    name: string,
+    effect: ((key: string, signal: AbortSignal) => Result | Promise<Result>) | StepOptions<Result>,
+  ): Promise<Result>
+  /** Waits, durably: of a second or more, the slot is free meanwhile and the handler is entered again afterwards. */
+  sleep(name: string, duration: Duration, options?: { readonly of?: string }): Promise<void>
+  /**
+   * Waits for a signal of this name; one that came early counts. Resolves to its payload.
+   *
+   * @throws WaitTimeout, always the same way on later attempts
+   */
+  waitFor(name: string, options?: { readonly timeout?: Duration; readonly of?: string }): Promise<unknown>
+  /** Accepts a follow-up event, once, together with its checkpoint. Resolves to its key. */
+  emit(event: EmittedEvent, options?: { readonly of?: string }): Promise<{ readonly key: string }>
+  /**
+   * Effect and checkpoint in one commit of the store's own database: exactly once (G4). SQLite: a synchronous function.
+   *
+   * @throws `ability_missing`, `transaction_async`, what `body` throws (all of it rolled back)
+   */
+  transaction<Result>(
+    name: string,
+    body: (transaction: DatabaseSync) => Result,
+    options?: { readonly of?: string },
+  ): Promise<Result>
+  /** Shows how far the run is; kept with the next record, not durable by itself. */
+  progress(fraction: number, note?: string): void
+}
+
+/** What a handler subscribes to, and how its runs are treated. */
+export interface HandlerOptions<Data = unknown> {
+  /** Sources: a name, a list, or a trailing wildcard like `'bank-*'`. */
+  readonly source: string | readonly string[]
+  /** Event types: a name, a list, or a trailing wildcard like `'payment_intent.*'`. */
+  readonly on: string | readonly string[]
+  /** Checks and types `event.data` before each attempt; data that does not fit is dead as `schema_mismatch`. */
+  readonly schema?: StandardSchema<Data>
+  readonly retry?: RetryOptions
+  /** One attempt. Default `'1m'`. */
+  readonly timeout?: Duration
+  /** The run is dead, between steps, when it is this old. Default: never. */
+  readonly expires?: Duration
+  /** Unclaimed events this young are given to this handler when it first appears. Default `'1h'`. */
+  readonly pickUp?: Duration
+  /** What the store must be able to do: refused at start where it is not. */
+  readonly needs?: readonly 'transaction'[]
+  /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
+  readonly order?: boolean | { readonly onDead: 'block' | 'skip' }
+  /** Whether death undoes the steps that have an undo. Default false. */
+  readonly undoOnDeath?: boolean
+  /** Recorded with each run. */
+  readonly version?: string
+  /** Names it had before: it takes over their runs. */
+  readonly formerly?: readonly string[]
+}
+
+/** A handler as {@link handler} declares it: frozen; its state lives in each Hapax. */
+export interface Handler {
+  readonly name: string
+  readonly sources: readonly string[]
+  readonly types: readonly string[]
+  readonly schema: StandardSchema | undefined
+  readonly retry: RetryPolicy
+  readonly timeoutMs: number
+  readonly expiresMs: number | undefined
+  readonly pickUpMs: number
+  readonly needs: readonly 'transaction'[]
+  readonly order: 'block' | 'skip' | undefined
+  readonly undoOnDeath: boolean
+  readonly version: string | undefined
+  readonly formerly: readonly string[]
+  readonly body: (event: HandlerEvent, run: Run) => unknown
+}
+
+/** The policy where a handler says nothing. */
+export const defaultRetry: RetryPolicy = { attempts: 10, minMs: 1_000, maxMs: 3_600_000, factor: 2, jitter: 'full' }
+
+/** A policy from options, with `base` where they say nothing. */
+export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy = defaultRetry): RetryPolicy {
+  if (!options) return base
+  return {
+    attempts: options.attempts ?? base.attempts,
+    minMs: options.min === undefined ? base.minMs : toMs(options.min),
+    maxMs: options.max === undefined ? base.maxMs : toMs(options.max),
+    factor: options.factor ?? base.factor,
+    jitter: options.jitter ?? base.jitter,
+  }
+}
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+/**
+ * Declares a handler: a named function subscribed to event types of a source. The name is its identity: change it only
+ * with `formerly`.
+ *
+ * @throws `config_invalid` for a bad name or an empty subscription; `duration_invalid`
+ * @example
+ * const greet = handler('greet', { source: 'github', on: 'issues.opened' }, async (event, run) => {
+ *   await run.step('comment', (key) => comment(event.data, key))
+ * })
+ */
+export function handler<Data = unknown>(
+  name: string,
+  options: HandlerOptions<Data>,
+  body: (event: HandlerEvent<Data>, run: Run) => unknown,
+): Handler {
+  const sources = list(options.source)
+  const types = list(options.on)
+  const problems: string[] = []
+  if (!namePattern.test(name) || name.length > limits.nameLength) {
+    problems.push(
+      `handler name "${name}": wanted 1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`,
+    )
+  }
+  if (sources.length === 0 || sources.includes('')) problems.push(`handler "${name}": source is empty`)
+  if (types.length === 0 || types.includes('')) problems.push(`handler "${name}": on is empty`)
+  const retry = retryPolicy(options.retry)
+  if (!(retry.attempts >= 1))
+    problems.push(`handler "${name}": retry.attempts must be 1 or more, found ${retry.attempts}`)
+  if (!(retry.factor >= 1)) problems.push(`handler "${name}": retry.factor must be 1 or more, found ${retry.factor}`)
+  if (problems.length) throw new HapaxError('config_invalid', { problems: problems.join('\n') })
+  return Object.freeze({
+    name,
+    sources,
+    types,
+    schema: options.schema,
+    retry,
+    timeoutMs: toMs(options.timeout ?? limits.handlerTimeoutMs),
+    expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
+    pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
+    needs: options.needs ?? [],
+    order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
+    undoOnDeath: options.undoOnDeath ?? false,
+    version: options.version,
+    formerly: options.formerly ?? [],
+    // The runner validates `data` by the schema, whose output type is Data, before it calls; without one Data is unknown.
+    body: (event: HandlerEvent, run: Run) => body(event as HandlerEvent<Data>, run),
+  })
+}
+
+function list(value: string | readonly string[]): readonly string[] {
+  return typeof value === 'string' ? [value] : [...value]
+}

@@ -1,0 +1,55 @@
+import type { Instant } from '../kit/clock.ts'
+import { type Duration, toMs } from '../kit/duration.ts'
+
+/**
+ * Thrown by a handler or step: this run can never succeed. It goes to `dead` at once, and a step that throws it did
+ * definitely not have its effect.
+ *
+ * @example throw new Fatal('the account is closed')
+ */
+export class Fatal extends Error {
+  override readonly name = 'Fatal'
+}
+
+/**
+ * Thrown by a step: nothing left the house, so the step is not in doubt. Retried by policy.
+ *
+ * @example throw new NotSent('no connection could be had')
+ */
+export class NotSent extends Error {
+  override readonly name = 'NotSent'
+}
+
+/**
+ * Thrown by a handler or step: not now. Defers the run without costing an attempt; the step is not in doubt.
+ *
+ * @example throw new RetryLater('30s', 'the bank opens at nine')
+ */
+export class RetryLater extends Error {
+  override readonly name = 'RetryLater'
+  /** How long from now; or, with `at`, when. */
+  readonly delayMs: number | undefined
+  readonly at: Instant | undefined
+
+  /**
+   * @param when a span from now, or a Date.
+   * @throws `duration_invalid`
+   */
+  constructor(when: Duration | Date, message = 'deferred') {
+    super(message)
+    this.delayMs = when instanceof Date ? undefined : toMs(when)
+    this.at = when instanceof Date ? when.getTime() : undefined
+  }
+}
+
+/** What `run.waitFor` rejects with when no signal came in time. It is a checkpoint: every later attempt sees the same. */
+export class WaitTimeout extends Error {
+  override readonly name = 'WaitTimeout'
+  /** The signal's name. */
+  readonly signal: string
+
+  constructor(signal: string, timeoutMs: number) {
+    super(`No signal "${signal}" came within ${timeoutMs} ms.`)
+    this.signal = signal
+  }
+}
