@@ -11,7 +11,7 @@ const policy: Policy = { undoOnDeath: false, undoable: false, handlerVersion: un
 const facts: AttemptFacts = { attempt: 1, progressed: false, losses: 0, seenIntervention: 0 }
 const error = { code: 'Error', message: 'no' }
 const random = seededRandom(1)
-const after = (outcome: Outcome, before?: RunState, over: Partial<AttemptFacts & Policy> = {}) =>
+const stateAfter = (outcome: Outcome, before?: RunState, over: Partial<AttemptFacts & Policy> = {}) =>
   decide(before, { ...facts, ...over }, outcome, { ...policy, ...over }, 1_000, random)
 
 const failed = (inDoubt = false): Outcome => ({
@@ -23,11 +23,11 @@ const failed = (inDoubt = false): Outcome => ({
 
 describe('decide', () => {
   it('retries by the policy and is dead when its attempts are used up', () => {
-    const first = after(failed())
+    const first = stateAfter(failed())
     expect(first).toMatchObject({ status: 'scheduled', reason: 'retry', failures: 1, dueAt: 2_000, turn: 1 })
-    const second = after(failed(), first, { attempt: 2 })
+    const second = stateAfter(failed(), first, { attempt: 2 })
     expect(second).toMatchObject({ status: 'scheduled', failures: 2, dueAt: 3_000, turn: 2 })
-    expect(after(failed(), second, { attempt: 3 })).toMatchObject({
+    expect(stateAfter(failed(), second, { attempt: 3 })).toMatchObject({
       status: 'dead',
       reason: 'attempts_exhausted',
       error,
@@ -35,41 +35,43 @@ describe('decide', () => {
   })
 
   it('counts failures from the last new checkpoint, but never beyond the most attempts of a run', () => {
-    const second = { ...after(failed()), failures: 2 }
-    expect(after(failed(), second, { attempt: 3, progressed: true })).toMatchObject({
+    const second = { ...stateAfter(failed()), failures: 2 }
+    expect(stateAfter(failed(), second, { attempt: 3, progressed: true })).toMatchObject({
       status: 'scheduled',
       failures: 1,
     })
-    expect(after(failed(), second, { attempt: limits.maxAttempts, progressed: true })).toMatchObject({ status: 'dead' })
+    expect(stateAfter(failed(), second, { attempt: limits.maxAttempts, progressed: true })).toMatchObject({
+      status: 'dead',
+    })
   })
 
   it('never lets a step in doubt die unanswered', () => {
-    const second = { ...after(failed()), failures: 2 }
-    expect(after(failed(true), second)).toMatchObject({ status: 'unknown', reason: 'step_in_doubt' })
+    const second = { ...stateAfter(failed()), failures: 2 }
+    expect(stateAfter(failed(true), second)).toMatchObject({ status: 'unknown', reason: 'step_in_doubt' })
   })
 
   it('costs no failure to be deferred, suspended or handed back', () => {
-    const before = { ...after(failed()), failures: 2 }
+    const before = { ...stateAfter(failed()), failures: 2 }
     for (const outcome of [
       { kind: 'deferred', error, until: 9 },
       { kind: 'suspended', status: 'waiting', dueAt: undefined, waitingFor: 'x' },
       { kind: 'handed_back' },
     ] as const) {
-      expect(after(outcome, before).failures).toBe(2)
+      expect(stateAfter(outcome, before).failures).toBe(2)
     }
   })
 
   it('undoes where it is due, and ends as what it was undone for', () => {
-    const undoing = after({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
+    const undoing = stateAfter({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
     expect(undoing).toMatchObject({ status: 'undoing', undoBegun: true, error })
-    expect(after({ kind: 'undone' }, undoing)).toMatchObject({ status: 'dead', error })
-    const cancelling = after({ kind: 'cancelled', undo: true }, undefined, { undoable: true })
-    expect(after({ kind: 'undone' }, cancelling)).toMatchObject({ status: 'cancelled' })
-    expect(after({ kind: 'fatal', error }, undoing)).toMatchObject({ status: 'unknown', reason: 'undo_failed' })
+    expect(stateAfter({ kind: 'undone' }, undoing)).toMatchObject({ status: 'dead', error })
+    const cancelling = stateAfter({ kind: 'cancelled', undo: true }, undefined, { undoable: true })
+    expect(stateAfter({ kind: 'undone' }, cancelling)).toMatchObject({ status: 'cancelled' })
+    expect(stateAfter({ kind: 'fatal', error }, undoing)).toMatchObject({ status: 'unknown', reason: 'undo_failed' })
   })
 
   it('opens a new generation that keeps its keys, or gets new ones when asked', () => {
-    const dead = { ...after({ kind: 'fatal', error }), keySeries: 2 }
+    const dead = { ...stateAfter({ kind: 'fatal', error }), keySeries: 2 }
     expect(nextGeneration(dead, 'redrive', false, 5, 0)).toMatchObject({
       generation: 2,
       turn: 1,
@@ -79,7 +81,7 @@ describe('decide', () => {
       error: undefined,
     })
     expect(nextGeneration(dead, 'replay', true, 5, 0)).toMatchObject({ generation: 2, keySeries: 3 })
-    const scheduled = after(failed())
+    const scheduled = stateAfter(failed())
     expect(nextGeneration(scheduled, 'retry', false, 5, 0)).toMatchObject({
       generation: 1,
       turn: 2,
@@ -116,7 +118,7 @@ describe('decide', () => {
               (next.kind === 'completed' || next.kind === 'suspended' || next.kind === 'cancelled')
             )
               continue
-            const to: RunState = after(next, state, { undoable, undoOnDeath, attempt: index + 1 })
+            const to: RunState = stateAfter(next, state, { undoable, undoOnDeath, attempt: index + 1 })
             expect(mayMove(state?.undoBegun ? 'undoing' : 'running', to.status) || to.status === 'ready').toBe(true)
             expect(to.turn).toBe((state?.turn ?? 0) + 1)
             if (to.status === 'scheduled') expect(to.dueAt).toBeGreaterThanOrEqual(1_000)

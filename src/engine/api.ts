@@ -1,0 +1,181 @@
+import type { EventRecord } from '../event/event.ts'
+import type { EventKey } from '../event/event-key.ts'
+import type { Receipt } from '../event/receipt.ts'
+import type { RunState } from '../event/run.ts'
+import type { RunStatus } from '../event/run-status.ts'
+import type { Instant } from '../kit/clock.ts'
+import type { Duration } from '../kit/duration.ts'
+import type {
+  CheckpointRecord,
+  EventQuery,
+  EventSummary,
+  HistoryEntry,
+  InterventionRecord,
+  RunQuery,
+  RunSummary,
+  Settings,
+  StoreCounts,
+} from '../store/store.ts'
+
+/** An event to be accepted. */
+export interface NewEvent {
+  /** Where it comes from; a configured source's name, or one of your own. */
+  readonly source: string
+  /** The sender's id. May be left out only where the source derives identity from content. */
+  readonly id?: string
+  readonly type: string
+  /** JSON, as a value; or `body`. */
+  readonly data?: unknown
+  /** The bytes as they came, instead of `data`. */
+  readonly body?: Uint8Array
+  /** Of `body`. Default `application/json`. */
+  readonly contentType?: string
+  readonly subject?: string
+  /** RFC 3339, or a Date. */
+  readonly time?: string | Date
+  /** Default: the source's tenant, else `'default'`. */
+  readonly tenant?: string
+  /** Runs of ordered handlers go one at a time per key. Default: what the source's `orderKey` says. */
+  readonly orderKey?: string
+  /** Kept with the event. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What `accept` takes beside the event. */
+export interface AcceptOptions {
+  /** Whether the sender's signature covers the id. Default true; a verified source says so by itself. */
+  readonly idSigned?: boolean
+  /** The caller's own open transaction (node:sqlite's DatabaseSync): event and business row commit together. */
+  readonly transaction?: unknown
+}
+
+/** The answer inside a caller's transaction: never a receipt, since nothing is durable before it commits. */
+export type PendingAccept = { readonly outcome: 'pending' | 'exists'; readonly event: { readonly key: EventKey } }
+
+/** Who asks, and why: on record with every verb. */
+export interface Intent {
+  readonly reason: string
+  /** Default `'library'`; the server says who the token belongs to. */
+  readonly actor?: string
+}
+
+/** What became of a verb: judged by the run's owner. `pending`: not answered within 5 s; look at the run later. */
+export type VerbAnswer =
+  | { readonly outcome: 'applied'; readonly run: string }
+  | { readonly outcome: 'refused'; readonly run: string; readonly reason: string }
+  | { readonly outcome: 'pending'; readonly run: string }
+
+/** One run as it is shown. */
+export interface RunView {
+  readonly id: string
+  readonly event: EventKey
+  readonly group: string
+  readonly handler: string
+  /** A run that never settled is `ready`, or `running` where this process is running it. */
+  readonly status: RunStatus
+  readonly state: RunState | undefined
+  readonly steps: readonly CheckpointRecord[]
+  readonly interventions: readonly InterventionRecord[]
+  /** Where this process runs it and the handler told. */
+  readonly progress: { readonly fraction: number; readonly note: string | undefined } | undefined
+}
+
+/** One event as it is shown, with its runs. */
+export interface EventView {
+  readonly event: EventRecord
+  readonly runs: readonly {
+    readonly id: string
+    readonly group: string
+    readonly handler: string
+    readonly status: RunStatus
+  }[]
+}
+
+/** Reading events. */
+export interface Events {
+  /** @throws `not_found` */
+  get(key: EventKey): Promise<EventView>
+  /** Newest first. */
+  list(query?: Partial<EventQuery>): Promise<{ events: EventSummary[]; next: string | undefined }>
+  /** Everything that happened to it, in commit order. @throws `not_found` */
+  history(key: EventKey): Promise<HistoryEntry[]>
+}
+
+/** Many at once. */
+export interface RedriveRequest {
+  readonly source?: string
+  readonly handler?: string
+  readonly tenant?: string
+  readonly after?: Instant
+  readonly before?: Instant
+  /** Events that no handler took, instead of dead runs. */
+  readonly unclaimed?: boolean
+  /** Most a second. Default 100. */
+  readonly perSecond?: number
+}
+
+/** How far a redrive is. Kept by the process that runs it: stop it, and start it again by the same filter. */
+export interface RedriveView {
+  readonly id: string
+  readonly state: 'running' | 'done' | 'stopped' | 'failed'
+  readonly asked: number
+  readonly applied: number
+  readonly refused: number
+}
+
+/** Reading runs, and the operator's verbs. */
+export interface Runs {
+  /** @throws `not_found` */
+  get(id: string): Promise<RunView>
+  /** Newest settlement first; runs that never settled are not listed. */
+  list(query?: Partial<RunQuery>): Promise<{ runs: RunSummary[]; next: string | undefined }>
+  /** Brings a waiting or scheduled run forward; opens a new generation of a dead one, with its checkpoints. */
+  retry(id: string, intent: Intent): Promise<VerbAnswer>
+  /** Ends it. @throws `undo_unspecified` where a step has an undo and `undo` is not said. */
+  cancel(id: string, intent: Intent & { readonly undo?: boolean }): Promise<VerbAnswer>
+  /** Runs it again in a new generation, without its checkpoints or from a step on. */
+  replay(id: string, intent: Intent & { readonly fromStep?: string; readonly newKeys?: boolean }): Promise<VerbAnswer>
+  /** Decides a step in doubt. */
+  resolve(
+    id: string,
+    intent: Intent & { readonly step: string; readonly of?: string } & (
+        | { readonly result: unknown }
+        | { readonly repeat: true }
+        | { readonly fail: true }
+      ),
+  ): Promise<VerbAnswer>
+  /** Sends a signal; may come before the run waits for it. */
+  signal(
+    id: string,
+    name: string,
+    payload?: unknown,
+    options?: { readonly id?: string; readonly actor?: string },
+  ): Promise<VerbAnswer>
+  /** Waits for the run's end and resolves to the handler's result. @throws the recorded error of a dead run */
+  result(id: string, options?: { readonly timeout?: Duration }): Promise<unknown>
+  redrive(request: RedriveRequest, intent: Intent): Promise<RedriveView>
+  /** @throws `not_found` */
+  redriveStatus(id: string): Promise<RedriveView>
+  stopRedrive(id: string): Promise<RedriveView>
+}
+
+/** Pause and resume: runtime data, which a deploy does not undo. */
+export interface Controls {
+  pause(what: 'handler' | 'source', name: string, intent: Intent): Promise<Settings>
+  resume(what: 'handler' | 'source', name: string, intent: Intent): Promise<Settings>
+  settings(): Promise<Settings>
+  counts(): Promise<StoreCounts>
+}
+
+/** What a Hapax is to who embeds it. */
+export interface HapaxCore {
+  /** The receipt comes only after the event is committed (G1). */
+  accept(event: NewEvent, options?: AcceptOptions & { readonly transaction?: undefined }): Promise<Receipt>
+  readonly events: Events
+  readonly runs: Runs
+  readonly controls: Controls
+  /** Begins to own shards and run handlers here. */
+  start(): Promise<void>
+  /** Takes nothing new, finishes or hands back within the grace period, closes the store. Safe to call twice. */
+  stop(): Promise<void>
+}
