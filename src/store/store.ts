@@ -198,6 +198,8 @@ export interface CheckpointItem extends Decision {
   readonly endedAt: Instant
   /** The step's first attempt: from here its key's time to live is counted. */
   readonly firstTriedAt: Instant
+  /** The step has an undo: a cancel must say what becomes of it. */
+  readonly undoable?: boolean
   /** Follow-up events: committed with the checkpoint or not at all. */
   readonly emits?: readonly AcceptItem[]
 }
@@ -224,9 +226,18 @@ export interface SettleItem {
   /** By whose hand, where not the engine's: the intervention that it carries out. */
   readonly intervention?: EventKey
   /** Steps whose first try ended inside this attempt without a checkpoint: from here their keys' time to live counts. */
-  readonly tried?: readonly { readonly step: StepAddress; readonly firstTriedAt: Instant; readonly doubt: boolean }[]
+  readonly tried?: readonly TriedStep[]
   /** A replay drops these checkpoints of the generation before, and those after them; absent: keeps all, `all`: none. */
   readonly keepCheckpoints?: 'all' | 'none' | { readonly before: StepAddress }
+}
+
+/** A step that was tried and left no checkpoint. A later settlement's entry for the same step replaces it. */
+export interface TriedStep {
+  readonly step: StepAddress
+  readonly firstTriedAt: Instant
+  /** Whether it may have had its effect. */
+  readonly doubt: boolean
+  readonly undoable?: boolean
 }
 
 export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
@@ -371,7 +382,7 @@ export interface RunRecord extends RunAddress {
   /** In commit order, answered or not. */
   readonly interventions: readonly InterventionRecord[]
   /** Steps that were tried and left no checkpoint, from settlements of this generation. */
-  readonly tried: readonly { readonly step: StepAddress; readonly firstTriedAt: Instant; readonly doubt: boolean }[]
+  readonly tried: readonly TriedStep[]
 }
 
 export interface BeginRecord {
