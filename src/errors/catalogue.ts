@@ -76,6 +76,14 @@ export const catalogue = {
     'Use a new id for new content; the first event stands.',
   ),
   too_many_requests: entry(429, 'Too many requests wait here: {limit}.', 'Come again after the time in Retry-After.'),
+  malformed_request: entry(400, 'The request is not valid HTTP.', 'Send one well-formed HTTP/1.1 request.'),
+  request_timeout: entry(408, 'The request did not come whole in time.', 'Send it faster, or in smaller parts.'),
+  headers_too_large: entry(431, 'The headers are too many or too large.', 'Send fewer and shorter headers.'),
+  host_refused: entry(
+    403,
+    'This server does not answer to that host name.',
+    'Call it as localhost, or list the name in server.hosts.',
+  ),
   // --- the store
   store_unavailable: entry(
     503,
@@ -185,6 +193,11 @@ export const catalogue = {
   ),
   invalid_cursor: entry(400, 'The page cursor is not valid.', 'Begin again without a cursor.'),
   invalid_query: entry(400, 'The query is not valid: {reason}.', 'Correct the parameter that is named.'),
+  server_unreachable: entry(
+    503,
+    'No Hapax server answers at {url}: {reason}.',
+    'Start one with hapax serve, or correct the address.',
+  ),
   usage: entry(400, '{reason}', 'See hapax help.'),
   internal: entry(500, 'Something failed inside Hapax.', 'See the log of this process under the time of the request.'),
 } as const satisfies Record<string, ErrorEntry>

@@ -23,6 +23,25 @@ export const limits = {
   headerLength: 4_096,
   /** Events of one CloudEvents batch. */
   batchEvents: 1_000,
+  /** Bytes of request bodies held at once by a process; more get `too_many_requests`: 10,000 slow senders of 1 MiB are 10 GB. */
+  ingressBytes: 268_435_456,
+  /** Request line and headers together, in bytes, and how many headers: providers send under 4 kB and 30. */
+  headerBytes: 16_384,
+  headerCount: 100,
+  /** Connections of one server: each idle one costs some 10 kB. */
+  connections: 10_000,
+  /** Headers, and the whole request, must have come by then; Node's own 60 s and 300 s let a few senders hold all. */
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  /** An idle connection is kept for a sender's next request: longer than the 60 s at which common proxies let go. */
+  keepAliveMs: 65_000,
+  /** After an early refusal, what a sender still sends is thrown away for this long and this far, so that it reads the answer. */
+  lingerMs: 1_000,
+  lingerBytes: 4_194_304,
+  /** What a 429 or 503 asks to wait, in seconds. */
+  retryAfterSeconds: 1,
+  /** Longest reason or actor of a verb, in characters. */
+  reasonLength: 1_000,
   /** Accepts that wait for a commit in one process; more get `too_many_requests`, before memory does it for us. */
   acceptsWaiting: 20_000,
   /** Items of one commit: beyond this a flush's latency grows faster than its throughput (SQLite: 512 items, 6 ms). */
