@@ -19,6 +19,7 @@ export const catalogue = {
   invalid_utf8: entry(400, 'The body is not valid UTF-8.', 'Encode the body as UTF-8 without a byte order mark.'),
   duplicate_key: entry(400, 'The JSON body names a key twice in one object, at {path}.', 'Send every key once.'),
   too_deep: entry(400, 'The JSON body nests deeper than {limit} levels.', 'Flatten the document.'),
+  too_many_keys: entry(400, 'An object of the JSON body has more than {limit} keys.', 'Split the document.'),
   too_large: entry(413, 'The body is larger than {limitBytes} bytes.', 'Send less, or raise the body limit.'),
   lone_surrogate: entry(
     400,
@@ -147,6 +148,11 @@ export const catalogue = {
     'No live node of group {group} has handler {handler}.',
     'Deploy the handler, or cancel the run.',
   ),
+  payload_dropped: entry(
+    500,
+    'The body of the event was dropped by retention.',
+    'Keep payloads for as long as runs may be replayed.',
+  ),
   run_expired: entry(
     500,
     'The run is older than its handler allows ({expiresMs} ms).',
@@ -160,6 +166,8 @@ export const catalogue = {
   lease_lost: entry(500, 'The node lost its lease on shard {shard}.', 'Nothing: the run goes on at another node.'),
   no_run: entry(500, '{what} was called outside a run.', 'Call it inside a handler.'),
   run_terminal: entry(409, 'The run is {status} already.', 'Use redrive or replay, which open a new generation.'),
+  run_ended: entry(409, 'The run ended as {status}: {reason}.', 'See its history; redrive or replay it.'),
+  run_unfinished: entry(504, 'The run has not ended in time; it is {status}.', 'Wait longer, or look at the run.'),
   intervention_refused: entry(409, 'The verb {verb} is refused: {reason}.', 'See the status of the run.'),
   undo_unspecified: entry(400, 'The run has steps with an undo.', 'Say undo: true or undo: false.'),
   reason_required: entry(400, 'The verb {verb} needs a reason.', 'Say why, in a few words.'),

@@ -8,6 +8,8 @@ export const limits = {
   jsonDepth: 64,
   /** Most keys of one JSON object: 10,000 keys hashed into one object cost 2 ms of the event loop. */
   jsonKeys: 10_000,
+  /** Longest number in a JSON text, in characters: a bigint of 1,000 digits costs 3 µs to make, one of a million 40 ms. */
+  numberLength: 1_000,
   /** Longest event id, order key or tenant, in UTF-8 bytes: what an index of every store takes. */
   idBytes: 255,
   /** Longest source, type, handler or group name, in characters. */
@@ -85,6 +87,12 @@ export const limits = {
   sweepRows: 500,
   /** How long an operator's verb waits for its owner's answer before the API answers 202. */
   interventionWaitMs: 5_000,
+  /** Tenants whose fingerprint key is held in memory; beyond it they are read again. */
+  tenantKeysHeld: 10_000,
+  /** (source, type) pairs whose handlers are held in memory. */
+  routesHeld: 10_000,
+  /** Redrives whose progress a process remembers. */
+  redrivesHeld: 100,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const

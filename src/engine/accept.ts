@@ -1,0 +1,230 @@
+import { hash } from 'node:crypto'
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { EventRecord } from '../event/event.ts'
+import { type EventKey, mintEventKey } from '../event/event-key.ts'
+import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import type { Receipt } from '../event/receipt.ts'
+import { runId } from '../event/run.ts'
+import type { Clock } from '../kit/clock.ts'
+import { toMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { Random } from '../kit/random.ts'
+import type { AcceptItem, Owned, Store } from '../store/store.ts'
+import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
+import type { Committer } from './committer.ts'
+import { type Content, contentOf } from './event-data.ts'
+import type { FingerprintKeys } from './fingerprint-keys.ts'
+import type { SourceTraits } from './source-traits.ts'
+
+/** What accepting needs of the node. */
+export interface AcceptHost {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly committer: Committer
+  readonly keys: FingerprintKeys
+  readonly group: string
+  registry(): Registry
+  source(name: string): SourceTraits | undefined
+  /** The owned pair of this shard, where an event may be handed over in memory after its commit. */
+  handOver(shard: number): Owned | undefined
+  pickShard(): number | undefined
+  /** A committed event of this node's own. */
+  accepted(event: EventRecord, owned: Owned | undefined): void
+  /** What this process knows of a run without reading: it executes here. */
+  isRunning(shard: number, run: string): boolean
+}
+
+const controlCharacters = /\p{Cc}/u
+
+/**
+ * The one door in: an event is checked, identified, fingerprinted and committed; only then is there a receipt (G1, G2).
+ * Every way in uses it.
+ */
+export class Accepter {
+  readonly #host: AcceptHost
+  #routes = new Map<string, HandlerRecord[]>()
+  #routesOf: Registry | undefined
+
+  constructor(host: AcceptHost) {
+    this.#host = host
+  }
+
+  /** @throws `invalid_event`, `identity_required`, JSON codes, `store_unavailable`, `too_many_requests` */
+  async accept(event: NewEvent, options: AcceptOptions): Promise<Receipt> {
+    const tenant = this.#tenant(event)
+    const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
+    const item = this.#item(event, options, tenant, key)
+    const answer = await this.#host.committer.accept(item)
+    const durability = this.#host.store.durability
+    if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
+    if (answer.outcome === 'accepted') {
+      const handlers = this.#handlers(item.source, item.type)
+      if (answer.position !== undefined) {
+        this.#host.accepted(recordOf(item, answer.position, answer.acceptedAt), item.handedTo)
+      }
+      return {
+        outcome: 'accepted',
+        durability,
+        event: { key: item.key, acceptedAt: answer.acceptedAt },
+        runs: handlers.map(({ tag, name }) => ({
+          id: runId({ event: item.key, tag }),
+          handler: name,
+          status: 'ready' as const,
+        })),
+      }
+    }
+    return {
+      outcome: answer.outcome,
+      durability,
+      event: { key: answer.original, acceptedAt: answer.acceptedAt },
+      runs: await this.#runsOf(answer.original, item),
+      ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+    }
+  }
+
+  /** Writes the event inside the caller's own open transaction: committed or not with what the caller does. */
+  async acceptWithin(event: NewEvent, options: AcceptOptions): Promise<PendingAccept> {
+    const tenant = this.#tenant(event)
+    const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
+    const { handedTo: _handedTo, ...item } = this.#item(event, options, tenant, key)
+    const { store } = this.#host
+    if (!store.acceptWithin) {
+      throw new HapaxError('ability_missing', { handler: 'accept', ability: 'transaction', store: store.kind })
+    }
+    const answer = store.acceptWithin(options.transaction, item)
+    return { outcome: answer.outcome, event: { key: answer.outcome === 'exists' ? answer.key : item.key } }
+  }
+
+  /** The item of a follow-up event, for the commit of the checkpoint that emits it. */
+  async emitted(event: NewEvent): Promise<AcceptItem> {
+    const tenant = this.#tenant(event)
+    const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
+    const { handedTo: _handedTo, ...item } = this.#item(event, {}, tenant, key)
+    return item
+  }
+
+  #tenant(event: NewEvent): string {
+    return event.tenant ?? this.#host.source(event.source)?.tenant ?? 'default'
+  }
+
+  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: Buffer): AcceptItem {
+    const { clock, random, store, keys } = this.#host
+    const source = this.#host.source(event.source)
+    checkText('source', event.source, limits.nameLength)
+    checkText('type', event.type, limits.nameLength)
+    checkText('tenant', tenant, limits.idBytes)
+    const content = contentOf(event, source)
+    const fingerprint = keys.make(key, content.canonical)
+    const id = event.id ?? this.#contentId(content, key, event)
+    checkText('id', id, limits.idBytes)
+    const orderKey = event.orderKey ?? content.orderKey()
+    if (orderKey !== undefined) checkText('orderKey', orderKey, limits.idBytes)
+    const shard =
+      orderKey === undefined
+        ? (this.#host.pickShard() ?? Math.floor(random.fraction() * store.shards))
+        : shardOfOrderKey(tenant, orderKey, store.shards)
+    const unclaimed = this.#handlers(event.source, event.type).length === 0
+    const idSigned = options.idSigned ?? true
+    // An ordered event starts only after a tail that saw its own commit (G7), so it is not handed over.
+    const handedTo = orderKey === undefined && store.abilities.acceptSpans ? this.#host.handOver(shard) : undefined
+    return {
+      key: mintEventKey(clock.now(), shard, random),
+      shard,
+      tenant,
+      source: event.source,
+      id,
+      idSigned,
+      type: event.type,
+      subject: event.subject,
+      time: event.time instanceof Date ? event.time.toISOString() : event.time,
+      contentType: content.type,
+      orderKey,
+      registryVersion: this.#host.registry().version,
+      headers: event.headers ?? {},
+      fingerprints: [fingerprint],
+      body: content.body,
+      unclaimed,
+      ...(event.id === undefined && source?.identity ? { windowMs: toMs(source.identity.window) } : {}),
+      ...(idSigned || !source?.replayWindowMs ? {} : { contentWindowMs: source.replayWindowMs }),
+      ...(handedTo ? { handedTo } : {}),
+    }
+  }
+
+  #contentId(content: Content, key: Buffer, event: NewEvent): string {
+    const picked = content.identity()
+    if (picked === undefined) throw new HapaxError('identity_required', { source: event.source })
+    return `content:${this.#host.keys.make(key, picked).hash}`
+  }
+
+  #handlers(source: string, type: string): HandlerRecord[] {
+    const registry = this.#host.registry()
+    if (registry !== this.#routesOf || this.#routes.size > limits.routesHeld) {
+      this.#routes = new Map()
+      this.#routesOf = registry
+    }
+    const name = `${source}\n${type}`
+    const known = this.#routes.get(name)
+    if (known) return known
+    const handlers = handlersOf(registry, { source, type, registryVersion: registry.version })
+    this.#routes.set(name, handlers)
+    return handlers
+  }
+
+  async #runsOf(original: EventKey, item: AcceptItem): Promise<Receipt['runs']> {
+    const handlers = this.#handlers(item.source, item.type)
+    return Promise.all(
+      handlers.map(async ({ tag, name }) => {
+        const id = runId({ event: original, tag })
+        const record = await this.#host.store.run(original, tag)
+        const status = record?.state?.status ?? 'ready'
+        return {
+          id,
+          handler: name,
+          status: status === 'ready' && this.#host.isRunning(item.shard, id) ? 'running' : status,
+        }
+      }),
+    )
+  }
+}
+
+/** The shard of an order key: all its events live there. */
+export function shardOfOrderKey(tenant: string, orderKey: string, shards: number): number {
+  const digest = hash('sha256', `${tenant.length}:${tenant}${orderKey}`, 'buffer')
+  return digest.readUInt32BE(0) % shards
+}
+
+function recordOf(item: AcceptItem, position: number, acceptedAt: number): EventRecord {
+  return {
+    key: item.key,
+    position,
+    shard: item.shard,
+    tenant: item.tenant,
+    source: item.source,
+    id: item.id,
+    idSigned: item.idSigned,
+    type: item.type,
+    subject: item.subject,
+    time: item.time,
+    contentType: item.contentType,
+    orderKey: item.orderKey,
+    fingerprint: item.fingerprints[0],
+    registryVersion: item.registryVersion,
+    acceptedAt,
+    headers: item.headers,
+    body: item.body,
+  }
+}
+
+function checkText(what: string, text: unknown, bytesMax: number): void {
+  if (typeof text !== 'string')
+    throw new HapaxError('invalid_event', { reason: `${what} must be a string, found ${typeof text}` })
+  if (text === '') throw new HapaxError('invalid_event', { reason: `${what} is empty` })
+  // Most texts are short: a text cannot be longer in bytes than three times its length.
+  if (text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax) {
+    throw new HapaxError('invalid_event', { reason: `${what} is longer than ${bytesMax} bytes` })
+  }
+  if (controlCharacters.test(text))
+    throw new HapaxError('invalid_event', { reason: `${what} holds a control character` })
+  if (!text.isWellFormed()) throw new HapaxError('invalid_event', { reason: `${what} holds a lone surrogate` })
+}

@@ -1,0 +1,553 @@
+import type { EventRecord } from '../event/event.ts'
+import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import { type RunState, runId } from '../event/run.ts'
+import { isTerminal } from '../event/run-status.ts'
+import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
+import type { Log } from '../kit/log.ts'
+import type {
+  Grant,
+  InterventionRecord,
+  NodeBeat,
+  Owned,
+  OwnedCursor,
+  RunRecord,
+  Settings,
+  Store,
+  TailPage,
+} from '../store/store.ts'
+import type { Attempt } from './attempt.ts'
+import type { Outcome } from './decide.ts'
+import { OrderQueues } from './order-queues.ts'
+
+/** A run in its owner's memory. */
+export interface Entry {
+  readonly id: string
+  readonly position: number
+  readonly tag: string
+  readonly owned: Owned
+  /** Absent where the entry only holds an order key for a run that stands. */
+  event: EventRecord | undefined
+  record: RunRecord
+  /** (handler, order key) of an ordered run. */
+  readonly orderName: string | undefined
+  /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
+  readonly mayHaveBegunAt: Instant | undefined
+  stage: 'ready' | 'running' | 'standing'
+  /** While it runs. */
+  attempt: Attempt | undefined
+  /** A cancel that came before its attempt had begun. */
+  cancelled: Outcome | undefined
+}
+
+/** When a page of due runs brought nothing new, the next is asked for after this. */
+const fullPageMs = 50
+
+/** What is known of one owned pair. */
+interface Pair {
+  readonly grant: Grant
+  cursor: number | undefined
+  more: boolean
+  readonly entries: Map<string, Entry>
+  /** Runs that ended and that a page read before may still name; dropped when the cursor has passed them. */
+  readonly finished: Map<string, number>
+  closing: (() => void) | undefined
+}
+
+/** What the dispatcher asks of its engine. */
+export interface DispatcherHost {
+  readonly clock: Clock
+  readonly log: Log
+  readonly store: Store
+  readonly group: string
+  readonly concurrency: number
+  registry(): Registry
+  /** Whether the handler with this tag is ordered here. */
+  orderOf(tag: string): 'block' | 'skip' | undefined
+  now(): Instant
+  holds(owned: Owned): boolean
+  /** Runs an entry to its next settlement; never rejects. */
+  run(entry: Entry): Promise<void>
+  /** Judges an intervention; never rejects. */
+  intervene(owned: Owned, intervention: InterventionRecord): Promise<void>
+  leaseMs: number
+  /** Whether a run lost its node before and must run alone. */
+  isSuspect(entry: Entry): boolean
+}
+
+/**
+ * Decides, in memory, which run of the owned pairs goes next: what was handed over, what `tail` and `due` bring, under
+ * the node's slots, pauses and order keys. Writes nothing.
+ */
+export class Dispatcher {
+  readonly #host: DispatcherHost
+  readonly #pairs = new Map<number, Pair>()
+  readonly #orders = new OrderQueues<Entry>()
+  #ready: Entry[] = []
+  #readyFrom = 0
+  #suspects: Entry[] = []
+  #paused: Entry[] = []
+  #pausedNames: ReadonlySet<string> = new Set()
+  #running = 0
+  #alone = false
+  #held = 0
+  #taking = true
+  #tailing = false
+  #tailAgain = false
+  #pollMs: number = limits.pollMinMs
+  #pollTimer: Timer | undefined
+  #dueTimer: Timer | undefined
+  #dueAt: Instant | undefined
+  #duing = false
+  #idle: (() => void)[] = []
+  #stopped = false
+
+  constructor(host: DispatcherHost) {
+    this.#host = host
+  }
+
+  /** Runs that execute now. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Whether there is room for an event to be handed over in memory. */
+  get hasRoom(): boolean {
+    return this.#taking && this.#held < limits.runsHeld
+  }
+
+  /** The entry of a run, where it is in memory. */
+  entry(shard: number, id: string): Entry | undefined {
+    return this.#pairs.get(shard)?.entries.get(id)
+  }
+
+  granted(grant: Grant): void {
+    this.#pairs.set(grant.shard, {
+      grant,
+      cursor: undefined,
+      more: true,
+      entries: new Map(),
+      finished: new Map(),
+      closing: undefined,
+    })
+    this.wake()
+    this.#lookDue(0)
+  }
+
+  lost(owned: Owned): void {
+    const pair = this.#pairs.get(owned.shard)
+    if (!pair || pair.grant.epoch !== owned.epoch) return
+    this.#pairs.delete(owned.shard)
+    for (const entry of [...pair.entries.values()]) {
+      entry.attempt?.end('lost')
+      this.#forget(pair, entry)
+    }
+    pair.closing?.()
+  }
+
+  /** Resolves when nothing of the pair executes any more; what is ready stays in the store for the next owner. */
+  handBack(owned: Owned): Promise<void> {
+    const pair = this.#pairs.get(owned.shard)
+    if (!pair || pair.grant.epoch !== owned.epoch) return Promise.resolve()
+    for (const entry of [...pair.entries.values()]) if (entry.stage === 'ready') this.#forget(pair, entry)
+    return new Promise((resolve) => {
+      pair.closing = resolve
+      this.#closeIfQuiet(pair)
+    })
+  }
+
+  lowMarks(): NodeBeat['lowMarks'] {
+    const marks: (Owned & { position: number })[] = []
+    for (const { grant, cursor, entries } of this.#pairs.values()) {
+      if (cursor === undefined) continue
+      let position = cursor + 1
+      for (const entry of entries.values()) {
+        if (entry.stage !== 'standing' && entry.position < position) position = entry.position
+      }
+      marks.push({ group: grant.group, shard: grant.shard, epoch: grant.epoch, position })
+    }
+    return marks
+  }
+
+  /** An event of this node's own accept, handed over after its commit. */
+  offer(event: EventRecord, owned: Owned): void {
+    const pair = this.#pairs.get(owned.shard)
+    if (!pair || pair.grant.epoch !== owned.epoch || pair.closing || !this.#taking) return
+    for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
+    this.pump()
+  }
+
+  /** Something may have come: looks at once. */
+  wake(): void {
+    this.#pollMs = limits.pollMinMs
+    void this.#tail()
+  }
+
+  /** A run will be due then. */
+  noteDue(at: Instant): void {
+    if (this.#dueAt !== undefined && this.#dueAt <= at) return
+    this.#lookDue(Math.max(0, at - this.#host.now()))
+    this.#dueAt = at
+  }
+
+  settings(settings: Settings): void {
+    this.#pausedNames = new Set(settings.paused.map((pause) => `${pause.what}:${pause.name}`))
+    const paused = this.#paused
+    this.#paused = []
+    for (const entry of paused) this.#queue(entry)
+    this.pump()
+  }
+
+  /** Begins nothing new; what runs goes on. */
+  takeNoMore(): void {
+    this.#taking = false
+    this.#pollTimer?.cancel()
+    this.#dueTimer?.cancel()
+  }
+
+  /** Resolves when nothing executes. */
+  quiet(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Ends the attempts that still run: they are handed back, at no cost of an attempt. */
+  handBackAll(): void {
+    for (const pair of this.#pairs.values()) {
+      for (const entry of pair.entries.values()) entry.attempt?.end({ kind: 'handed_back' })
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.takeNoMore()
+  }
+
+  /** Loads a run that an intervention made ready, or that is due, into memory. */
+  admit(owned: Owned, event: EventRecord, record: RunRecord, mayHaveBegunAt?: Instant): void {
+    const pair = this.#pairs.get(owned.shard)
+    if (!pair || pair.grant.epoch !== owned.epoch || pair.closing) return
+    const id = runId(record)
+    const known = pair.entries.get(id)
+    if (known) {
+      if (known.stage !== 'standing') return
+      known.event = event
+      known.record = record
+      known.stage = 'ready'
+      if (!known.orderName || this.#orders.head(known.orderName) === known) this.#queue(known)
+      this.pump()
+      return
+    }
+    this.#add(pair, event, record, mayHaveBegunAt)
+    this.pump()
+  }
+
+  /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
+  settled(entry: Entry, state: RunState): void {
+    const pair = this.#pairs.get(entry.owned.shard)
+    if (!pair || pair.entries.get(entry.id) !== entry) return
+    if (state.dueAt !== undefined) this.noteDue(state.dueAt)
+    const holds = entry.orderName !== undefined && this.#holdsKey(entry, state)
+    if (holds) {
+      entry.stage = 'standing'
+      entry.event = undefined
+      entry.record = { ...entry.record, state, checkpoints: [], interventions: [] }
+      this.#held--
+      if (isTerminal(state.status)) pair.finished.set(entry.id, entry.position)
+      return
+    }
+    if (isTerminal(state.status) || state.dueAt === undefined || entry.position > (pair.cursor ?? -1)) {
+      pair.finished.set(entry.id, entry.position)
+    }
+    this.#forget(pair, entry)
+  }
+
+  /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
+  moved(entry: Entry, state: RunState): void {
+    if (entry.stage === 'ready') this.settled(entry, state)
+    else if (state.reason === 'released' || !this.#holdsKey(entry, state)) this.dropped(entry)
+    else entry.record = { ...entry.record, state }
+  }
+
+  /** The run is no longer for this node to move: it ended by another hand. */
+  dropped(entry: Entry): void {
+    const pair = this.#pairs.get(entry.owned.shard)
+    if (pair?.entries.get(entry.id) === entry) this.#forget(pair, entry)
+  }
+
+  /** Goes again at once: a signal came just as it was about to wait. */
+  again(entry: Entry): void {
+    entry.stage = 'ready'
+    this.#queue(entry)
+  }
+
+  /** Starts runs while there are slots. */
+  pump(): void {
+    while (this.#taking && !this.#alone) {
+      if (this.#suspects.length > 0) {
+        if (this.#running > 0) return
+        const suspect = this.#suspects.shift()
+        if (suspect && this.#goes(suspect)) this.#launch(suspect, true)
+        continue
+      }
+      if (this.#running >= this.#host.concurrency) return
+      const entry = this.#nextReady()
+      if (!entry) return
+      if (this.#goes(entry)) this.#launch(entry, false)
+    }
+  }
+
+  #nextReady(): Entry | undefined {
+    const entry = this.#ready[this.#readyFrom]
+    if (!entry) {
+      this.#ready = []
+      this.#readyFrom = 0
+      return undefined
+    }
+    this.#readyFrom++
+    if (this.#readyFrom > 1_024) {
+      this.#ready = this.#ready.slice(this.#readyFrom)
+      this.#readyFrom = 0
+    }
+    return entry
+  }
+
+  /** An entry may have been forgotten, or lost its pair, while it was queued. */
+  #goes(entry: Entry): boolean {
+    return (
+      entry.stage === 'ready' &&
+      this.#pairs.get(entry.owned.shard)?.entries.get(entry.id) === entry &&
+      this.#host.holds(entry.owned)
+    )
+  }
+
+  #launch(entry: Entry, alone: boolean): void {
+    entry.stage = 'running'
+    this.#running++
+    if (alone) this.#alone = true
+    this.#host.run(entry).then(() => {
+      this.#running--
+      if (alone) this.#alone = false
+      const pair = this.#pairs.get(entry.owned.shard)
+      if (pair?.closing) this.#closeIfQuiet(pair)
+      this.pump()
+      if (this.#running === 0) {
+        const idle = this.#idle
+        this.#idle = []
+        for (const resolve of idle) resolve()
+      }
+      if (this.#held < limits.runsHeld / 2 && this.#backlog()) void this.#tail()
+    })
+  }
+
+  #backlog(): boolean {
+    for (const pair of this.#pairs.values()) if (pair.more) return true
+    return false
+  }
+
+  #closeIfQuiet(pair: Pair): void {
+    for (const entry of pair.entries.values()) if (entry.stage === 'running') return
+    const closing = pair.closing
+    pair.closing = undefined
+    closing?.()
+  }
+
+  #handlersFor(event: EventRecord): HandlerRecord[] {
+    return handlersOf(this.#host.registry(), event).filter((handler) => handler.group === this.#host.group)
+  }
+
+  #admitFresh(pair: Pair, event: EventRecord, handler: HandlerRecord, mayHaveBegunAt: Instant | undefined): void {
+    const record: RunRecord = {
+      event: event.key,
+      position: event.position,
+      tag: handler.tag,
+      state: undefined,
+      checkpoints: [],
+      begins: [],
+      interventions: [],
+      tried: [],
+    }
+    this.#add(pair, event, record, mayHaveBegunAt)
+  }
+
+  #add(pair: Pair, event: EventRecord, record: RunRecord, mayHaveBegunAt: Instant | undefined): void {
+    const id = runId(record)
+    if (pair.entries.has(id)) return
+    const ordered = event.orderKey !== undefined && this.#host.orderOf(record.tag) !== undefined
+    const entry: Entry = {
+      id,
+      event,
+      position: event.position,
+      tag: record.tag,
+      owned: pair.grant,
+      record,
+      orderName: ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined,
+      mayHaveBegunAt,
+      stage: 'ready',
+      attempt: undefined,
+      cancelled: undefined,
+    }
+    pair.entries.set(id, entry)
+    this.#held++
+    if (
+      entry.orderName === undefined ||
+      this.#orders.add(entry.orderName, entry, { first: record.begins.length > 0 })
+    ) {
+      this.#queue(entry)
+    }
+  }
+
+  #queue(entry: Entry): void {
+    if (this.#isPaused(entry)) this.#paused.push(entry)
+    else if (this.#host.isSuspect(entry)) this.#suspects.push(entry)
+    else this.#ready.push(entry)
+  }
+
+  #isPaused(entry: Entry): boolean {
+    if (this.#pausedNames.size === 0) return false
+    const handler = this.#host.registry().handlers.find((one) => one.tag === entry.tag)
+    return this.#pausedNames.has(`handler:${handler?.name}`) || this.#pausedNames.has(`source:${entry.event?.source}`)
+  }
+
+  #holdsKey(entry: Entry, state: RunState): boolean {
+    if (state.status === 'completed' || state.status === 'cancelled') return false
+    if (state.status === 'dead') return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'
+    return true
+  }
+
+  #forget(pair: Pair, entry: Entry): void {
+    if (!pair.entries.delete(entry.id)) return
+    if (entry.stage !== 'standing') this.#held--
+    if (entry.orderName === undefined) return
+    const next = this.#orders.remove(entry.orderName, entry)
+    if (next && next.stage === 'ready') this.#queue(next)
+  }
+
+  async #tail(): Promise<void> {
+    if (this.#stopped) return
+    if (this.#tailing) {
+      this.#tailAgain = true
+      return
+    }
+    this.#tailing = true
+    this.#pollTimer?.cancel()
+    try {
+      do {
+        this.#tailAgain = false
+        await this.#tailOnce()
+      } while (this.#tailAgain && !this.#stopped)
+    } catch (error) {
+      this.#host.log.warn('tail failed', { error: error instanceof Error ? error.message : String(error) })
+    } finally {
+      this.#tailing = false
+      if (!this.#stopped && this.#taking) {
+        this.#pollTimer = this.#host.clock.setTimer(this.#pollMs, () => void this.#tail(), { unref: true })
+        this.#pollMs = Math.min(limits.pollMaxMs, this.#pollMs * 2)
+      }
+    }
+  }
+
+  async #tailOnce(): Promise<void> {
+    const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
+    if (room <= 0) return
+    const cursors: OwnedCursor[] = []
+    for (const pair of this.#pairs.values()) {
+      if (pair.closing) continue
+      const { group, shard, epoch } = pair.grant
+      cursors.push(pair.cursor === undefined ? { group, shard, epoch } : { group, shard, epoch, cursor: pair.cursor })
+    }
+    if (cursors.length === 0) return
+    const pages = await this.#host.store.tail({ cursors, limit: room })
+    for (const page of pages) this.#take(page)
+    this.pump()
+    if (this.#held < limits.runsHeld && this.#backlog()) this.#tailAgain = true
+  }
+
+  #take(page: TailPage): void {
+    const pair = this.#pairs.get(page.shard)
+    if (!pair || pair.grant.epoch !== page.epoch) return
+    if (page.stale) {
+      this.lost(pair.grant)
+      return
+    }
+    const mayHaveBegunAt =
+      pair.cursor === undefined && !pair.grant.graceful ? this.#host.now() - this.#host.leaseMs : undefined
+    for (const standing of page.standing) this.#addStanding(pair, standing)
+    for (const { event, runs } of page.events) {
+      for (const handler of this.#handlersFor(event)) {
+        const record = runs.find((run) => run.tag === handler.tag)
+        if (pair.finished.has(`${event.key}-${handler.tag}`)) continue
+        if (record?.state) continue // It stands or has ended: `due`, a signal or a person brings it back.
+        if (record) this.#add(pair, event, record, mayHaveBegunAt)
+        else this.#admitFresh(pair, event, handler, mayHaveBegunAt)
+      }
+    }
+    pair.cursor = page.cursor
+    pair.more = page.more
+    for (const [id, position] of pair.finished) if (position <= page.cursor) pair.finished.delete(id)
+    for (const intervention of page.interventions) {
+      void this.#host.intervene(pair.grant, intervention)
+    }
+  }
+
+  #addStanding(pair: Pair, standing: TailPage['standing'][number]): void {
+    const id = runId(standing)
+    const record: RunRecord = { ...standing, checkpoints: [], begins: [], interventions: [], tried: [] }
+    const order = this.#host.orderOf(standing.tag)
+    if (order === undefined || pair.entries.has(id)) return
+    const name = orderName(standing.tag, standing.tenant, standing.orderKey)
+    const entry: Entry = {
+      id,
+      event: undefined,
+      position: standing.position,
+      tag: standing.tag,
+      owned: pair.grant,
+      record,
+      orderName: name,
+      mayHaveBegunAt: undefined,
+      stage: 'standing',
+      attempt: undefined,
+      cancelled: undefined,
+    }
+    if (!this.#holdsKey(entry, standing.state)) return
+    pair.entries.set(id, entry)
+    this.#orders.add(name, entry, { first: true })
+  }
+
+  #lookDue(delayMs: number): void {
+    if (!this.#taking) return
+    this.#dueTimer?.cancel()
+    this.#dueTimer = this.#host.clock.setTimer(Math.min(delayMs, limits.pollMaxMs), () => void this.#due(), {
+      unref: true,
+    })
+  }
+
+  async #due(): Promise<void> {
+    if (this.#duing || this.#stopped) return
+    this.#duing = true
+    this.#dueAt = undefined
+    let nextMs: number = limits.pollMaxMs
+    try {
+      const owned = [...this.#pairs.values()].filter((pair) => !pair.closing).map((pair) => pair.grant)
+      const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
+      if (owned.length > 0 && room > 0) {
+        const page = await this.#host.store.due(owned, this.#host.now(), room)
+        const before = this.#held
+        for (const { event, run, owned: pair } of page.runs) this.admit(pair, event, run)
+        // A full page may be of runs that are in memory already: then what comes after them waits for those to settle.
+        if (page.runs.length === room) nextMs = this.#held > before ? 0 : fullPageMs
+        else if (page.nextDueAt !== undefined) nextMs = Math.max(0, page.nextDueAt - this.#host.now())
+      }
+    } catch (error) {
+      this.#host.log.warn('due failed', { error: error instanceof Error ? error.message : String(error) })
+    } finally {
+      this.#duing = false
+      const noted = this.#dueAt === undefined ? nextMs : Math.max(0, Math.min(nextMs, this.#dueAt - this.#host.now()))
+      this.#lookDue(noted)
+    }
+  }
+}
+
+function orderName(tag: string, tenant: string, orderKey: string): string {
+  return `${tag}\n${tenant.length}:${tenant}${orderKey}`
+}

@@ -1,0 +1,336 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { EventRecord } from '../event/event.ts'
+import { mintEventKey, shardOfKey } from '../event/event-key.ts'
+import type { Registry } from '../event/handler-record.ts'
+import type { Receipt } from '../event/receipt.ts'
+import type { Clock, Timer } from '../kit/clock.ts'
+import { type Duration, toMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { Log } from '../kit/log.ts'
+import type { Random } from '../kit/random.ts'
+import type { Owned, Settings, Store } from '../store/store.ts'
+import { Accepter } from './accept.ts'
+import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
+import { Committer } from './committer.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { FingerprintKeys } from './fingerprint-keys.ts'
+import type { Handler } from './handler.ts'
+import { handlerIndex } from './handlers.ts'
+import { Intervener } from './intervener.ts'
+import { Operations } from './operations.ts'
+import { Ownership } from './ownership.ts'
+import { lossesOf, Runner } from './runner.ts'
+import type { SourceTraits } from './source-traits.ts'
+import { StragglingSteps } from './straggling-steps.ts'
+import { type Retention, Sweeper } from './sweeper.ts'
+
+/** What an engine is made of. */
+export interface EngineOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly handlers: readonly Handler[]
+  readonly sources: readonly SourceTraits[]
+  /** Nodes that run the same handlers. Default `'default'`. */
+  readonly group?: string
+  /** Runs executing at once. Default 100. */
+  readonly concurrency?: number
+  /** Default 8 s, renewed every `beat` of 2 s. */
+  readonly lease?: Duration
+  readonly beat?: Duration
+  /** How long a stop waits for runs before it hands them back. Default 25 s. */
+  readonly grace?: Duration
+  readonly retention?: Retention
+  /** Wraps the fingerprint keys in the store. */
+  readonly key?: string
+}
+
+/** The heart: wires accept, ownership, dispatcher, runner and committer over one store. */
+export interface Engine extends HapaxCore {
+  /** Counts a request that was turned away before it was an event. */
+  reject(source: string, code: string): void
+  /** Runs that execute here now. */
+  readonly running: number
+}
+
+/** Opens an engine on a store that is migrated. It accepts at once; `start()` makes it own shards and run handlers. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { store, clock, random, log } = options
+  const group = options.group ?? 'default'
+  const leaseMs = toMs(options.lease ?? limits.leaseMs)
+  const beatMs = toMs(options.beat ?? limits.beatMs)
+  const node = `${group}-${mintEventKey(clock.now(), 0, random)}`
+  const index = handlerIndex(group, options.handlers)
+  const sources = new Map(options.sources.map((source) => [source.name, source]))
+  const committer = new Committer(store, clock, log)
+  const keys = new FingerprintKeys(store, random, options.key)
+  const progress = new Map<string, NonNullable<RunView['progress']>>()
+  let registry: Registry = await store.registry()
+  let state: 'accepting' | 'started' | 'stopping' | 'stopped' = 'accepting'
+  let registryTimer: Timer | undefined
+  let stopWatching: (() => void) | undefined
+
+  const refresh = async (): Promise<Registry> => {
+    const fresh = await store.registry()
+    if (fresh.version !== registry.version) registry = fresh
+    return registry
+  }
+  const lose = (owned: Owned): void => ownership.lose(owned)
+  const handlerName = (tag: string): string => registry.handlers.find((one) => one.tag === tag)?.name ?? tag
+  const isRunning = (shard: number, run: string): boolean => dispatcher.entry(shard, run)?.stage === 'running'
+  const applySettings = (settings: Settings): void => dispatcher.settings(settings)
+
+  const ownership: Ownership = new Ownership(
+    store,
+    clock,
+    log,
+    { node, group, leaseMs, beatMs },
+    {
+      granted: (grant) => dispatcher.granted(grant),
+      lost: (owned) => dispatcher.lost(owned),
+      handBack: (owned) => dispatcher.handBack(owned),
+      lowMarks: () => dispatcher.lowMarks(),
+      registryChanged: () => {
+        refresh().then(() => dispatcher.wake(), logged('reading the registry'))
+      },
+      settingsChanged: () => {
+        store.settings().then(applySettings, logged('reading the settings'))
+      },
+    },
+  )
+
+  const accepter: Accepter = new Accepter({
+    clock,
+    random,
+    store,
+    committer,
+    keys,
+    group,
+    registry: () => registry,
+    source: (name) => sources.get(name),
+    handOver: (shard) => (state === 'started' && dispatcher.hasRoom ? ownership.pair(shard) : undefined),
+    pickShard: () => ownership.pickShard(),
+    accepted: (event: EventRecord, owned: Owned | undefined) => {
+      if (owned) dispatcher.offer(event, owned)
+      else if (state === 'started' && event.orderKey !== undefined) dispatcher.wake()
+    },
+    isRunning,
+  })
+
+  const attemptHost = {
+    clock,
+    log,
+    committer,
+    store,
+    stragglers: new StragglingSteps(clock),
+    now: () => ownership.now(),
+    holds: (owned: Owned) => ownership.holds(owned),
+    toEmit: async (parent: EventRecord, event: Parameters<Parameters<Handler['body']>[1]['emit']>[0], id: string) => {
+      const source = event.source ?? group
+      return accepter.emitted({ ...event, source, id, tenant: parent.tenant })
+    },
+    progressed: (run: string, fraction: number, note: string | undefined) => {
+      progress.set(run, { fraction, note })
+    },
+  }
+
+  const runner = new Runner({
+    ...attemptHost,
+    random,
+    group,
+    handlerOf: (tag) => index.get(tag),
+    handlerName,
+    settled: (entry, next) => {
+      progress.delete(entry.id)
+      dispatcher.settled(entry, next)
+    },
+    dropped: (entry) => {
+      progress.delete(entry.id)
+      dispatcher.dropped(entry)
+    },
+    again: (entry) => dispatcher.again(entry),
+    stale: (entry) => {
+      progress.delete(entry.id)
+      dispatcher.dropped(entry)
+      lose(entry.owned)
+    },
+  })
+
+  const intervener: Intervener = new Intervener({
+    store,
+    committer,
+    log,
+    group,
+    now: () => ownership.now(),
+    registry: () => registry,
+    dispatcher: () => dispatcher,
+    lose,
+  })
+
+  const dispatcher: Dispatcher = new Dispatcher({
+    clock,
+    log,
+    store,
+    group,
+    leaseMs,
+    concurrency: options.concurrency ?? limits.concurrency,
+    registry: () => registry,
+    orderOf: (tag) => index.get(tag)?.order,
+    now: () => ownership.now(),
+    holds: (owned) => ownership.holds(owned),
+    run: (entry) => runner.run(entry),
+    intervene: (owned, intervention) => intervener.intervene(owned, intervention),
+    isSuspect: (entry) => lossesOf(entry) > 0,
+  })
+
+  const operations = new Operations({
+    clock,
+    random,
+    store,
+    committer,
+    registry: () => registry,
+    freshRegistry: refresh,
+    isRunning: (_shard, run) => isRunning(shardOfKey(run.slice(0, 26)), run),
+    progressOf: (run) => progress.get(run),
+    settingsChanged: applySettings,
+  })
+  const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, () => ownership.now())
+
+  function logged(what: string): (error: unknown) => void {
+    return (error) => log.warn(`${what} failed`, { error: error instanceof Error ? error.message : String(error) })
+  }
+
+  /** An accept-only process has no beat that tells of new handlers; a started one picks up young unclaimed events. */
+  const watchRegistry = (): void => {
+    registryTimer = clock.setTimer(
+      beatMs,
+      () => {
+        const work = state === 'started' ? pickUp() : refresh()
+        work.catch(logged('looking for new handlers')).finally(() => {
+          if (state === 'accepting' || state === 'started') watchRegistry()
+        })
+      },
+      { unref: true },
+    )
+  }
+
+  /** Unclaimed events that are young enough are given to the handlers that take them now. */
+  const pickUp = async (): Promise<void> => {
+    await refresh()
+    const mine = registry.handlers.filter(
+      (one) => one.group === group && one.untilVersion === undefined && index.has(one.tag),
+    )
+    const longestMs = Math.max(0, ...mine.map((one) => index.get(one.tag)?.pickUpMs ?? 0))
+    if (longestMs === 0) return
+    const page = await store.searchEvents({
+      unclaimed: true,
+      after: ownership.now() - longestMs,
+      limit: limits.pageItems,
+    })
+    for (const event of page.events) {
+      for (const one of mine) {
+        const pickUpMs = index.get(one.tag)?.pickUpMs ?? 0
+        const takes =
+          one.sources.some((pattern) => takesText(pattern, event.source)) &&
+          one.types.some((pattern) => takesText(pattern, event.type))
+        if (!takes || ownership.now() - event.acceptedAt > pickUpMs) continue
+        const key = mintEventKey(clock.now(), event.shard, random)
+        const item = {
+          key,
+          id: `pick-up:${one.tag}`,
+          event: event.key,
+          verb: 'redrive' as const,
+          detail: '{}',
+          reason: 'pick-up',
+          actor: 'engine',
+        }
+        await committer.intervene(item)
+      }
+    }
+  }
+
+  const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
+    if (state === 'stopping' || state === 'stopped') throw new HapaxError('engine_stopped')
+    return acceptOptions.transaction === undefined
+      ? accepter.accept(event, acceptOptions)
+      : accepter.acceptWithin(event, acceptOptions)
+  }) as HapaxCore['accept']
+
+  watchRegistry()
+
+  return {
+    accept,
+    events: operations.events,
+    runs: operations.runs,
+    controls: operations.controls,
+    reject: (source, code) => committer.reject(source, code),
+    get running() {
+      return dispatcher.running
+    },
+
+    async start() {
+      if (state !== 'accepting') return
+      for (const one of options.handlers) {
+        for (const ability of one.needs) {
+          if (!store.abilities[ability])
+            throw new HapaxError('ability_missing', { handler: one.name, ability, store: store.kind })
+        }
+      }
+      registry = await store.register(
+        group,
+        node,
+        options.handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
+      )
+      state = 'started'
+      stopWatching = store.onWork(() => dispatcher.wake())
+      applySettings(await store.settings())
+      await ownership.start(
+        registry,
+        options.handlers.map((one) => one.name),
+      )
+      sweeper.start()
+      log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
+    },
+
+    async stop() {
+      if (state === 'stopping' || state === 'stopped') return
+      const wasStarted = state === 'started'
+      state = 'stopping'
+      registryTimer?.cancel()
+      sweeper.stop()
+      operations.stop()
+      if (wasStarted) {
+        ownership.takeNoMore()
+        dispatcher.takeNoMore()
+        await quietWithin(toMs(options.grace ?? limits.graceMs))
+        await committer.drained()
+        dispatcher.stop()
+        await ownership.stop()
+      }
+      stopWatching?.()
+      await committer.drained()
+      await store.close()
+      state = 'stopped'
+      log.info('stopped', { node })
+    },
+  }
+
+  /** Waits for runs to end; those that outlive the grace are handed back, at no cost of an attempt. */
+  async function quietWithin(graceMs: number): Promise<void> {
+    let timer: Timer | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimer(graceMs, () => {
+        dispatcher.handBackAll()
+        // What does not even end then is left: its lease is released, its steps are refused.
+        timer = clock.setTimer(1_000, resolve)
+      })
+    })
+    await Promise.race([dispatcher.quiet(), late])
+    timer?.cancel()
+  }
+}
+
+function takesText(pattern: string, text: string): boolean {
+  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : pattern === text
+}

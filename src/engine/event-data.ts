@@ -1,0 +1,85 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { EventRecord } from '../event/event.ts'
+import { canonicalJson } from '../kit/canonical-json.ts'
+import { jsonText } from '../kit/json-text.ts'
+import { parseStrictJson } from '../kit/strict-json.ts'
+import type { NewEvent } from './api.ts'
+import type { SourceTraits } from './source-traits.ts'
+
+/** What an event holds, read once at accept. */
+export interface Content {
+  readonly body: Uint8Array
+  readonly type: string
+  /** What the fingerprint is made of: canonical JSON without the fields that resends change, else the bytes. */
+  readonly canonical: string | Uint8Array
+  /** The canonical fields that make the identity; undefined where the source names none. */
+  identity(): string | undefined
+  /** By the source's own function. */
+  orderKey(): string | undefined
+}
+
+/** Whether a media type is JSON (RFC 6839: also `…+json`). */
+export function isJson(contentType: string): boolean {
+  return contentType === 'application/json' || contentType.endsWith('+json')
+}
+
+/**
+ * Reads an event's content: its bytes, or its value as JSON text.
+ *
+ * @throws JSON codes for bytes, `value_not_json` for values, `too_large`
+ */
+export function contentOf(event: NewEvent, source: SourceTraits | undefined): Content {
+  const type = event.contentType ?? 'application/json'
+  const without = source?.fingerprintWithout ?? []
+  const ordered = (data: unknown) => () => orderKeyOf(source, event.type, data)
+  if (event.body === undefined) {
+    const value = event.data ?? null
+    const canonical = canonicalJson(value)
+    return {
+      body: Buffer.from(jsonText(value)),
+      type: 'application/json',
+      canonical: without.length ? canonicalJson(value, { without }) : canonical,
+      identity: () => (source?.identity ? canonicalJson(value, { only: source.identity.content }) : undefined),
+      orderKey: ordered(value),
+    }
+  }
+  if (!isJson(type)) {
+    return {
+      body: event.body,
+      type,
+      canonical: event.body,
+      identity: () => undefined,
+      orderKey: ordered(decodeOther(type, event.body)),
+    }
+  }
+  const { value, exactText } = parseStrictJson(event.body)
+  const exact = exactText === undefined ? {} : { exactText }
+  return {
+    body: event.body,
+    type,
+    canonical: canonicalJson(value, { ...exact, without }),
+    identity: () => (source?.identity ? canonicalJson(value, { ...exact, only: source.identity.content }) : undefined),
+    orderKey: ordered(value),
+  }
+}
+
+/** The value of a kept body: JSON, a form as a string map, else undefined. */
+export function decodeBody(event: Pick<EventRecord, 'body' | 'contentType' | 'key'>): unknown {
+  if (event.body === undefined) throw new HapaxError('payload_dropped')
+  return isJson(event.contentType) ? parseStrictJson(event.body).value : decodeOther(event.contentType, event.body)
+}
+
+function decodeOther(contentType: string, body: Uint8Array): unknown {
+  if (contentType !== 'application/x-www-form-urlencoded') return undefined
+  const fields = new URLSearchParams(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
+  const form: Record<string, string> = Object.create(null)
+  for (const [name, value] of fields) form[name] = value
+  return form
+}
+
+function orderKeyOf(source: SourceTraits | undefined, type: string, data: unknown): string | undefined {
+  if (!source?.orderKey) return undefined
+  // The source's own function reads its own provider's payload: what it finds missing is no order key.
+  const found = source.orderKey({ type, data: data as never })
+  return typeof found === 'string' && found !== '' ? found : undefined
+}

@@ -1,0 +1,210 @@
+import type { Registry } from '../event/handler-record.ts'
+import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import type { Log } from '../kit/log.ts'
+import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
+
+/** What ownership tells the rest of the engine. */
+export interface OwnershipListener {
+  granted(grant: Grant): void
+  /** The pair is no longer this node's: nothing of it may be settled. */
+  lost(owned: Owned): void
+  /** Others lack shards: finish or hand back what runs there; resolves when the pair may be released. */
+  handBack(owned: Owned): Promise<void>
+  /** Positions below which everything of a pair is finished or stands in a place of its own. */
+  lowMarks(): NodeBeat['lowMarks']
+  registryChanged(version: number): void
+  settingsChanged(version: number): void
+}
+
+/** What a node is, for its store. */
+export interface NodeOptions {
+  /** Unique to this start of this process. */
+  readonly node: string
+  readonly group: string
+  readonly leaseMs: number
+  readonly beatMs: number
+}
+
+/**
+ * Which (group, shard) pairs this node owns: a beat renews its lease for all of them. A node that could not renew in
+ * time fences itself by the monotonic clock before others may take over (G6).
+ */
+export class Ownership {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #options: NodeOptions
+  readonly #listener: OwnershipListener
+  #handlers: readonly string[] = []
+  #pairs = new Map<number, Grant>()
+  #turnOrder: number[] = []
+  #next = 0
+  #releasing = new Map<number, Owned>()
+  #handingBack = new Set<number>()
+  #deadlineMs = 0
+  #offsetMs = 0
+  #timer: Timer | undefined
+  #fence: Timer | undefined
+  #beating: Promise<void> | undefined
+  #owns = false
+  #registryVersion = 0
+  #settingsVersion = -1
+
+  constructor(store: Store, clock: Clock, log: Log, options: NodeOptions, listener: OwnershipListener) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+    this.#options = options
+    this.#listener = listener
+  }
+
+  /** The store's clock, as the last beat told it. */
+  now(): Instant {
+    return this.#clock.now() + this.#offsetMs
+  }
+
+  /** Whether the pair is this node's under this epoch and its lease has not run out. */
+  holds(owned: Owned): boolean {
+    return this.#pairs.get(owned.shard)?.epoch === owned.epoch && this.#clock.monotonicMs() < this.#deadlineMs
+  }
+
+  /** The pair of this shard, if this node may dispatch its events now. */
+  pair(shard: number): Owned | undefined {
+    const grant = this.#pairs.get(shard)
+    return grant && !this.#handingBack.has(shard) && this.#clock.monotonicMs() < this.#deadlineMs ? grant : undefined
+  }
+
+  /** A shard that this node owns, in turn; undefined where it owns none. */
+  pickShard(): number | undefined {
+    if (this.#turnOrder.length === 0) return undefined
+    this.#next = (this.#next + 1) % this.#turnOrder.length
+    return this.#turnOrder[this.#next]
+  }
+
+  get pairs(): readonly Grant[] {
+    return [...this.#pairs.values()]
+  }
+
+  async start(registry: Registry, handlers: readonly string[]): Promise<void> {
+    this.#handlers = handlers
+    this.#registryVersion = registry.version
+    this.#owns = handlers.length > 0
+    await this.beat()
+  }
+
+  /** Gives every pair back, and tells the store that this node takes none. What runs must have ended before. */
+  async stop(): Promise<void> {
+    this.#owns = false
+    this.#timer?.cancel()
+    this.#fence?.cancel()
+    for (const grant of this.#pairs.values()) this.#releasing.set(grant.shard, grant)
+    await this.#beating
+    await this.#beat().catch((error: unknown) => this.#log.warn('last beat failed', { error: String(error) }))
+    this.#timer?.cancel()
+    this.#fence?.cancel()
+    this.#pairs.clear()
+    this.#turnOrder = []
+  }
+
+  /** Says no to new pairs; those it has go on until {@link stop}. */
+  takeNoMore(): void {
+    this.#owns = false
+  }
+
+  /** The store answered that the epoch is stale: another owns the pair. */
+  lose(owned: Owned): void {
+    if (this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
+    this.#drop(owned)
+  }
+
+  /** Renews now; joins a beat that is under way. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined
+    })
+    return this.#beating
+  }
+
+  async #beat(): Promise<void> {
+    this.#timer?.cancel()
+    const sentAtMs = this.#clock.monotonicMs()
+    const release = [...this.#releasing.values()]
+    try {
+      const answer = await this.#store.own({
+        node: this.#options.node,
+        group: this.#options.group,
+        owns: this.#owns,
+        handlers: this.#handlers,
+        leaseMs: this.#options.leaseMs,
+        release,
+        lowMarks: this.#listener.lowMarks(),
+      })
+      // The lease counts from before the question was sent: never longer than the store's own count of it.
+      this.#deadlineMs = sentAtMs + this.#options.leaseMs
+      this.#offsetMs = answer.now - this.#clock.now()
+      for (const owned of release) this.#releasing.delete(owned.shard)
+      this.#learn(answer)
+    } catch (error) {
+      this.#log.warn('beat failed', { error: error instanceof Error ? error.message : String(error) })
+    } finally {
+      this.#arm()
+    }
+  }
+
+  #learn(answer: OwnershipAnswer): void {
+    const current = new Map(answer.owned.map((grant) => [grant.shard, grant]))
+    for (const held of [...this.#pairs.values()]) {
+      if (current.get(held.shard)?.epoch !== held.epoch) this.#drop(held)
+    }
+    for (const grant of answer.owned) {
+      if (this.#pairs.has(grant.shard) || this.#releasing.has(grant.shard)) continue
+      this.#pairs.set(grant.shard, grant)
+      this.#listener.granted(grant)
+    }
+    this.#turnOrder = [...this.#pairs.keys()].filter((shard) => !this.#handingBack.has(shard))
+    for (const asked of answer.asked) this.#handBack(asked)
+    if (answer.registryVersion !== this.#registryVersion) {
+      this.#registryVersion = answer.registryVersion
+      this.#listener.registryChanged(answer.registryVersion)
+    }
+    if (answer.settingsVersion !== this.#settingsVersion) {
+      this.#settingsVersion = answer.settingsVersion
+      this.#listener.settingsChanged(answer.settingsVersion)
+    }
+  }
+
+  #handBack(owned: Owned): void {
+    if (this.#handingBack.has(owned.shard) || this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
+    this.#handingBack.add(owned.shard)
+    this.#turnOrder = this.#turnOrder.filter((shard) => shard !== owned.shard)
+    this.#listener.handBack(owned).then(() => {
+      this.#handingBack.delete(owned.shard)
+      if (this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
+      this.#drop(owned)
+      this.#releasing.set(owned.shard, owned)
+      void this.beat()
+    })
+  }
+
+  #drop(owned: Owned): void {
+    this.#pairs.delete(owned.shard)
+    this.#turnOrder = this.#turnOrder.filter((shard) => shard !== owned.shard)
+    this.#listener.lost(owned)
+  }
+
+  #arm(): void {
+    if (!this.#owns && this.#pairs.size === 0) return
+    this.#timer = this.#clock.setTimer(this.#options.beatMs, () => void this.beat(), { unref: true })
+    this.#fence?.cancel()
+    const leftMs = this.#deadlineMs - this.#clock.monotonicMs()
+    this.#fence = this.#clock.setTimer(Math.max(0, leftMs), () => this.#fenceItself(), { unref: true })
+  }
+
+  #fenceItself(): void {
+    if (this.#clock.monotonicMs() < this.#deadlineMs || this.#pairs.size === 0) return
+    this.#log.error('the lease ran out before it could be renewed: this node stops its runs', {
+      pairs: this.#pairs.size,
+    })
+    for (const held of [...this.#pairs.values()]) this.#drop(held)
+  }
+}

@@ -1,0 +1,55 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
+import type { RecordedError } from '../event/run.ts'
+import type { Instant } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
+import type { Outcome } from './decide.ts'
+import type { RetryPolicy } from './handler.ts'
+
+/** Mistakes of the handler's code: trying again cannot mend them, a deploy and a redrive can. */
+const codeMistakes: ReadonlySet<string> = new Set([
+  'result_not_json',
+  'result_too_large',
+  'step_name_repeated',
+  'step_name_invalid',
+  'transaction_async',
+  'ability_missing',
+  'schema_mismatch',
+  'duration_invalid',
+])
+
+/** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */
+export function isDefiniteRefusal(error: unknown): boolean {
+  return error instanceof NotSent || error instanceof Fatal || error instanceof RetryLater
+}
+
+/** What is kept of an error; anything can be thrown. */
+export function recordError(error: unknown, step?: string): RecordedError {
+  const kept = (text: string) => text.slice(0, limits.errorTextLength)
+  const at = step === undefined ? {} : { step }
+  if (error instanceof HapaxError) return { code: error.code, message: kept(error.message), ...at }
+  if (error instanceof Error) {
+    const stack = error.stack === undefined ? {} : { stack: kept(error.stack) }
+    return { code: error.name || 'Error', message: kept(error.message), ...stack, ...at }
+  }
+  return { code: 'thrown', message: kept(`a ${typeof error} was thrown, wanted an Error`), ...at }
+}
+
+/**
+ * What an error that leaves a handler means for its run.
+ *
+ * @param policy of the step that failed, else of the handler.
+ * @param inDoubt whether it came from a step that only its confirm can clear.
+ */
+export function classify(
+  error: unknown,
+  from: { readonly policy: RetryPolicy; readonly inDoubt: boolean; readonly step: string | undefined },
+  now: Instant,
+): Outcome {
+  const recorded = recordError(error, from.step)
+  if (error instanceof RetryLater)
+    return { kind: 'deferred', error: recorded, until: error.at ?? now + (error.delayMs ?? 0) }
+  if (error instanceof Fatal) return { kind: 'fatal', error: recorded }
+  if (error instanceof HapaxError && codeMistakes.has(error.code)) return { kind: 'fatal', error: recorded }
+  return { kind: 'failed', error: recorded, policy: from.policy, inDoubt: from.inDoubt }
+}

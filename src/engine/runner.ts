@@ -1,0 +1,261 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { EventRecord } from '../event/event.ts'
+import type { RunState } from '../event/run.ts'
+import { limits } from '../kit/limits.ts'
+import type { Random } from '../kit/random.ts'
+import type { SettleAnswer, TriedStep } from '../store/store.ts'
+import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
+import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
+import type { Entry } from './dispatcher.ts'
+import { decodeBody } from './event-data.ts'
+import type { Handler, HandlerEvent } from './handler.ts'
+import { classify, recordError } from './run-errors.ts'
+import { undoRun } from './undo.ts'
+
+/** What the runner asks of its engine, beside what an attempt does. */
+export interface RunnerHost extends AttemptHost {
+  readonly random: Random
+  readonly group: string
+  handlerOf(tag: string): Handler | undefined
+  /** The registry's name of a handler that this node may not have. */
+  handlerName(tag: string): string
+  settled(entry: Entry, state: RunState): void
+  dropped(entry: Entry): void
+  again(entry: Entry): void
+  stale(entry: Entry): void
+}
+
+/** What is settled beside the next state. */
+interface Ended {
+  readonly outcome: Outcome
+  readonly facts: AttemptFacts
+  readonly policy: Policy
+  readonly startedAt: number | undefined
+  readonly tried: readonly TriedStep[]
+}
+
+/** How often a run lost its node while it had begun, in this generation. */
+export function lossesOf(entry: Entry): number {
+  const settled = entry.record.state?.attempt ?? 0
+  const lost = new Set(
+    entry.record.begins.filter((begin) => !begin.step && begin.attempt > settled).map((begin) => begin.attempt),
+  )
+  return (entry.record.state?.losses ?? 0) + lost.size
+}
+
+/**
+ * A run from ready to its next settlement, as one record through named stages: find handler, look at what it lost, open
+ * its context, call, classify, decide, settle. Never rejects.
+ */
+export class Runner {
+  readonly #host: RunnerHost
+
+  constructor(host: RunnerHost) {
+    this.#host = host
+  }
+
+  async run(entry: Entry): Promise<void> {
+    try {
+      const ended = await this.#execute(entry)
+      if (ended === 'lost') return
+      await this.#settle(entry, ended)
+    } catch (error) {
+      // A bug of ours must not take the node down with it: the run stays in the store for the next owner.
+      this.#host.log.error('a run could not be settled', {
+        run: entry.id,
+        error: error instanceof Error ? error.message : String(error),
+      })
+      this.#host.dropped(entry)
+    } finally {
+      entry.attempt = undefined
+    }
+  }
+
+  async #execute(entry: Entry): Promise<Ended | 'lost'> {
+    const { record, event } = entry
+    const state = record.state
+    const handler = this.#host.handlerOf(entry.tag)
+    const lastBegun = Math.max(0, ...record.begins.map((begin) => (begin.step ? 0 : begin.attempt)))
+    const losses = lossesOf(entry)
+    const number = Math.max(state?.attempt ?? 0, lastBegun) + 1
+    const facts = (over: Partial<AttemptFacts>): AttemptFacts => ({
+      attempt: state?.attempt ?? 0,
+      progressed: false,
+      losses,
+      seenIntervention: seenOf(entry),
+      ...over,
+    })
+    const policy = (undoable: boolean): Policy => ({
+      undoOnDeath: handler?.undoOnDeath ?? false,
+      undoable,
+      handlerVersion: handler?.version,
+    })
+    const unstarted = (outcome: Outcome): Ended => ({
+      outcome,
+      facts: facts({}),
+      policy: policy(record.checkpoints.some((checkpoint) => checkpoint.undoable)),
+      startedAt: undefined,
+      tried: record.tried,
+    })
+
+    if (!handler || !event) {
+      const name = this.#host.handlerName(entry.tag)
+      const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
+      this.#host.log.warn('no live handler for a run', { run: entry.id, handler: name })
+      return unstarted({ kind: 'no_handler', error })
+    }
+    if (losses >= limits.lostLeases) {
+      return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })
+    }
+    const inDoubt = record.tried.some((tried) => tried.doubt)
+    if (
+      handler.expiresMs !== undefined &&
+      !inDoubt &&
+      !state?.undoBegun &&
+      this.#host.now() - event.acceptedAt > handler.expiresMs
+    ) {
+      return unstarted({
+        kind: 'fatal',
+        error: recordError(new HapaxError('run_expired', { expiresMs: handler.expiresMs })),
+      })
+    }
+
+    if (entry.orderName !== undefined || entry.mayHaveBegunAt !== undefined || losses > 0) {
+      const item = {
+        owned: entry.owned,
+        run: record,
+        generation: state?.generation ?? 1,
+        attempt: number,
+        at: this.#host.now(),
+      }
+      if ((await this.#host.committer.begin(item)) === 'stale') return this.#lost(entry)
+    }
+
+    const startedAt = this.#host.now()
+    const subject: AttemptSubject = {
+      event,
+      handler,
+      owned: entry.owned,
+      record,
+      attempt: number,
+      mayHaveBegunAt: entry.mayHaveBegunAt === undefined ? undefined : entry.mayHaveBegunAt - handler.timeoutMs,
+    }
+    const opened = await this.#open(event, handler)
+    if (!opened.ok) {
+      return {
+        outcome: opened.outcome,
+        facts: facts({ attempt: number }),
+        policy: policy(false),
+        startedAt,
+        tried: record.tried,
+      }
+    }
+    if (state?.undoBegun) {
+      const { outcome, progressed } = await undoRun(this.#host, subject, opened.event)
+      if (outcome === 'lost') return this.#lost(entry)
+      return {
+        outcome,
+        facts: facts({ attempt: number, progressed }),
+        policy: policy(true),
+        startedAt,
+        tried: record.tried,
+      }
+    }
+    if (entry.cancelled) return unstarted(entry.cancelled)
+    const attempt = new Attempt(this.#host, { ...subject, record: entry.record })
+    entry.attempt = attempt
+    const outcome = await attempt.execute(opened.event)
+    if (outcome === 'lost') return this.#lost(entry)
+    return {
+      outcome,
+      facts: facts({ attempt: number, progressed: attempt.progressed, seenIntervention: seenOf(entry) }),
+      policy: policy(attempt.undoable),
+      startedAt,
+      tried: attempt.tried,
+    }
+  }
+
+  #lost(entry: Entry): 'lost' {
+    this.#host.stale(entry)
+    return 'lost'
+  }
+
+  /** The event as the handler sees it: parsed, and checked by its schema. */
+  async #open(
+    event: EventRecord,
+    handler: Handler,
+  ): Promise<{ ok: true; event: HandlerEvent } | { ok: false; outcome: Outcome }> {
+    try {
+      let data = decodeBody(event)
+      if (handler.schema) {
+        const checked = await handler.schema['~standard'].validate(data)
+        if (checked.issues) {
+          const reason = checked.issues.map((issue) => issue.message).join('; ')
+          throw new HapaxError('schema_mismatch', { reason: reason.slice(0, 500) })
+        }
+        data = checked.value
+      }
+      return { ok: true, event: toHandlerEvent(event, data) }
+    } catch (error) {
+      const from = { policy: handler.retry, inDoubt: false, step: undefined }
+      return { ok: false, outcome: classify(error, from, this.#host.now()) }
+    }
+  }
+
+  async #settle(entry: Entry, ended: Ended): Promise<void> {
+    let seenIntervention = ended.facts.seenIntervention
+    for (;;) {
+      const facts = { ...ended.facts, seenIntervention }
+      const state = decide(entry.record.state, facts, ended.outcome, ended.policy, this.#host.now(), this.#host.random)
+      const answer: SettleAnswer = await this.#host.committer.settle({
+        owned: entry.owned,
+        run: entry.record,
+        state,
+        handler: this.#host.handlerName(entry.tag),
+        ...(ended.startedAt === undefined ? {} : { attemptedAt: ended.startedAt }),
+        ...(ended.tried.length ? { tried: ended.tried } : {}),
+      })
+      if (answer === 'settled') return this.#host.settled(entry, state)
+      if (answer === 'stale') return this.#host.stale(entry)
+      if (answer === 'finished') return this.#host.dropped(entry)
+      const fresh = await this.#host.store.run(entry.record.event, entry.tag)
+      if (!fresh) return this.#host.dropped(entry)
+      entry.record = fresh
+      if (state.status === 'waiting' && awaitedCame(entry, state)) return this.#host.again(entry)
+      seenIntervention = seenOf(entry)
+    }
+  }
+}
+
+/** The last intervention that this owner knows of. */
+function seenOf(entry: Entry): number {
+  const positions = entry.record.interventions.map((intervention) => intervention.position)
+  return Math.max(entry.record.state?.seenIntervention ?? 0, ...positions)
+}
+
+/** Whether the signal that the run is about to wait for is there, and no wait took it. */
+function awaitedCame(entry: Entry, state: RunState): boolean {
+  const taken = new Set(entry.record.checkpoints.flatMap((checkpoint) => checkpoint.signal ?? []))
+  return entry.record.interventions.some(
+    (intervention) =>
+      intervention.verb === 'signal' && intervention.name === state.waitingFor && !taken.has(intervention.key),
+  )
+}
+
+function toHandlerEvent(event: EventRecord, data: unknown): HandlerEvent {
+  return {
+    key: event.key,
+    tenant: event.tenant,
+    source: event.source,
+    id: event.id,
+    type: event.type,
+    subject: event.subject,
+    time: event.time,
+    contentType: event.contentType,
+    orderKey: event.orderKey,
+    acceptedAt: event.acceptedAt,
+    headers: event.headers,
+    data,
+    raw: event.body ?? new Uint8Array(),
+  }
+}

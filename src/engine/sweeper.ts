@@ -1,0 +1,71 @@
+import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import { type Duration, toMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { Log } from '../kit/log.ts'
+import type { Store } from '../store/store.ts'
+
+/** How long things are kept; separate policies, on by default. */
+export interface Retention {
+  /** Bodies of events whose runs have ended. Default `'30d'`. */
+  readonly payloads?: Duration
+  /** Events with all their records, whose runs have ended. Default `'90d'`. */
+  readonly journal?: Duration
+  /** Identities: as long as one is kept, its event is never accepted again. Default `'90d'`. */
+  readonly identities?: Duration
+}
+
+/** How often the sweep looks. */
+const sweepEveryMs = 60_000
+
+/** Drops what retention allows, in small steps. A sweep that fails says so: retention that silently does nothing fills disks. */
+export class Sweeper {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #retention: { payloads: number; journal: number; identities: number }
+  readonly #now: () => Instant
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(store: Store, clock: Clock, log: Log, retention: Retention, now: () => Instant) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+    this.#now = now
+    this.#retention = {
+      payloads: toMs(retention.payloads ?? limits.payloadRetentionMs),
+      journal: toMs(retention.journal ?? limits.journalRetentionMs),
+      identities: toMs(retention.identities ?? limits.identityRetentionMs),
+    }
+  }
+
+  start(): void {
+    this.#timer = this.#clock.setTimer(sweepEveryMs, () => void this.#sweep(), { unref: true })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+  }
+
+  async #sweep(): Promise<void> {
+    let nextMs = sweepEveryMs
+    try {
+      const now = this.#now()
+      const dropped = await this.#store.purge({
+        payloadsBefore: now - this.#retention.payloads,
+        journalBefore: now - this.#retention.journal,
+        identitiesBefore: now - this.#retention.identities,
+        rows: limits.sweepRows,
+      })
+      const most = Math.max(dropped.payloads, dropped.events, dropped.identities)
+      if (most > 0) this.#log.debug('swept', { ...dropped })
+      // A full step means that there is more: the next follows soon, after others had their turn.
+      if (most >= limits.sweepRows) nextMs = 100
+    } catch (error) {
+      this.#log.error('the retention sweep failed', { error: error instanceof Error ? error.message : String(error) })
+    } finally {
+      if (!this.#stopped) this.#timer = this.#clock.setTimer(nextMs, () => void this.#sweep(), { unref: true })
+    }
+  }
+}
