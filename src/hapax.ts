@@ -2,6 +2,7 @@ import type { HapaxCore } from './engine/api.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import type { Handler } from './engine/handler.ts'
 import type { Retention } from './engine/sweeper.ts'
+import type { HandlerRecord } from './event/handler-record.ts'
 import { createFetchIngress } from './ingress/fetch-ingress.ts'
 import { createHttpIngress, type HttpIngress } from './ingress/http-ingress.ts'
 import { type Clock, systemClock } from './kit/clock.ts'
@@ -48,6 +49,8 @@ export interface Hapax extends HapaxCore, AsyncDisposable {
   readonly ingress: HttpIngress
   /** The configured sources. */
   readonly sources: readonly Source[]
+  /** The handlers of every group, as the store's registry has them. */
+  handlers(): Promise<readonly HandlerRecord[]>
   /** Counts a request that was turned away before it was an event. */
   reject(source: string, code: string): void
 }
@@ -84,6 +87,7 @@ export async function createHapax(options: HapaxOptions): Promise<Hapax> {
     ...engine,
     sources,
     ingress,
+    handlers: async () => (await store.registry()).handlers,
     fetch: createFetchIngress(ingress),
     [Symbol.asyncDispose]: () => engine.stop(),
   }

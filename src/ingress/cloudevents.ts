@@ -2,6 +2,7 @@ import type { NewEvent } from '../engine/api.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { limits } from '../kit/limits.ts'
 import { parseStrictJson } from '../kit/strict-json.ts'
+import { itemSlices, memberText, type Slice } from './json-slices.ts'
 
 /** What an HTTP request carried, by the CloudEvents 1.0 HTTP protocol binding. */
 export interface CloudEvents {
@@ -33,11 +34,11 @@ export function parseCloudEvents(headers: Headers, body: Uint8Array): CloudEvent
   const media = mediaType(contentType)
   if (media === structuredType) {
     refuseCharset(contentType)
-    return { mode: 'structured', events: [structuredEvent(parseStrictJson(body), '')] }
+    return { mode: 'structured', events: [structuredEvent(parseStrictJson(body).value, textOf(body))] }
   }
   if (media === batchType) {
     refuseCharset(contentType)
-    return { mode: 'batched', events: batchEvents(parseStrictJson(body)) }
+    return { mode: 'batched', events: batchEvents(parseStrictJson(body).value, textOf(body)) }
   }
   if (media.startsWith('application/cloudevents')) {
     throw new HapaxError('unsupported_media_type', {
@@ -54,13 +55,21 @@ export function mediaType(contentType: string): string {
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
 }
 
-function batchEvents(value: unknown): NewEvent[] {
-  if (!Array.isArray(value)) throw invalid('a batch is a JSON array')
-  if (value.length > limits.batchEvents) throw invalid(`a batch holds at most ${limits.batchEvents} events`)
-  return value.map((item: unknown, index) => structuredEvent(item, `event ${index} of the batch: `))
+/** Only after strict parsing: what is not UTF-8 was refused there. */
+function textOf(body: Uint8Array): string {
+  return new TextDecoder().decode(body)
 }
 
-function structuredEvent(value: unknown, place: string): NewEvent {
+function batchEvents(value: unknown, source: string): NewEvent[] {
+  if (!Array.isArray(value)) throw invalid('a batch is a JSON array')
+  if (value.length > limits.batchEvents) throw invalid(`a batch holds at most ${limits.batchEvents} events`)
+  const slices = itemSlices(source)
+  return value.map((item: unknown, index) =>
+    structuredEvent(item, source, slices[index], `event ${index} of the batch: `),
+  )
+}
+
+function structuredEvent(value: unknown, source: string, slice?: Slice, place = ''): NewEvent {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(`${place}a CloudEvent is a JSON object`)
   }
@@ -71,20 +80,32 @@ function structuredEvent(value: unknown, place: string): NewEvent {
   values.delete('data_base64')
   const attributes = { place, values }
   const contentType = mediaType(text(attributes, 'datacontenttype') ?? 'application/json')
-  return { ...eventOf(attributes), ...contentOf(data, encoded, contentType, place) }
+  const event = eventOf(attributes)
+  return { ...event, contentType, body: bodyOf(data, encoded, contentType, place, () => dataText(source, slice)) }
+}
+
+/** The data as its sender wrote it: parsed and written again, a number may become another. */
+function dataText(source: string, slice: Slice | undefined): string {
+  return memberText(source, 'data', slice) ?? 'null'
 }
 
 /** CloudEvents JSON format 1.0, section 3.1: base64 is bytes; a string of a type that is not JSON is that text. */
-function contentOf(data: unknown, encoded: unknown, contentType: string, place: string): Partial<NewEvent> {
+function bodyOf(
+  data: unknown,
+  encoded: unknown,
+  contentType: string,
+  place: string,
+  sourceText: () => string,
+): Uint8Array {
   if (encoded !== undefined) {
     if (data !== undefined) throw invalid(`${place}data and data_base64 exclude each other`)
     if (typeof encoded !== 'string' || !isBase64(encoded)) throw invalid(`${place}data_base64 is not base64`)
-    return { body: Buffer.from(encoded, 'base64'), contentType }
+    return Buffer.from(encoded, 'base64')
   }
-  if (isJson(contentType)) return { data: data ?? null, contentType }
-  if (data === undefined) return { body: new Uint8Array(0), contentType }
+  if (isJson(contentType)) return Buffer.from(sourceText(), 'utf8')
+  if (data === undefined) return new Uint8Array(0)
   if (typeof data !== 'string') throw invalid(`${place}data of a type other than JSON is a string, or data_base64`)
-  return { body: Buffer.from(data, 'utf8'), contentType }
+  return Buffer.from(data, 'utf8')
 }
 
 /** Section 3.1 of the HTTP binding: attributes are `ce-` headers, the body is the data as it is. */
@@ -109,7 +130,7 @@ function eventOf(attributes: Attributes): NewEvent {
   const type = required(attributes, 'type')
   const subject = text(attributes, 'subject')
   const time = text(attributes, 'time')
-  if (time !== undefined && !isTimestamp(time)) throw invalid(`${place}time is not a timestamp of RFC 3339`)
+  if (time !== undefined && !timestamp.test(time)) throw invalid(`${place}time is not a timestamp of RFC 3339`)
   const orderKey = text(attributes, 'partitionkey')
   return {
     id,
@@ -167,12 +188,9 @@ function isInteger32(value: unknown): value is number {
   return Number.isInteger(value) && typeof value === 'number' && value >= -2_147_483_648 && value <= 2_147_483_647
 }
 
-function isTimestamp(value: string): boolean {
-  return (
-    /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/.test(value) &&
-    !Number.isNaN(Date.parse(value))
-  )
-}
+/** RFC 3339, by its form: a date that no calendar has is the sender's to explain. */
+const timestamp =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
 function isBase64(value: string): boolean {
   return value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value)

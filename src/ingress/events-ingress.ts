@@ -1,4 +1,5 @@
 import type { HapaxCore, NewEvent } from '../engine/api.ts'
+import type { ErrorCode } from '../errors/catalogue.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type Problem, problemOf } from '../errors/problem.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -13,8 +14,13 @@ import { receiptAnswer, receiptStatus, stackOf } from './http-ingress.ts'
 export interface EventsIngressOptions {
   readonly sources: readonly Source[]
   readonly accept: HapaxCore['accept']
+  /** Told of each request that was turned away, to be counted; the source is always {@link unverifiedSource}. */
+  readonly reject?: (source: string, code: ErrorCode) => void
   readonly log?: Log
 }
+
+/** What rejections are counted under here: the source that a request names has no bound. */
+export const unverifiedSource = '(events)'
 
 /** A CloudEvents request, whole. */
 export interface EventsRequest {
@@ -33,12 +39,13 @@ export interface EventsRequest {
  */
 export function createEventsIngress(options: EventsIngressOptions): (request: EventsRequest) => Promise<Answer> {
   const verified = new Set(options.sources.map(({ name }) => name))
-  const { accept, log = silentLog } = options
+  const { accept, reject = () => {}, log = silentLog } = options
 
   const acceptOne = (event: NewEvent): Promise<Receipt> => accept(event, { idSigned: true })
 
   const failed = (error: unknown): unknown => {
     if (!(error instanceof HapaxError)) log.error('accept failed', { error: stackOf(error) })
+    else if (error.status < 500) reject(unverifiedSource, error.code)
     return error
   }
 

@@ -1,0 +1,129 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import { jsonAnswer } from '../../ingress/answer.ts'
+import { limits } from '../../kit/limits.ts'
+import type { Pause } from '../../store/store.ts'
+import { reason, text } from '../fields.ts'
+import { none, type Route, route } from '../route.ts'
+import { listOf, ref } from '../schemas.ts'
+import type { Served } from '../subject.ts'
+import { actor, actorOf } from './actor.ts'
+
+/** Handlers and sources: what there is, and what an operator paused. */
+export function controlRoutes(hapax: Served): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/handlers',
+      name: 'listHandlers',
+      tag: 'controls',
+      summary: 'The handlers of every group.',
+      params: none,
+      query: none,
+      body: none,
+      answers: { 200: { description: 'All handlers.', schema: listOf('handlers', 'Handler') } },
+      problems: [],
+      async handle() {
+        const { paused } = await hapax.controls.settings()
+        const handlers = (await hapax.handlers())
+          .filter(({ untilVersion }) => untilVersion === undefined)
+          .map(({ name, group, sources, types }) => ({
+            name,
+            group,
+            sources,
+            types,
+            ...pauseOf(paused, 'handler', name),
+          }))
+        return jsonAnswer(200, { handlers })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/sources',
+      name: 'listSources',
+      tag: 'controls',
+      summary: 'The configured sources; never their secrets.',
+      params: none,
+      query: none,
+      body: none,
+      answers: { 200: { description: 'All sources.', schema: listOf('sources', 'Source') } },
+      problems: [],
+      async handle() {
+        const { paused } = await hapax.controls.settings()
+        const sources = hapax.sources.map(({ name, scheme, tenant, bodyBytes }) => ({
+          name,
+          scheme,
+          tenant,
+          bodyBytes,
+          ...pauseOf(paused, 'source', name),
+        }))
+        return jsonAnswer(200, { sources })
+      },
+    }),
+    ...(['handler', 'source'] as const).flatMap((what) => [
+      pauseRoute(hapax, what, 'pause'),
+      pauseRoute(hapax, what, 'resume'),
+    ]),
+    route({
+      method: 'GET',
+      path: '/v1/settings',
+      name: 'getSettings',
+      tag: 'controls',
+      summary: 'What operators set at run time.',
+      params: none,
+      query: none,
+      body: none,
+      answers: { 200: { description: 'The settings.', schema: ref('Settings') } },
+      problems: [],
+      handle: async () => jsonAnswer(200, await hapax.controls.settings()),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/counts',
+      name: 'getCounts',
+      tag: 'controls',
+      summary: 'Events, standing runs by status, and rejected requests.',
+      params: none,
+      query: none,
+      body: none,
+      answers: { 200: { description: 'The counts.', schema: ref('Counts') } },
+      problems: [],
+      handle: async () => jsonAnswer(200, await hapax.controls.counts()),
+    }),
+  ]
+}
+
+function pauseRoute(hapax: Served, what: Pause['what'], verb: 'pause' | 'resume'): Route {
+  return route({
+    method: 'POST',
+    path: `/v1/${what}s/{name}/${verb}`,
+    name: `${verb}${what === 'handler' ? 'Handler' : 'Source'}`,
+    tag: 'controls',
+    summary: `${verb === 'pause' ? 'Pauses' : 'Resumes'} a ${what}: runtime data, which a deploy does not undo.`,
+    params: { name: text(`The ${what}'s name.`, limits.nameLength) },
+    query: none,
+    body: { reason: reason(verb), actor },
+    answers: { 200: { description: 'The settings as they are now.', schema: ref('Settings') } },
+    problems: [what === 'handler' ? 'handler_unknown' : 'source_unknown', 'reason_required'],
+    async handle({ params: { name }, body }) {
+      await refuseUnknown(hapax, what, name, verb)
+      const intent = { reason: body.reason, actor: actorOf(body) }
+      return jsonAnswer(200, await hapax.controls[verb](what, name, intent))
+    },
+  })
+}
+
+/** A misspelt name must not answer 200; but what was paused can be resumed, also when a deploy dropped it. */
+async function refuseUnknown(hapax: Served, what: Pause['what'], name: string, verb: string): Promise<void> {
+  const { paused } = await hapax.controls.settings()
+  if (verb === 'resume' && 'paused' in pauseOf(paused, what, name)) return
+  const known = what === 'handler' ? await hapax.handlers() : hapax.sources
+  if (known.some((one) => one.name === name)) return
+  throw what === 'handler'
+    ? new HapaxError('handler_unknown', { handler: 'of this name' })
+    : new HapaxError('source_unknown')
+}
+
+function pauseOf(paused: readonly Pause[], what: Pause['what'], name: string): { paused?: Pause } {
+  const found = paused.find((pause) => pause.what === what && pause.name === name)
+  return found ? { paused: found } : {}
+}
