@@ -27,6 +27,8 @@ export type Outcome =
     }
   /** The node stops or gives its shard away: no attempt is lost by it. */
   | { readonly kind: 'handed_back' }
+  /** The signal it was about to wait for is there. */
+  | { readonly kind: 'signalled' }
   | { readonly kind: 'no_handler'; readonly error: RecordedError }
   /** A step's effect is in doubt for good. */
   | { readonly kind: 'unknown'; readonly error: RecordedError }
@@ -137,6 +139,9 @@ export function decide(
 
     case 'handed_back':
       return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back', dueAt: now, error: before?.error }
+
+    case 'signalled':
+      return { ...base, status: 'ready', reason: 'signal', dueAt: now }
 
     case 'no_handler':
       return { ...base, status: 'waiting', reason: 'no_handler', dueAt: now + noHandlerLookMs, error: outcome.error }

@@ -275,12 +275,6 @@ export class Dispatcher {
     if (pair?.entries.get(entry.id) === entry) this.#forget(pair, entry)
   }
 
-  /** Goes again at once: a signal came just as it was about to wait. */
-  again(entry: Entry): void {
-    entry.stage = 'ready'
-    this.#queue(entry)
-  }
-
   /** Starts runs while there are slots. */
   pump(): void {
     while (this.#taking && !this.#alone) {

@@ -50,8 +50,6 @@ export interface EngineOptions {
 export interface Engine extends HapaxCore {
   /** Counts a request that was turned away before it was an event. */
   reject(source: string, code: string): void
-  /** Runs that execute here now. */
-  readonly running: number
 }
 
 /** Opens an engine on a store that is migrated. It accepts at once; `start()` makes it own shards and run handlers. */
@@ -149,7 +147,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       progress.delete(entry.id)
       dispatcher.dropped(entry)
     },
-    again: (entry) => dispatcher.again(entry),
     stale: (entry) => {
       progress.delete(entry.id)
       dispatcher.dropped(entry)
@@ -265,9 +262,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     runs: operations.runs,
     controls: operations.controls,
     reject: (source, code) => committer.reject(source, code),
-    get running() {
-      return dispatcher.running
-    },
 
     async start() {
       if (state !== 'accepting') return

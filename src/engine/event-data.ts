@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
-import { canonicalJson } from '../kit/canonical-json.ts'
+import { canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
 import { jsonText } from '../kit/json-text.ts'
 import { parseStrictJson } from '../kit/strict-json.ts'
 import type { NewEvent } from './api.ts'
@@ -39,7 +39,7 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined): Co
       body: Buffer.from(jsonText(value)),
       type: 'application/json',
       canonical: without.length ? canonicalJson(value, { without }) : canonical,
-      identity: () => (source?.identity ? canonicalJson(value, { only: source.identity.content }) : undefined),
+      identity: () => identityOf(source, value, undefined),
       orderKey: ordered(value),
     }
   }
@@ -53,12 +53,11 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined): Co
     }
   }
   const { value, exactText } = parseStrictJson(event.body)
-  const exact = exactText === undefined ? {} : { exactText }
   return {
     body: event.body,
     type,
-    canonical: canonicalJson(value, { ...exact, without }),
-    identity: () => (source?.identity ? canonicalJson(value, { ...exact, only: source.identity.content }) : undefined),
+    canonical: canonicalJson(value, { exactText, without }),
+    identity: () => identityOf(source, value, exactText),
     orderKey: ordered(value),
   }
 }
@@ -75,6 +74,17 @@ function decodeOther(contentType: string, body: Uint8Array): unknown {
   const form: Record<string, string> = Object.create(null)
   for (const [name, value] of fields) form[name] = value
   return form
+}
+
+/** A field that is missing makes no identity: else all events without it would be one (convoy's checksum did that). */
+function identityOf(
+  source: SourceTraits | undefined,
+  value: unknown,
+  exactText: string | undefined,
+): string | undefined {
+  if (!source?.identity) return undefined
+  const { text, missing } = canonicalFields(value, source.identity.content, { exactText })
+  return missing.length === 0 ? text : undefined
 }
 
 function orderKeyOf(source: SourceTraits | undefined, type: string, data: unknown): string | undefined {

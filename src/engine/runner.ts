@@ -21,7 +21,6 @@ export interface RunnerHost extends AttemptHost {
   handlerName(tag: string): string
   settled(entry: Entry, state: RunState): void
   dropped(entry: Entry): void
-  again(entry: Entry): void
   stale(entry: Entry): void
 }
 
@@ -171,7 +170,7 @@ export class Runner {
       facts: facts({ attempt: number, progressed: attempt.progressed, seenIntervention: seenOf(entry) }),
       policy: policy(attempt.undoable),
       startedAt,
-      tried: attempt.tried,
+      tried: [...attempt.tried.values()],
     }
   }
 
@@ -203,10 +202,11 @@ export class Runner {
   }
 
   async #settle(entry: Entry, ended: Ended): Promise<void> {
+    let { outcome } = ended
     let seenIntervention = ended.facts.seenIntervention
     for (;;) {
       const facts = { ...ended.facts, seenIntervention }
-      const state = decide(entry.record.state, facts, ended.outcome, ended.policy, this.#host.now(), this.#host.random)
+      const state = decide(entry.record.state, facts, outcome, ended.policy, this.#host.now(), this.#host.random)
       const answer: SettleAnswer = await this.#host.committer.settle({
         owned: entry.owned,
         run: entry.record,
@@ -221,7 +221,7 @@ export class Runner {
       const fresh = await this.#host.store.run(entry.record.event, entry.tag)
       if (!fresh) return this.#host.dropped(entry)
       entry.record = fresh
-      if (state.status === 'waiting' && awaitedCame(entry, state)) return this.#host.again(entry)
+      if (state.status === 'waiting' && awaitedCame(entry, state)) outcome = { kind: 'signalled' }
       seenIntervention = seenOf(entry)
     }
   }

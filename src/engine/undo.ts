@@ -70,7 +70,9 @@ function stepsOf(attempt: Attempt): StepAddress[] {
 function inReverse(attempt: Attempt): Undoable[] {
   const order = (undoable: Undoable) =>
     attempt.checkpoints.get(stepText(undoable.step))?.order ?? Number.MAX_SAFE_INTEGER
-  const doubtful = new Set(attempt.tried.filter((tried) => tried.doubt).map((tried) => stepText(tried.step)))
+  const doubtful = new Set(
+    [...attempt.tried.values()].filter((tried) => tried.doubt).map((tried) => stepText(tried.step)),
+  )
   return [...attempt.undoables.values()]
     .filter(({ step }) => attempt.checkpoints.has(stepText(step)) || doubtful.has(stepText(step)))
     .sort((one, other) => order(other) - order(one))
@@ -110,7 +112,7 @@ async function undoStep(
     owned: subject.owned,
     run: subject.record,
     generation: attempt.generation,
-    attempt: attempt.attempt,
+    attempt: subject.attempt,
     step,
     ...(value === undefined ? {} : { value }),
     startedAt,
