@@ -111,9 +111,12 @@ export class Dispatcher {
     return this.#running
   }
 
-  /** Whether there is room for an event to be handed over in memory. */
-  get hasRoom(): boolean {
-    return this.#taking && this.#held < limits.runsHeld
+  /**
+   * Whether an event of this shard may be handed over in memory: there is room, and no backlog waits in the store, which
+   * would be overtaken, and whose cursor could not pass what was finished meanwhile.
+   */
+  takesHandOver(shard: number): boolean {
+    return this.#taking && this.#held < limits.runsHeld && this.#pairs.get(shard)?.more === false
   }
 
   /** The entry of a run, where it is in memory. */
@@ -253,13 +256,15 @@ export class Dispatcher {
       entry.event = undefined
       entry.record = { ...entry.record, state, checkpoints: [], interventions: [] }
       this.#held--
-      if (isTerminal(state.status)) pair.finished.set(entry.id, entry.position)
       return
     }
-    if (isTerminal(state.status) || state.dueAt === undefined || entry.position > (pair.cursor ?? -1)) {
-      pair.finished.set(entry.id, entry.position)
-    }
+    this.#noteFinished(pair, entry)
     this.#forget(pair, entry)
+  }
+
+  /** A page that was read before may still name the run; once the cursor has passed it, none does. */
+  #noteFinished(pair: Pair, entry: Entry): void {
+    if (entry.position > (pair.cursor ?? -1)) pair.finished.set(entry.id, entry.position)
   }
 
   /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */

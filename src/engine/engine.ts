@@ -107,7 +107,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     registry: () => registry,
     source: (name) => sources.get(name),
-    handOver: (shard) => (state === 'started' && dispatcher.hasRoom ? ownership.pair(shard) : undefined),
+    handOver: (shard) => (state === 'started' && dispatcher.takesHandOver(shard) ? ownership.pair(shard) : undefined),
     pickShard: () => ownership.pickShard(),
     accepted: (event: EventRecord, owned: Owned | undefined) => {
       if (owned) dispatcher.offer(event, owned)
@@ -295,7 +295,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       sweeper.stop()
       operations.stop()
       if (wasStarted) {
-        ownership.takeNoMore()
         dispatcher.takeNoMore()
         await quietWithin(toMs(options.grace ?? limits.graceMs))
         await committer.drained()

@@ -106,11 +106,6 @@ export class Ownership {
     this.#turnOrder = []
   }
 
-  /** Says no to new pairs; those it has go on until {@link stop}. */
-  takeNoMore(): void {
-    this.#owns = false
-  }
-
   /** The store answered that the epoch is stale: another owns the pair. */
   lose(owned: Owned): void {
     if (this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
