@@ -1,7 +1,6 @@
 import type { EventRecord } from '../event/event.ts'
 import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
-import { isTerminal } from '../event/run-status.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
