@@ -170,7 +170,8 @@ function register(app: FastifyInstance, route: Route, checkHost: (host: string |
 
 function send(reply: FastifyReply, answer: Answer | BytesAnswer): FastifyReply {
   reply.code(answer.status).headers(answer.headers)
-  return reply.send('bytes' in answer ? Buffer.from(answer.bytes) : answer.body)
+  // As bytes: to a string Fastify adds a charset, which JSON types do not have (RFC 8259, section 11).
+  return reply.send('bytes' in answer ? Buffer.from(answer.bytes) : Buffer.from(answer.body, 'utf8'))
 }
 
 /** 405 where the path exists under another method, else 404. */
