@@ -12,7 +12,7 @@ import { ingressName } from './ingress-path.ts'
 export type NodeListener = (
   request: IncomingMessage,
   response: ServerResponse,
-  next?: (error?: unknown) => void,
+  next?: () => void,
 ) => void
 
 /** How a listener is mounted. */
