@@ -362,6 +362,7 @@ export interface TailEvent {
 }
 
 export interface StandingRun extends RunAddress {
+  readonly tenant: string
   readonly orderKey: string
   readonly state: RunState
 }
