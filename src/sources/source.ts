@@ -17,7 +17,7 @@ export interface RawRequest {
 
 /** What a source made of a verified request. */
 export interface SourceEvent {
-  /** The sender's id. Absent where the sender gives none and the source derives identity from content. */
+  /** The sender's id. Absent where the sender gives none: the source derives identity from content, or accept refuses. */
   readonly id?: string
   /** Whether the id lies in what the signature covers. An unsigned id is also checked by content. */
   readonly idSigned: boolean
@@ -27,10 +27,19 @@ export interface SourceEvent {
   readonly time?: string
   /** The whole parsed body, never a part of it; a form becomes a string map; undefined where the body is neither. */
   readonly data: unknown
+  /** The body's text, only where a double could not keep one of its decimals: for `canonicalJson`. */
+  readonly exactText?: string
   /** The body's media type without parameters, like `application/json`. */
   readonly contentType: string
   /** The tenant, where the source derives it from signed bytes. */
   readonly tenant?: string
+}
+
+/** A request that is turned away, and why. */
+export interface Refusal {
+  readonly ok: false
+  readonly code: ErrorCode
+  readonly details?: ErrorDetails
 }
 
 /** What a source says of a request. */
@@ -38,26 +47,32 @@ export type Verdict =
   | { readonly ok: true; readonly event: SourceEvent }
   /** A provider's challenge: answered, nothing is accepted. */
   | { readonly ok: true; readonly answer: { status: number; headers: Record<string, string>; body: string } }
-  | { readonly ok: false; readonly code: ErrorCode; readonly details?: ErrorDetails }
+  | Refusal
 
 /** The event as the functions of a source's options see it. */
-export interface OrderKeyEvent {
+export interface OrderKeyEvent<Data = unknown> {
   readonly type: string
-  // biome-ignore lint/suspicious/noExplicitAny: a provider's payload has no type here; the function reads what it knows.
-  readonly data: any
+  /** The whole body. Each preset says what it relies on; the rest is `unknown`. */
+  readonly data: Data
 }
 
-/** Options that every source takes. */
-export interface SourceOptions {
-  /** The source's name: its endpoint is `/in/{name}`. Default: the scheme's name. */
+/** What every body that is an object is. */
+export type JsonRecord = Readonly<Record<string, unknown>>
+
+/** Options that every source takes. `Data`: what the source's bodies look like. */
+export interface SourceOptions<Data = JsonRecord> {
+  /** The source's name: its endpoint is `/in/{name}`. Letters, digits, `.`, `_`, `-`. Default: the scheme's name. */
   readonly name?: string
   /** Whose events these are. Default `'default'`. */
   readonly tenant?: string
-  /** The order key of an event, fixed when it is accepted. Undefined: the event is not ordered. */
-  readonly orderKey?: (event: OrderKeyEvent) => string | undefined
+  /**
+   * The order key of an event, fixed when it is accepted. Nothing (undefined, null, empty): the event is not ordered.
+   * Called only with bodies of the shape that its type promises.
+   */
+  readonly orderKey?: (event: OrderKeyEvent<Data>) => string | null | undefined
   /** Largest body, in bytes. Default 1 MiB. */
   readonly bodyBytes?: number
-  /** Top-level or nested fields, as dotted paths, that genuine resends change: left out of the fingerprint. */
+  /** Fields, as dotted paths, that genuine resends change: left out of the fingerprint, beside those the preset knows. */
   readonly fingerprintWithout?: readonly string[]
 }
 
@@ -67,6 +82,16 @@ export interface ContentIdentity {
   readonly content: readonly string[]
   /** Equal content within this span is the same event; after it, a new one. Two equal bets may both be meant. */
   readonly window: Duration
+}
+
+/** What {@link Source.sign} signs. */
+export interface OutgoingMessage {
+  readonly body: Uint8Array
+  /** When it is sent. */
+  readonly nowMs: Instant
+  /** The event's id and type, for schemes that put them into headers. */
+  readonly id?: string
+  readonly type?: string
 }
 
 /**
@@ -84,6 +109,12 @@ export interface Source {
   readonly replayWindowMs: number
   /** How conflicts are answered: 200 from provider presets, which punish failures; 409 from own senders. */
   readonly conflictStatus: 200 | 409
+  /** The order key of an event; undefined where the event is not ordered. */
   readonly orderKey: ((event: OrderKeyEvent) => string | undefined) | undefined
   verify(request: RawRequest): Verdict | Promise<Verdict>
+  /**
+   * The headers with which a genuine sender would send this body, signed with the first secret: for `hapax send` and
+   * tests. Undefined where the source holds no secret that signs (a public key alone).
+   */
+  readonly sign?: ((message: OutgoingMessage) => Record<string, string>) | undefined
 }
