@@ -121,7 +121,8 @@ export function hmac(options: HmacOptions): Source {
     const { timestamp, signatures } = claim
     const sentMs = timestamp === undefined ? undefined : timestampMs(timestamp, unit)
     if (hasTimestamp && sentMs === undefined) {
-      return { ok: false, code: timestamp === undefined ? 'signature_missing' : 'signature_invalid' }
+      const isAbsent = timestamp === undefined && fields?.timestamp === undefined
+      return { ok: false, code: isAbsent ? 'signature_missing' : 'signature_invalid' }
     }
     const headerId = options.id && 'header' in options.id ? request.headers[options.id.header.toLowerCase()] : undefined
     const parts = signedParts(template, {
