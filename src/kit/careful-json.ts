@@ -107,14 +107,15 @@ export function parseCarefully(
     }
     const source = text.slice(start, at)
     const double = Number(source)
-    if (source.length > limits.numberLength || !Number.isFinite(double)) {
+    const isWhole = at === wholeEnd
+    if (source.length > limits.numberLength || (!isWhole && !Number.isFinite(double))) {
       throw new HapaxError('inexact_number', { path: place() })
     }
-    if (Number.isSafeInteger(double) && at === wholeEnd) return double
+    if (isWhole && Number.isSafeInteger(double)) return double
     // What comes back from the double as it went in is kept by it: 2^53 is, 2^53 + 1 is not.
     const decimal = decimalText(source)
-    if (decimal === decimalText(String(double))) return double
-    if (at === wholeEnd) return BigInt(source)
+    if (Number.isFinite(double) && decimal === decimalText(String(double))) return double
+    if (isWhole) return BigInt(source)
     inexact = true
     return options.sourceNumbers ? new SourceNumber(decimal) : double
   }
