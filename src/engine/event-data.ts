@@ -1,6 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
+import { parseForm } from '../kit/form.ts'
 import { jsonText } from '../kit/json-text.ts'
 import { parseStrictJson } from '../kit/strict-json.ts'
 import type { NewEvent } from './api.ts'
@@ -70,10 +71,7 @@ export function decodeBody(event: Pick<EventRecord, 'body' | 'contentType' | 'ke
 
 function decodeOther(contentType: string, body: Uint8Array): unknown {
   if (contentType !== 'application/x-www-form-urlencoded') return undefined
-  const fields = new URLSearchParams(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
-  const form: Record<string, string> = Object.create(null)
-  for (const [name, value] of fields) form[name] = value
-  return form
+  return parseForm(body)
 }
 
 /** A field that is missing makes no identity: else all events without it would be one (convoy's checksum did that). */

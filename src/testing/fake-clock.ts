@@ -90,7 +90,8 @@ export class FakeClock implements Clock {
   #next(until: number): Armed | undefined {
     let first: Armed | undefined
     for (const armed of this.#timers) {
-      if (armed.at <= until && (!first || armed.at < first.at || (armed.at === first.at && armed.order < first.order))) first = armed
+      if (armed.at <= until && (!first || armed.at < first.at || (armed.at === first.at && armed.order < first.order)))
+        first = armed
     }
     if (first) this.#timers.splice(this.#timers.indexOf(first), 1)
     return first

@@ -1,25 +1,28 @@
+import type { RunView } from '../engine/api.ts'
+import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts'
+import type { Handler } from '../engine/handler.ts'
+import { HapaxError } from '../errors/hapax-error.ts'
 import type { Receipt } from '../event/receipt.ts'
 import type { RunStatus } from '../event/run-status.ts'
 import { isTerminal } from '../event/run-status.ts'
-import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts'
-import type { Handler } from '../engine/handler.ts'
-import type { RunView } from '../engine/api.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
-import { HapaxError } from '../errors/hapax-error.ts'
 import { silentLog } from '../kit/log.ts'
 import { seededRandom } from '../kit/random.ts'
+import { memoryWorld } from '../store/memory/index.ts'
 import type { Store } from '../store/store.ts'
 import { FakeClock } from './fake-clock.ts'
-import { memoryWorld } from '../store/memory/index.ts'
 
 /** What a test's world is made of. */
-export interface TestWorldOptions extends Partial<Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group'>> {
+export interface TestWorldOptions
+  extends Partial<Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group'>> {
   readonly handlers: readonly Handler[]
   /** Of the randomness. Default 1. */
   readonly seed?: number
   readonly shards?: number
   /** False: the memory store hands events over to their shard, as a clustered store does. */
   readonly acceptSpans?: boolean
+  /** Puts something between each node and its store: a fault, a probe. */
+  readonly wrapStore?: (store: Store) => Store
 }
 
 /** The real engine on the memory store and a virtual clock. */
@@ -29,6 +32,8 @@ export interface TestWorld {
   readonly hapax: Engine
   /** Starts another node on the same store, with the same handlers or others. */
   node(handlers?: readonly Handler[]): Promise<Engine>
+  /** The newest node that lives. */
+  newest(): Engine
   /** Kills the newest node: its code never runs on, its lease runs out, nothing is handed back. */
   crash(): Promise<void>
   advance(duration: Duration): Promise<void>
@@ -51,7 +56,8 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
 
   const node = async (handlers: readonly Handler[]): Promise<Engine> => {
     const entry = { alive: true }
-    const store = mortal(memory.connect(), () => entry.alive)
+    const wrap = options.wrapStore ?? ((store: Store) => store)
+    const store = mortal(wrap(memory.connect()), () => entry.alive)
     const engine = await createEngine({ sources: [], ...options, handlers, store, clock, random, log: silentLog })
     const started = engine.start()
     await within(started, '1m')
@@ -99,6 +105,7 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
     clock,
     hapax,
     node: (handlers = options.handlers) => node(handlers),
+    newest: reader,
     crash: async () => {
       const victim = nodes.findLast((one) => one.alive)
       if (victim) victim.alive = false
@@ -109,7 +116,8 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
     soon: (promise, limit = '1m') => within(promise, limit),
     endedRun,
     ended: (receipt, limit) => endedRun(receipt.runs[0]?.id ?? '', limit),
-    standing: (receipt, status) => until(async () => (await reader().runs.get(receipt.runs[0]?.id ?? '')).status === status),
+    standing: (receipt, status) =>
+      until(async () => (await reader().runs.get(receipt.runs[0]?.id ?? '')).status === status),
     close: async () => {
       for (const one of nodes.filter((other) => other.alive)) await within(one.engine.stop(), '1m')
     },

@@ -1,0 +1,8 @@
+/**
+ * `hapax/testing`: the real engine on a virtual clock, and what proves a store. Needs no test runner.
+ *
+ * @module
+ */
+export { type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export { FakeClock } from './fake-clock.ts'
+export { type TestWorld, type TestWorldOptions, testWorld } from './test-world.ts'
