@@ -114,7 +114,7 @@ export class Accepter {
     checkText('source', event.source, limits.nameLength)
     checkText('type', event.type, limits.nameLength)
     checkText('tenant', tenant, limits.idBytes)
-    const content = contentOf(event, source)
+    const content = contentOf(event, source, options.parsed)
     const fingerprint = keys.make(key, content.canonical)
     const id = event.id ?? this.#contentId(content, key, event)
     checkText('id', id, limits.idBytes)

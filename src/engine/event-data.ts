@@ -3,7 +3,7 @@ import type { EventRecord } from '../event/event.ts'
 import { canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
 import { parseForm } from '../kit/form.ts'
 import { jsonText } from '../kit/json-text.ts'
-import { parseStrictJson } from '../kit/strict-json.ts'
+import { parseStrictJson, type StrictJson } from '../kit/strict-json.ts'
 import type { NewEvent } from './api.ts'
 import type { SourceTraits } from './source-traits.ts'
 
@@ -27,9 +27,10 @@ export function isJson(contentType: string): boolean {
 /**
  * Reads an event's content: its bytes, or its value as JSON text.
  *
+ * @param parsed what strict parsing made of the body, where that was done already.
  * @throws JSON codes for bytes, `value_not_json` for values, `too_large`
  */
-export function contentOf(event: NewEvent, source: SourceTraits | undefined): Content {
+export function contentOf(event: NewEvent, source: SourceTraits | undefined, parsed?: StrictJson): Content {
   const type = event.contentType ?? 'application/json'
   const without = source?.fingerprintWithout ?? []
   const ordered = (data: unknown) => () => orderKeyOf(source, event.type, data)
@@ -53,7 +54,7 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined): Co
       orderKey: ordered(decodeOther(type, event.body)),
     }
   }
-  const { value, exactText } = parseStrictJson(event.body)
+  const { value, exactText } = parsed ?? parseStrictJson(event.body)
   return {
     body: event.body,
     type,
@@ -87,7 +88,6 @@ function identityOf(
 
 function orderKeyOf(source: SourceTraits | undefined, type: string, data: unknown): string | undefined {
   if (!source?.orderKey) return undefined
-  // The source's own function reads its own provider's payload: what it finds missing is no order key.
-  const found = source.orderKey({ type, data: data as never })
-  return typeof found === 'string' && found !== '' ? found : undefined
+  const found = source.orderKey({ type, data })
+  return found === '' ? undefined : found
 }

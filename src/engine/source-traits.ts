@@ -10,5 +10,5 @@ export interface SourceTraits {
   readonly identity: { readonly content: readonly string[]; readonly window: Duration } | undefined
   /** Unsigned ids: content seen within this many milliseconds makes a new id a duplicate. 0: not looked at. */
   readonly replayWindowMs: number
-  readonly orderKey: ((event: { readonly type: string; readonly data: never }) => string | null | undefined) | undefined
+  readonly orderKey: ((event: { readonly type: string; readonly data: unknown }) => string | undefined) | undefined
 }

@@ -1,4 +1,5 @@
 import type { HapaxCore, NewEvent } from '../engine/api.ts'
+import { isJson } from '../engine/event-data.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import { type ErrorDetails, HapaxError } from '../errors/hapax-error.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -79,7 +80,12 @@ export function createHttpIngress(options: HttpIngressOptions): HttpIngress {
       const verdict = said instanceof Promise ? await said : said
       if (!verdict.ok) return refuseFor(source.name, verdict.code, verdict.details)
       if ('answer' in verdict) return verdict.answer
-      const receipt = await accept(eventOf(source, verdict.event, request), { idSigned: verdict.event.idSigned })
+      const receipt = await accept(eventOf(source, verdict.event, request), {
+        idSigned: verdict.event.idSigned,
+        ...(isJson(verdict.event.contentType) && {
+          parsed: { value: verdict.event.data, exactText: verdict.event.exactText },
+        }),
+      })
       return receiptAnswer(receipt, source.conflictStatus)
     } catch (error) {
       return fail(source.name, error)
