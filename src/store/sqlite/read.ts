@@ -1,0 +1,207 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { EventRecord, Identity } from '../../event/event.ts'
+import type { EventKey } from '../../event/event-key.ts'
+import { stepText } from '../../event/run.ts'
+import { isTerminal } from '../../event/run-status.ts'
+import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
+import { numberIn, optionalNumberIn, optionalTextIn, textIn } from './columns.ts'
+import { identityHash } from './identity-hash.ts'
+import {
+  beginOf,
+  checkpointOf,
+  eventOf,
+  fingerprintOf,
+  interventionOf,
+  type Row,
+  settleRestOf,
+  stateOf,
+} from './rows.ts'
+
+/** Reading by key, on a connection that only reads. Each call is a handful of probes. */
+export class Reads {
+  readonly #statements: ReturnType<typeof prepare>
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepare(database)
+  }
+
+  event(key: EventKey): EventRecord | undefined {
+    const row = this.#statements.eventByKey.get(key)
+    return row && eventOf(row)
+  }
+
+  eventAt(position: number): EventRecord | undefined {
+    const row = this.#statements.eventAt.get(position)
+    return row && eventOf(row)
+  }
+
+  run(key: EventKey, tag: string): RunRecord | undefined {
+    const row = this.#statements.positionOf.get(key)
+    return row && this.runAt(key, numberIn(row, 'position'), tag)
+  }
+
+  /** @param brief names a run whose generation has ended without its steps. */
+  runAt(key: EventKey, position: number, tag: string, brief = false): RunRecord {
+    const s = this.#statements
+    const settlements = s.settlements.all(position, tag)
+    const latest = settlements.at(-1)
+    const state = latest && stateOf(latest)
+    const address = { event: key, position, tag }
+    if (brief && state && isTerminal(state.status)) {
+      return { ...address, state, checkpoints: [], begins: [], interventions: [], tried: [] }
+    }
+    const generation = state?.generation ?? 1
+    const checkpoints = s.checkpoints.all(position, tag, generation).map(checkpointOf)
+    const kept = new Set(checkpoints.map((checkpoint) => stepText(checkpoint.step)))
+    return {
+      ...address,
+      state,
+      checkpoints,
+      begins: s.begins.all(position, tag, generation).map(beginOf),
+      interventions: s.interventions.all(position, tag).map(interventionOf),
+      tried: triedOf(settlements, generation).filter(({ step }) => !kept.has(stepText(step))),
+    }
+  }
+
+  /** Tags of the runs that left anything at this event, but for those that settled under another group. */
+  tagsAt(position: number, group: string): string[] {
+    const rows = this.#statements.tags.all(position, position, position, position, position, group)
+    return rows.map((row) => textIn(row, 'tag'))
+  }
+
+  identity(identity: Identity): LedgerEntry | undefined {
+    const hash = identityHash(identity)
+    const s = this.#statements
+    for (const row of s.recentIdentities.iterate(hash)) return ledgerEntryOf(row)
+    for (const { generation } of s.generations.all()) {
+      const row = s.ledger.get(typeof generation === 'number' ? generation : 0, hash)
+      if (row) return ledgerEntryOf(row)
+    }
+    return undefined
+  }
+
+  history(key: EventKey): HistoryEntry[] {
+    const s = this.#statements
+    const event = s.eventByKey.get(key)
+    if (!event) return []
+    const position = numberIn(event, 'position')
+    const entries: { seq: number; entry: HistoryEntry }[] = [
+      { seq: position, entry: { kind: 'accepted', at: numberIn(event, 'accepted_at'), event: key } },
+    ]
+    for (const row of s.repeats.all(position)) {
+      entries.push({
+        seq: numberIn(row, 'seq'),
+        entry: {
+          kind: textIn(row, 'kind') === 'duplicate' ? 'duplicate' : 'conflict',
+          at: numberIn(row, 'at'),
+          id: textIn(row, 'id'),
+          reason: optionalTextIn(row, 'reason'),
+          fingerprint: fingerprintOf(row),
+        },
+      })
+    }
+    for (const row of s.allBegins.all(position)) {
+      entries.push({ seq: numberIn(row, 'seq'), entry: { kind: 'begin', tag: textIn(row, 'tag'), ...beginOf(row) } })
+    }
+    for (const row of s.allCheckpoints.all(position)) {
+      const tag = textIn(row, 'tag')
+      const at = numberIn(row, 'at')
+      entries.push({ seq: numberIn(row, 'seq'), entry: { kind: 'checkpoint', tag, at, ...checkpointOf(row) } })
+    }
+    for (const row of s.allSettlements.all(position)) {
+      const rest = settleRestOf(row)
+      entries.push({
+        seq: numberIn(row, 'seq'),
+        entry: {
+          kind: 'settled',
+          tag: textIn(row, 'tag'),
+          at: numberIn(row, 'at'),
+          handler: textIn(row, 'handler'),
+          state: stateOf(row, rest),
+          attemptedAt: optionalNumberIn(row, 'attempted_at'),
+          intervention: rest.intervention,
+          epoch: numberIn(row, 'epoch'),
+        },
+      })
+    }
+    for (const row of s.allInterventions.all(position)) {
+      entries.push({ seq: numberIn(row, 'position'), entry: { kind: 'intervention', ...interventionOf(row) } })
+    }
+    return entries.sort((one, other) => one.seq - other.seq).map(({ entry }) => entry)
+  }
+}
+
+/** A later settlement's entry for a step replaces an earlier one. */
+function triedOf(settlements: readonly Row[], generation: number): TriedStep[] {
+  const tried = new Map<string, TriedStep>()
+  for (const row of settlements) {
+    if (numberIn(row, 'generation') !== generation || row.rest === null) continue
+    for (const step of settleRestOf(row).tried ?? []) tried.set(stepText(step.step), step)
+  }
+  return [...tried.values()]
+}
+
+function ledgerEntryOf(row: Row): LedgerEntry {
+  return { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
+}
+
+function prepare(
+  database: DatabaseSync,
+): Record<
+  | 'eventByKey'
+  | 'eventAt'
+  | 'positionOf'
+  | 'settlements'
+  | 'checkpoints'
+  | 'begins'
+  | 'interventions'
+  | 'tags'
+  | 'recentIdentities'
+  | 'generations'
+  | 'ledger'
+  | 'repeats'
+  | 'allBegins'
+  | 'allCheckpoints'
+  | 'allSettlements'
+  | 'allInterventions',
+  StatementSync
+> {
+  const event = 'select event.*, body.bytes from event left join body using (position)'
+  return {
+    eventByKey: database.prepare(`${event} where key = ?`),
+    eventAt: database.prepare(`${event} where event.position = ?`),
+    positionOf: database.prepare('select position from event where key = ?'),
+    settlements: database.prepare('select * from settlement where position = ? and tag = ? order by generation, turn'),
+    checkpoints: database.prepare(
+      'select * from checkpoint where position = ? and tag = ? and generation = ? order by seq',
+    ),
+    begins: database.prepare(
+      'select * from begin_record where position = ? and tag = ? and generation = ? order by seq',
+    ),
+    interventions: database.prepare(
+      'select * from intervention where event_position = ? and tag = ? order by position',
+    ),
+    tags: database.prepare(
+      `select tag from settlement where position = ? union select tag from checkpoint where position = ?
+       union select tag from begin_record where position = ?
+       union select tag from intervention where event_position = ? and tag is not null
+       except select tag from settlement where position = ? and group_name <> ?`,
+    ),
+    // Recent identities have no index on disk: the writer's memory is it. For people, reading some 65,000 rows is fine.
+    recentIdentities: database.prepare(
+      `select key, accepted_at, fingerprint_key, fingerprint from event
+       where position > (select watermark from progress) and identity = ? order by position desc limit 1`,
+    ),
+    generations: database.prepare(
+      "select generation from ledger_generation where state in ('sealed', 'dropping') order by up_to desc",
+    ),
+    ledger: database.prepare(
+      'select key, accepted_at, fingerprint_key, fingerprint from ledger where generation = ? and identity = ?',
+    ),
+    repeats: database.prepare('select * from repeat where position = ?'),
+    allBegins: database.prepare('select * from begin_record where position = ?'),
+    allCheckpoints: database.prepare('select * from checkpoint where position = ? and copied = 0'),
+    allSettlements: database.prepare('select * from settlement where position = ?'),
+    allInterventions: database.prepare('select * from intervention where event_position = ?'),
+  }
+}

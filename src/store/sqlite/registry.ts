@@ -1,0 +1,133 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type HandlerDeclaration, type HandlerRecord, handlerTag, type Registry } from '../../event/handler-record.ts'
+import { limits } from '../../kit/limits.ts'
+import type { SettingChange, Settings } from '../store.ts'
+import { numberIn, optionalNumberIn, optionalTextIn, textIn } from './columns.ts'
+import type { Moment, Ownerships } from './own.ts'
+import type { Progress } from './progress.ts'
+
+/** Handlers, settings and secrets: read often, changed by deploys and operators alone. */
+export class Registers {
+  readonly #progress: Progress
+  readonly #ownerships: Ownerships
+  readonly #insertHandler: StatementSync
+  readonly #closeHandler: StatementSync
+  readonly #insertSecret: StatementSync
+  readonly #insertPause: StatementSync
+  readonly #deletePause: StatementSync
+  readonly #reads: RegistryReads
+
+  constructor(database: DatabaseSync, progress: Progress, ownerships: Ownerships) {
+    this.#progress = progress
+    this.#ownerships = ownerships
+    this.#reads = new RegistryReads(database)
+    this.#insertHandler = database.prepare('insert into handler values (?, ?, ?, null, ?, ?, ?, ?)')
+    this.#closeHandler = database.prepare(
+      'update handler set until_version = ? where group_name = ? and tag = ? and until_version is null',
+    )
+    this.#insertSecret = database.prepare('insert into secret values (?, ?) on conflict do nothing')
+    this.#insertPause = database.prepare('insert into pause values (?, ?, ?, ?, ?) on conflict do nothing')
+    this.#deletePause = database.prepare('delete from pause where what = ? and name = ?')
+  }
+
+  register(group: string, node: string, handlers: readonly HandlerDeclaration[], moment: Moment): Registry {
+    const names = handlers.map((handler) => handler.name)
+    this.#ownerships.announce(group, node, names, limits.leaseMs, moment)
+    const records = this.#reads.registry().handlers.filter((record) => record.group === group)
+    const next = this.#progress.registryVersion + 1
+    let changed = false
+    const kept = new Set<string>()
+    for (const handler of handlers) {
+      const open = (name: string) => records.find((record) => record.name === name && record.untilVersion === undefined)
+      const known = (name: string) => records.findLast((record) => record.name === name)
+      const before = [handler.name, ...handler.formerly].map(open).find((record) => record !== undefined)
+      const earlier = before ?? [handler.name, ...handler.formerly].map(known).find((record) => record !== undefined)
+      const tag = earlier?.tag ?? handlerTag(group, handler.formerly[0] ?? handler.name)
+      kept.add(tag)
+      if (before && isSame(before, handler)) continue
+      changed = true
+      this.#closeHandler.run(next, group, tag)
+      const sources = JSON.stringify(handler.sources)
+      const firstSeenAt = earlier?.firstSeenAt ?? moment.now
+      this.#insertHandler.run(group, tag, next, handler.name, sources, JSON.stringify(handler.types), firstSeenAt)
+    }
+    const others = this.#ownerships.handlersOfOthers(group, node, moment)
+    for (const record of records) {
+      if (record.untilVersion !== undefined || kept.has(record.tag) || others.has(record.name)) continue
+      changed = true
+      this.#closeHandler.run(next, group, record.tag)
+    }
+    if (changed) this.#progress.registryVersion = next
+    return { version: this.#progress.registryVersion, handlers: this.#reads.registry().handlers }
+  }
+
+  secret(name: string, candidate: Uint8Array): Uint8Array {
+    this.#insertSecret.run(name, candidate)
+    return this.#reads.secret(name) ?? candidate
+  }
+
+  changeSetting(change: SettingChange, moment: Moment): Settings {
+    const { what, name, actor, reason } = change
+    const { changes } =
+      change.verb === 'pause'
+        ? this.#insertPause.run(what, name, moment.now, actor, reason ?? null)
+        : this.#deletePause.run(what, name)
+    if (changes !== 0) this.#progress.settingsVersion++
+    return { ...this.#reads.settings(), version: this.#progress.settingsVersion }
+  }
+}
+
+/** The same, for reading. */
+export class RegistryReads {
+  readonly #versions: StatementSync
+  readonly #handlers: StatementSync
+  readonly #secret: StatementSync
+  readonly #pauses: StatementSync
+
+  constructor(database: DatabaseSync) {
+    this.#versions = database.prepare('select registry_version, settings_version from progress')
+    this.#handlers = database.prepare('select * from handler order by since_version, group_name, name')
+    this.#secret = database.prepare('select value from secret where name = ?')
+    this.#pauses = database.prepare('select * from pause order by since, name')
+  }
+
+  registry(): Registry {
+    const handlers = this.#handlers.all().map(
+      (row): HandlerRecord => ({
+        group: textIn(row, 'group_name'),
+        name: textIn(row, 'name'),
+        tag: textIn(row, 'tag'),
+        sources: JSON.parse(textIn(row, 'sources')),
+        types: JSON.parse(textIn(row, 'types')),
+        sinceVersion: numberIn(row, 'since_version'),
+        untilVersion: optionalNumberIn(row, 'until_version'),
+        firstSeenAt: numberIn(row, 'first_seen_at'),
+      }),
+    )
+    return { version: numberIn(this.#versions.get(), 'registry_version'), handlers }
+  }
+
+  secret(name: string): Uint8Array | undefined {
+    const value = this.#secret.get(name)?.value
+    return value instanceof Uint8Array ? value : undefined
+  }
+
+  settings(): Settings {
+    const paused = this.#pauses.all().map((row) => ({
+      what: textIn(row, 'what') === 'handler' ? ('handler' as const) : ('source' as const),
+      name: textIn(row, 'name'),
+      since: numberIn(row, 'since'),
+      actor: textIn(row, 'actor'),
+      reason: optionalTextIn(row, 'reason'),
+    }))
+    return { version: numberIn(this.#versions.get(), 'settings_version'), paused }
+  }
+}
+
+function isSame(record: HandlerRecord, handler: HandlerDeclaration): boolean {
+  return (
+    record.name === handler.name &&
+    JSON.stringify(record.sources) === JSON.stringify(handler.sources) &&
+    JSON.stringify(record.types) === JSON.stringify(handler.types)
+  )
+}

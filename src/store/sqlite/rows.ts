@@ -1,0 +1,131 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import type { EventRecord } from '../../event/event.ts'
+import type { RunState, StepAddress } from '../../event/run.ts'
+import { type RunStatus, runStatuses } from '../../event/run-status.ts'
+import type { BeginRecord, CheckpointRecord, InterventionRecord, Verb } from '../store.ts'
+import { numberIn, optionalTextIn, textIn } from './columns.ts'
+import { type CheckpointRest, type EventRest, eventFlags, type SettleRest } from './items.ts'
+
+/** A row as node:sqlite gives it. */
+export type Row = Record<string, unknown>
+
+/** An event from its row joined with `body.bytes`; without the join, it has no body. */
+export function eventOf(row: Row): EventRecord {
+  const text = optionalTextIn(row, 'rest')
+  const rest: EventRest = text === undefined ? {} : JSON.parse(text)
+  const flags = numberIn(row, 'flags')
+  return {
+    key: textIn(row, 'key'),
+    position: numberIn(row, 'position'),
+    shard: numberIn(row, 'shard'),
+    tenant: textIn(row, 'tenant'),
+    source: textIn(row, 'source'),
+    id: textIn(row, 'id'),
+    idSigned: (flags & eventFlags.idSigned) !== 0,
+    type: textIn(row, 'type'),
+    subject: rest.subject,
+    time: rest.time,
+    contentType: textIn(row, 'content_type'),
+    orderKey: optionalTextIn(row, 'order_key'),
+    fingerprint: fingerprintOf(row),
+    registryVersion: numberIn(row, 'registry_version'),
+    acceptedAt: numberIn(row, 'accepted_at'),
+    headers: rest.headers ?? {},
+    body: row.bytes instanceof Uint8Array ? row.bytes : undefined,
+  }
+}
+
+/** The fingerprint in a row. */
+export function fingerprintOf(row: Row): EventRecord['fingerprint'] {
+  return { keyId: numberIn(row, 'fingerprint_key'), hash: textIn(row, 'fingerprint') }
+}
+
+/** What a settlement has beyond its columns. */
+export function settleRestOf(row: Row): SettleRest {
+  const text = optionalTextIn(row, 'rest')
+  return text === undefined ? {} : JSON.parse(text)
+}
+
+/** The state that a settlement left. */
+export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunState {
+  return {
+    status: statusOf(numberIn(row, 'status')),
+    reason: rest.reason,
+    since: numberIn(row, 'since'),
+    generation: numberIn(row, 'generation'),
+    turn: numberIn(row, 'turn'),
+    attempt: numberIn(row, 'attempt'),
+    failures: rest.failures ?? 0,
+    losses: rest.losses ?? 0,
+    dueAt: rest.dueAt,
+    waitingFor: rest.waitingFor,
+    result: optionalTextIn(row, 'result'),
+    error: rest.error,
+    undoBegun: rest.undoBegun ?? false,
+    keySeries: rest.keySeries ?? 0,
+    handlerVersion: optionalTextIn(row, 'handler_version'),
+    seenIntervention: rest.seenIntervention ?? 0,
+  }
+}
+
+/** The status of this number. */
+export function statusOf(number: number): RunStatus {
+  const status = runStatuses[number]
+  if (!status) throw new HapaxError('store_unavailable', { reason: 'a run status is not known: the file is damaged' })
+  return status
+}
+
+/** A checkpoint from its row. */
+export function checkpointOf(row: Row): CheckpointRecord {
+  const rest: CheckpointRest = JSON.parse(textIn(row, 'rest'))
+  const value = optionalTextIn(row, 'value')
+  return {
+    ...rest,
+    generation: numberIn(row, 'generation'),
+    attempt: numberIn(row, 'attempt'),
+    epoch: numberIn(row, 'epoch'),
+    order: numberIn(row, 'seq'),
+    ...(value === undefined ? {} : { value }),
+  }
+}
+
+/** A begin from its row. */
+export function beginOf(row: Row): BeginRecord {
+  const text = optionalTextIn(row, 'address')
+  const step: StepAddress | undefined = text === undefined ? undefined : JSON.parse(text)
+  return { generation: numberIn(row, 'generation'), attempt: numberIn(row, 'attempt'), step, at: numberIn(row, 'at') }
+}
+
+/** An intervention from its row. */
+export function interventionOf(row: Row): InterventionRecord {
+  const id = optionalTextIn(row, 'id')
+  const tag = optionalTextIn(row, 'tag')
+  const name = optionalTextIn(row, 'name')
+  const reason = optionalTextIn(row, 'reason')
+  const answer = optionalTextIn(row, 'answer')
+  return {
+    key: textIn(row, 'key'),
+    event: textIn(row, 'event'),
+    verb: verbOf(textIn(row, 'verb')),
+    detail: textIn(row, 'detail'),
+    actor: textIn(row, 'actor'),
+    position: numberIn(row, 'position'),
+    at: numberIn(row, 'at'),
+    answer:
+      answer === undefined
+        ? undefined
+        : { outcome: answer === 'applied' ? 'applied' : 'refused', reason: optionalTextIn(row, 'answer_reason') },
+    ...(id === undefined ? {} : { id }),
+    ...(tag === undefined ? {} : { tag }),
+    ...(name === undefined ? {} : { name }),
+    ...(reason === undefined ? {} : { reason }),
+  }
+}
+
+const verbs: readonly Verb[] = ['signal', 'cancel', 'retry', 'replay', 'resolve', 'redrive']
+
+function verbOf(text: string): Verb {
+  const verb = verbs.find((known) => known === text)
+  if (!verb) throw new HapaxError('store_unavailable', { reason: 'a verb is not known: the file is damaged' })
+  return verb
+}

@@ -1,0 +1,279 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { EventRecord, Identity } from '../../event/event.ts'
+import type { EventKey } from '../../event/event-key.ts'
+import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
+import type { Clock, Instant } from '../../kit/clock.ts'
+import type { Log } from '../../kit/log.ts'
+import type {
+  AcceptAnswer,
+  AcceptItem,
+  CheckpointAnswer,
+  CheckpointItem,
+  Commit,
+  CommitResult,
+  DuePage,
+  EventQuery,
+  EventSummary,
+  HistoryEntry,
+  LedgerEntry,
+  NodeBeat,
+  Owned,
+  Ownership,
+  PurgeRequest,
+  PurgeResult,
+  RunQuery,
+  RunRecord,
+  RunSummary,
+  SettingChange,
+  Settings,
+  Store,
+  StoreCounts,
+  TailPage,
+  TailRequest,
+} from '../store.ts'
+import { storeError } from './connection.ts'
+import { packCommit } from './items.ts'
+import { type CommitAnswers, settleAnswers, type WriterStart } from './messages.ts'
+import type { Moment } from './own.ts'
+import { Reads } from './read.ts'
+import { RegistryReads } from './registry.ts'
+import { Searches } from './search.ts'
+import { Seen } from './seen.ts'
+import { Tails } from './tail.ts'
+import { Transactions } from './transact.ts'
+import { WriterLink } from './writer-link.ts'
+
+/** What {@link SqliteStore} is made of. */
+export interface SqliteStoreParts {
+  readonly start: WriterStart
+  readonly reader: DatabaseSync
+  readonly clock: Clock
+  readonly log: Log
+  readonly boot: string
+}
+
+/** The store on one file: writes go to the writer's thread, reads by key to a reading connection here. */
+export class SqliteStore implements Store {
+  readonly kind = 'sqlite'
+  readonly abilities = { acceptSpans: true, transaction: true, manyNodes: true, survivesRestart: true }
+  readonly durability = 'local-fsync'
+  readonly shards: number
+  readonly #clock: Clock
+  readonly #boot: string
+  readonly #reader: DatabaseSync
+  readonly #writer: WriterLink
+  readonly #reads: Reads
+  readonly #tails: Tails
+  readonly #searches: Searches
+  readonly #registers: RegistryReads
+  readonly #transactions: Transactions
+  readonly #seen: Seen
+  readonly #listeners = new Set<() => void>()
+  readonly #underWay = new Set<Promise<unknown>>()
+  #turn = 0
+  #closing: Promise<void> | undefined
+
+  constructor(parts: SqliteStoreParts) {
+    const { start, reader, clock } = parts
+    this.shards = start.shards
+    this.#clock = clock
+    this.#boot = parts.boot
+    this.#reader = reader
+    this.#writer = new WriterLink(start, parts.log)
+    this.#reads = new Reads(reader)
+    this.#tails = new Tails(reader, this.#reads)
+    this.#searches = new Searches(reader, clock)
+    this.#registers = new RegistryReads(reader)
+    this.#transactions = new Transactions(start.path, reader, clock)
+    this.#seen = new Seen(start.shards, this.#tails.lastSeq())
+  }
+
+  /** The file is brought to the schema when it is opened. */
+  async migrate(): Promise<void> {}
+
+  commit(batch: Commit): Promise<CommitResult> {
+    const wire = packCommit(batch)
+    const answered = this.#writer
+      .call('commit', [wire, this.#moment()], [wire.bytes.buffer])
+      .then((answers) => this.#learn(batch, answers))
+    this.#underWay.add(answered)
+    const done = () => this.#underWay.delete(answered)
+    answered.then(done, done)
+    return answered
+  }
+
+  own(beat: NodeBeat): Promise<Ownership> {
+    return this.#writer.call('own', [beat, this.#moment()])
+  }
+
+  async tail(request: TailRequest): Promise<TailPage[]> {
+    const head = this.#tails.lastSeq()
+    // What this process is committing now may be committed already and not yet answered: it would look like another's.
+    while (this.#seen.upTo < head && this.#underWay.size > 0) await Promise.allSettled([...this.#underWay])
+    this.#seen.foreign(head)
+    return this.#read(() => {
+      const { cursors } = request
+      const pages: TailPage[] = []
+      let left = request.limit
+      // Another pair is the first each time: a busy shard must not take every page.
+      this.#turn++
+      for (let offset = 0; offset < cursors.length; offset++) {
+        const index = (this.#turn + offset) % cursors.length
+        const cursor = cursors[index]
+        if (!cursor) continue
+        const page = this.#tails.page(cursor, left, this.#seen, head)
+        left -= page.events.length
+        pages[index] = page
+      }
+      return pages
+    })
+  }
+
+  async due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage> {
+    return this.#read(() => this.#tails.due(owned, until, limit))
+  }
+
+  register(group: string, node: string, handlers: readonly HandlerDeclaration[]): Promise<Registry> {
+    return this.#writer.call('register', [group, node, handlers, this.#moment()])
+  }
+
+  async registry(): Promise<Registry> {
+    return this.#read(() => this.#tails.registry())
+  }
+
+  async secret(name: string, candidate: Uint8Array): Promise<Uint8Array> {
+    return this.#read(() => this.#registers.secret(name)) ?? this.#writer.call('secret', [name, candidate])
+  }
+
+  async settings(): Promise<Settings> {
+    return this.#read(() => this.#registers.settings())
+  }
+
+  changeSetting(change: SettingChange): Promise<Settings> {
+    return this.#writer.call('changeSetting', [change, this.#moment()])
+  }
+
+  async event(key: EventKey): Promise<EventRecord | undefined> {
+    return this.#read(() => this.#reads.event(key))
+  }
+
+  async run(event: EventKey, tag: string): Promise<RunRecord | undefined> {
+    return this.#read(() => this.#reads.run(event, tag))
+  }
+
+  async identity(identity: Identity): Promise<LedgerEntry | undefined> {
+    return this.#read(() => this.#reads.identity(identity))
+  }
+
+  async history(key: EventKey): Promise<HistoryEntry[]> {
+    return this.#read(() => this.#reads.history(key))
+  }
+
+  searchEvents(query: EventQuery): Promise<{ events: EventSummary[]; next: string | undefined }> {
+    return this.#searches.events(query).catch(rethrow)
+  }
+
+  searchRuns(query: RunQuery): Promise<{ runs: RunSummary[]; next: string | undefined }> {
+    return this.#searches.runs(query).catch(rethrow)
+  }
+
+  counts(): Promise<StoreCounts> {
+    return this.#searches.counts().catch(rethrow)
+  }
+
+  purge(request: PurgeRequest): Promise<PurgeResult> {
+    return this.#writer.call('purge', [request])
+  }
+
+  onWork(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  transact(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer> {
+    let thrown: { error: unknown } | undefined
+    const guarded = (transaction: unknown) => {
+      try {
+        return body(transaction)
+      } catch (error) {
+        thrown = { error }
+        throw error
+      }
+    }
+    return this.#transactions.transact(item, guarded).catch((error: unknown) => {
+      // The body's own error is the caller's, whatever it is.
+      throw thrown?.error === error ? error : storeError(error)
+    })
+  }
+
+  acceptWithin(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey } {
+    return this.#read(() => this.#transactions.acceptWithin(transaction, item))
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#underWay])
+    this.#transactions.close()
+    this.#reader.close()
+    await this.#writer.close()
+    this.#listeners.clear()
+  }
+
+  #moment(): Moment {
+    return { now: this.#clock.now(), monotonicMs: this.#clock.monotonicMs(), boot: this.#boot }
+  }
+
+  #read<Result>(read: () => Result): Result {
+    try {
+      return read()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  /** Reads the writer's answers, and notes which events need no tail. */
+  #learn(batch: Commit, answers: CommitAnswers): CommitResult {
+    const foreign = answers.before > this.#seen.upTo
+    this.#seen.foreign(answers.before)
+    let work = foreign || answers.intervene.length > 0
+    const accept: AcceptAnswer[] = []
+    for (const [index, position] of answers.accept.entries()) {
+      const item = batch.accept?.[index]
+      if (position === 0 || !item) {
+        accept.push({ outcome: 'in_flight' })
+        continue
+      }
+      accept.push({ outcome: 'accepted', acceptedAt: answers.now, position })
+      this.#seen.add(item.shard, position, position, item.handedTo)
+      if (!item.handedTo) work = true
+    }
+    for (const { index, outcome, key, acceptedAt, position, reason } of answers.others) {
+      if (outcome === 'accepted') accept[index] = { outcome, acceptedAt, position }
+      else accept[index] = { outcome, original: key, acceptedAt, ...(reason ? { reason } : {}) }
+    }
+    for (const { emits } of batch.checkpoint ?? []) {
+      for (const { shard } of emits ?? []) {
+        this.#seen.add(shard, answers.before + 1, answers.after, undefined)
+        work = true
+      }
+    }
+    if (answers.after > this.#seen.upTo) this.#seen.upTo = answers.after
+    if (work) for (const listener of this.#listeners) listener()
+    return {
+      accept,
+      intervene: answers.intervene,
+      begin: answers.begin,
+      checkpoint: answers.checkpoint.map((answer) => (answer === 0 ? { outcome: 'written' } : answer)),
+      settle: answers.settle.map((number) => settleAnswers[number] ?? 'stale'),
+      answer: answers.answer,
+    }
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw storeError(error)
+}
