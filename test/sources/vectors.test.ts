@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { github, hmac, type Source, standardWebhooks, stripe } from './index.ts'
+import { github, hmac, type Source, standardWebhooks, stripe } from '../../src/../src/sources/index.ts'
 
 interface Vector {
   id: string
@@ -14,7 +14,7 @@ interface Vector {
 }
 
 const { vectors, uncovered }: { vectors: Vector[]; uncovered: { id: string; reason: string }[] } = JSON.parse(
-  readFileSync(new URL('./fixtures/vectors.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../src/sources/fixtures/vectors.json', import.meta.url), 'utf8'),
 )
 
 /** How each provider is configured: the documentation of `hmac` in examples. */

@@ -1,0 +1,214 @@
+import { posix } from 'node:path'
+import type { SourceText } from './source-text.ts'
+
+/** One breach: where, what, and what to do. */
+export interface Breach {
+  readonly path: string
+  readonly line: number | undefined
+  readonly says: string
+}
+
+/** A rule over all source files. */
+export type Rule = (files: readonly SourceText[]) => Breach[]
+
+const base = ['event', 'kit', 'errors']
+const storeContract = ['store']
+
+/** DESIGN section 9: what a folder of `src/` may import, beside itself. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  kit: ['errors'],
+  event: ['kit', 'errors'],
+  sources: base,
+  store: base,
+  config: ['sources', 'engine', ...base],
+  'store/memory': [...storeContract, ...base],
+  'store/sqlite': [...storeContract, ...base],
+  engine: [...storeContract, ...base],
+  ingress: ['engine', 'sources', ...base],
+  testing: ['engine', 'sources', 'store', 'store/memory', ...base],
+  // The library's door: src/index.ts and src/hapax.ts.
+  '': ['config', 'engine', 'sources', 'store', 'ingress', ...base],
+  client: ['', 'engine', 'server', 'config', 'ingress', 'sources', 'store', ...base],
+  server: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', ...base],
+  cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
+}
+
+const folders = Object.keys(arrows).sort((one, other) => other.length - one.length)
+
+/** The folder of the table that a path under `src/` belongs to. */
+export function folderOf(path: string): string {
+  const inside = path.replace(/^src\//, '')
+  return folders.find((folder) => folder !== '' && inside.startsWith(`${folder}/`)) ?? (inside.includes('/') ? '?' : '')
+}
+
+/** Arrows point down only. */
+export const importArrows: Rule = (files) =>
+  files.flatMap(({ path, imports }) => {
+    if (!path.startsWith('src/')) return []
+    const from = folderOf(path)
+    const test = path.endsWith('.test.ts')
+    return imports.flatMap(({ specifier, dynamic }) => {
+      if (!specifier.startsWith('.') || (test && specifier.includes('/test/support/'))) return []
+      const to = folderOf(posix.normalize(posix.join(posix.dirname(path), specifier)))
+      const allowed = [from, ...(arrows[from] ?? []), ...(test ? ['testing', 'store/memory', 'engine', ''] : [])]
+      if (allowed.includes(to) || (path === 'src/store/open-store.ts' && dynamic)) return []
+      return [
+        breach(
+          path,
+          undefined,
+          `imports ${specifier}: ${from || 'the door'} may not import ${to || 'the door'} (see ARCHITECTURE.md)`,
+        ),
+      ]
+    })
+  })
+
+/** What only `src/kit` may touch, and what to use instead. */
+const kitOnly: readonly [RegExp, string][] = [
+  [/\bnew Date\b|\bDate\s*[.(]/, 'use the Clock that is handed in, or a function of src/kit'],
+  [/\bperformance\s*\./, 'use clock.monotonicMs()'],
+  [/\bset(?:Timeout|Interval|Immediate)\s*\(/, 'use clock.setTimer() or clock.turn()'],
+  [/\bMath\.random\b/, 'use the Random that is handed in'],
+  [/\brandom(?:Bytes|UUID|Int|FillSync|Fill)\s*\(/, 'use the Random that is handed in'],
+  [/\bAbortSignal\.timeout\b/, 'use clock.setTimer() and an AbortController'],
+  [/\bprocess\.(?:hrtime|nextTick)\b/, 'use clock.monotonicMs() or clock.turn()'],
+]
+
+/** The other clock: it turns the real event loop while virtual time stands. */
+const fakeClock = 'src/testing/fake-clock.ts'
+
+/** Time and randomness come from `kit`, so that the engine runs on virtual time. */
+export const clocksInKit: Rule = (files) =>
+  eachLine(
+    files,
+    (path) => inSource(path) && !path.startsWith('src/kit/') && path !== fakeClock,
+    (line) =>
+      kitOnly.flatMap(([pattern, cure]) =>
+        pattern.test(line) ? [`${pattern.exec(line)?.[0]} outside src/kit: ${cure}`] : [],
+      ),
+  )
+
+/** The environment is read in one place. */
+export const environmentInLoad: Rule = (files) =>
+  eachLine(
+    files,
+    (path) => inSource(path) && path !== 'src/config/load.ts',
+    (line) =>
+      /\bprocess\.env\b/.test(line)
+        ? ['process.env outside src/config/load.ts: add an option to src/config/schema.ts']
+        : [],
+  )
+
+/** Errors have codes. */
+export const noBareErrors: Rule = (files) =>
+  eachLine(files, inSource, (line) =>
+    /\bnew (?:Type|Range|Syntax)?Error\(/.test(line)
+      ? ['a bare Error: throw a HapaxError with a code of src/errors/catalogue.ts']
+      : [],
+  )
+
+/** No notes to self, no paths of a machine, no registry hosts. */
+export const nothingLeftBehind: Rule = (files) =>
+  files.flatMap(({ path, whole }) =>
+    whole.split('\n').flatMap((line, index) => {
+      const found = leftovers.filter(([pattern]) => pattern.test(line))
+      return found.map(([, says]) => breach(path, index + 1, says))
+    }),
+  )
+
+const leftovers: readonly [RegExp, string][] = [
+  [
+    new RegExp(`\\b(?:${['TO', 'DO'].join('')}|${['FIX', 'ME'].join('')})\\b`),
+    'a note to self: do it, or open an issue',
+  ],
+  [/(?:^|[\s"'`(])\/(?:work|home|root|Users)\//, 'a path of one machine'],
+  [new RegExp(`registry\\.${'npmjs'}|${'npmmirror'}`), 'a registry host'],
+]
+
+/** A file near 400 lines has a second job; the exceptions say why. */
+export const filesOfOneJob =
+  (linesMax: number, exceptions: Readonly<Record<string, string>>): Rule =>
+  (files) => [
+    ...files.flatMap(({ path, whole }) => {
+      const lines = whole.split('\n').length
+      if (!path.startsWith('src/') || path.endsWith('.test.ts') || lines <= linesMax || exceptions[path]) return []
+      return [breach(path, undefined, `${lines} lines, at most ${linesMax}: look for its second job`)]
+    }),
+    ...Object.keys(exceptions).flatMap((path) => {
+      const file = files.find((one) => one.path === path)
+      if (file && file.whole.split('\n').length > linesMax) return []
+      return [breach(path, undefined, 'is no exception any more: take it off the list')]
+    }),
+  ]
+
+/** Every test lies beside what it tests, or in test/ and tools/. */
+export const testsBesideCode: Rule = (files) => {
+  const paths = new Set(files.map((file) => file.path))
+  return files.flatMap(({ path }) => {
+    if (!path.startsWith('src/') || !path.endsWith('.test.ts')) return []
+    const subject = path.replace('.test.ts', '.ts')
+    const folder = posix.basename(posix.dirname(path))
+    if (paths.has(subject) || posix.basename(path) === `${folder}.test.ts`) return []
+    return [breach(path, undefined, `there is no ${posix.basename(subject)} beside it`)]
+  })
+}
+
+/** Every file is reached from a door. */
+export const noDeadFiles =
+  (doors: readonly string[]): Rule =>
+  (files) => {
+    const byPath = new Map(files.map((file) => [file.path, file]))
+    const reached = new Set<string>()
+    const open = doors.filter((door) => byPath.has(door))
+    const missing = doors
+      .filter((door) => !byPath.has(door))
+      .map((door) => breach(door, undefined, 'a door that is not there'))
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (reached.has(path)) continue
+      reached.add(path)
+      for (const { specifier } of byPath.get(path)?.imports ?? []) {
+        if (!specifier.startsWith('.')) continue
+        const target = posix.normalize(posix.join(posix.dirname(path), specifier)).replace(/\$\{[^}]*\}$/, '')
+        for (const candidate of [target, `${target}.ts`, target.replace(/\.js$/, '.ts')])
+          if (byPath.has(candidate)) open.push(candidate)
+      }
+    }
+    const dead = files.filter(({ path }) => path.startsWith('src/') && !path.endsWith('.test.ts') && !reached.has(path))
+    return [
+      ...missing,
+      ...dead.map(({ path }) => breach(path, undefined, 'is reached from no door: delete it, or import it')),
+    ]
+  }
+
+/** Every code is used, and every used code is listed (the compiler holds the second). */
+export const codesAreUsed =
+  (codes: readonly string[]): Rule =>
+  (files) => {
+    const text = files
+      .filter(({ path }) => inSource(path) && path !== 'src/errors/catalogue.ts')
+      .map(({ whole }) => whole)
+      .join('\n')
+    return codes
+      .filter((code) => !new RegExp(`['"\`]${code}['"\`]`).test(text))
+      .map((code) => breach('src/errors/catalogue.ts', undefined, `${code} is thrown nowhere: use it or delete it`))
+  }
+
+function inSource(path: string): boolean {
+  return path.startsWith('src/') && !path.endsWith('.test.ts')
+}
+
+function eachLine(
+  files: readonly SourceText[],
+  takes: (path: string) => boolean,
+  judge: (line: string) => string[],
+): Breach[] {
+  return files.flatMap(({ path, code }) =>
+    takes(path)
+      ? code.split('\n').flatMap((line, index) => judge(line).map((says) => breach(path, index + 1, says)))
+      : [],
+  )
+}
+
+function breach(path: string, line: number | undefined, says: string): Breach {
+  return { path, line, says }
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    // Two cores, real servers and stores: a timeout here is a hang, not a slow machine.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'outside', include: ['test/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000 },
+      },
+    ],
+  },
+})
