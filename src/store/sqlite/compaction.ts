@@ -92,14 +92,6 @@ export class Compaction {
     else this.#mergeSlice(rows)
   }
 
-  /** Seals all that is in memory, at once. */
-  sealAll(): void {
-    while (this.#ledger.seal) this.#sealSlice(this.#ledger.seal, this.#options.sealEntries)
-    if (this.#ledger.recent.size === 0) return
-    this.#openSeal()
-    while (this.#ledger.seal) this.#sealSlice(this.#ledger.seal, this.#options.sealEntries)
-  }
-
   /** What was done in a transaction that was rolled back is not known any more: begin anew from the file. */
   reset(): void {
     this.#sealing = undefined
@@ -139,7 +131,7 @@ export class Compaction {
     }
     if (last > progress) this.#statements.advance.run(last, seal.generation)
     if (work.pile < work.piles.length) return
-    this.#statements.finish.run(work.entries, work.bloom.bytes, seal.generation, seal.generation, seal.generation)
+    this.#statements.finish.run(work.entries, work.bloom.bytes, seal.generation)
     this.#statements.watermark.run(seal.upTo)
     this.#sealing = undefined
     this.#mayMerge = true
@@ -193,7 +185,7 @@ export class Compaction {
     const ids = JSON.stringify(sources.map((source) => numberIn(source, 'generation')))
     const upTo = Math.max(...sources.map((source) => numberIn(source, 'up_to')))
     this.#statements.open.run(generation, 'merging', from + 1, upTo, ids)
-    this.#statements.inherit.run(ids, ids, ids, generation)
+    this.#statements.inherit.run(ids, generation)
     return true
   }
 
@@ -205,12 +197,10 @@ export class Compaction {
       const one = `select * from ledger where generation = ? and identity ${which} ?`
       return this.#database.prepare(
         `insert into ledger
-         select ?1, identity, position, key, accepted_at, fingerprint_key, fingerprint
+         select ?1, identity, position
          from (${sources.map(() => one).join(' union all ')} order by identity limit ?)
          where true
-         on conflict do update set position = excluded.position, key = excluded.key, accepted_at = excluded.accepted_at,
-           fingerprint_key = excluded.fingerprint_key, fingerprint = excluded.fingerprint
-         where excluded.position > ledger.position`,
+         on conflict do update set position = max(position, excluded.position)`,
       )
     }
     return { generation, bloom, copy: copyWhere('>'), ties: copyWhere('=') }
@@ -284,18 +274,12 @@ function prepare(
 > {
   return {
     highest: database.prepare('select coalesce(max(generation), 0) as highest from ledger_generation'),
-    open: database.prepare("insert into ledger_generation values (?, ?, ?, 0, 0, 0, ?, ?, '', null)"),
+    open: database.prepare("insert into ledger_generation values (?, ?, ?, 0, ?, ?, '', null)"),
     progress: database.prepare('select progress from ledger_generation where generation = ?'),
-    seal: database.prepare(
-      `insert into ledger
-       select ?, ?, position, key, accepted_at, fingerprint_key, fingerprint from event where position = ?`,
-    ),
+    seal: database.prepare('insert into ledger values (?, ?, ?)'),
     advance: database.prepare('update ledger_generation set progress = ? where generation = ?'),
     finish: database.prepare(
-      `update ledger_generation set state = 'sealed', entries = ?, bloom = ?,
-         oldest_at = coalesce((select min(accepted_at) from ledger where generation = ?), 0),
-         newest_at = coalesce((select max(accepted_at) from ledger where generation = ?), 0)
-       where generation = ?`,
+      "update ledger_generation set state = 'sealed', entries = ?, bloom = ? where generation = ?",
     ),
     watermark: database.prepare('update progress set watermark = max(watermark, ?) where one = 1'),
     merge: database.prepare(
@@ -309,9 +293,7 @@ function prepare(
     ),
     inherit: database.prepare(
       `update ledger_generation set
-         entries = (select sum(entries) from ledger_generation where generation in (select value from json_each(?))),
-         oldest_at = (select min(oldest_at) from ledger_generation where generation in (select value from json_each(?))),
-         newest_at = (select max(newest_at) from ledger_generation where generation in (select value from json_each(?)))
+         entries = (select sum(entries) from ledger_generation where generation in (select value from json_each(?)))
        where generation = ?`,
     ),
     copied: database.prepare('select identity from ledger where generation = ? and identity > ? order by identity'),

@@ -121,7 +121,11 @@ const busyCodes = new Set([5, 6])
 export function storeError(error: unknown): HapaxError {
   if (error instanceof HapaxError) return error
   if (isBusy(error)) {
-    return new HapaxError('store_busy', { reason: `waited ${busyMs} ms for another writer` }, { cause: error })
+    return new HapaxError(
+      'store_busy',
+      { reason: 'another transaction held the file for longer than a writer waits' },
+      { cause: error },
+    )
   }
   return new HapaxError('store_unavailable', { reason: codeOf(error) }, { cause: error })
 }

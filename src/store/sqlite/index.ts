@@ -2,7 +2,7 @@ import type { Clock } from '../../kit/clock.ts'
 import { type Log, silentLog } from '../../kit/log.ts'
 import type { Store } from '../store.ts'
 import { type LedgerOptions, ledgerDefaults } from './compaction.ts'
-import { bootId, connect, prepareFile, storeError, tightenFile } from './connection.ts'
+import { bootId, busyMs, connect, prepareFile, storeError, tightenFile } from './connection.ts'
 import { migrateSchema, readShards } from './schema.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
@@ -17,6 +17,8 @@ export interface SqliteStoreOptions {
   readonly log?: Log
   /** When the identity ledger is tidied; for tests. */
   readonly ledger?: Partial<LedgerOptions>
+  /** How long a writer waits for another transaction before it answers `store_busy`, in milliseconds. Default 5,000. */
+  readonly waitMs?: number
   /** Pages that the file may have; for tests of a full disk. */
   readonly maxPages?: number
 }
@@ -40,6 +42,7 @@ export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
         shards: readShards(database),
         ledger: { ...ledgerDefaults, ...options.ledger },
         maxPages: options.maxPages,
+        waitMs: options.waitMs ?? busyMs,
       }
       tightenFile(path)
       const reader = connect({ path, cacheKib: 16_384, readOnly: true })

@@ -38,25 +38,27 @@ export class Ledger {
   /** What the seal under way takes: up to its `upTo`. */
   frozen = new Map<string, number>()
   seal: Seal | undefined
-  /** Every event row up to here is in memory or below the watermark. */
+  /** Every event up to here is in memory or below the watermark. */
   readTo = 0
   watermark = 0
   #sealed: Sealed[] = []
   readonly #rows: StatementSync
   readonly #eventKnown: StatementSync
+  readonly #originKnown: StatementSync
   readonly #probe: StatementSync
   readonly #generations: StatementSync
   readonly #bloom: StatementSync
   readonly #progress: StatementSync
 
   constructor(database: DatabaseSync) {
-    this.#rows = database.prepare('select position, identity, content from event where position > ? order by position')
-    this.#eventKnown = database.prepare(
-      'select key, accepted_at, fingerprint_key, fingerprint from event where position = ?',
+    this.#rows = database.prepare(
+      `select position, identity, content from event where position > ?1
+       union all select position, identity, content from origin where position > ?1 order by position`,
     )
-    this.#probe = database.prepare(
-      'select position, key, accepted_at, fingerprint_key, fingerprint from ledger where generation = ? and identity = ?',
-    )
+    const known = 'select key, accepted_at, fingerprint_key, fingerprint from'
+    this.#eventKnown = database.prepare(`${known} event where position = ?`)
+    this.#originKnown = database.prepare(`${known} origin where position = ?`)
+    this.#probe = database.prepare('select position from ledger where generation = ? and identity = ?')
     this.#generations = database.prepare('select generation, state, up_to from ledger_generation order by up_to desc')
     this.#bloom = database.prepare('select bloom from ledger_generation where generation = ?')
     this.#progress = database.prepare('select watermark from progress')
@@ -114,13 +116,14 @@ export class Ledger {
 
   find(hash: string): Known | undefined {
     const position = this.recent.get(hash) ?? this.frozen.get(hash)
-    if (position !== undefined) return this.#fromEvent(position)
+    if (position !== undefined) return this.#knownAt(position)
     if (this.#sealed.length === 0) return undefined
     const spread: Spread = spreadOf(hash)
     for (const { generation, bloom } of this.#sealed) {
       if (!bloom.mayHave(spread)) continue
       const row = this.#probe.get(generation, hash)
-      if (row) return knownIn(row, numberIn(row, 'position'))
+      const known = row && this.#knownAt(numberIn(row, 'position'))
+      if (known) return known
     }
     return undefined
   }
@@ -147,8 +150,9 @@ export class Ledger {
     for (const [hash, position] of recent) (position > seal.upTo ? this.recent : this.frozen).set(hash, position)
   }
 
-  #fromEvent(position: number): Known | undefined {
-    const row = this.#eventKnown.get(position)
+  /** Undefined for an identity that retention has forgotten. */
+  #knownAt(position: number): Known | undefined {
+    const row = this.#eventKnown.get(position) ?? this.#originKnown.get(position)
     return row && knownIn(row, position)
   }
 

@@ -23,6 +23,8 @@ export interface WriterStart {
   readonly ledger: LedgerOptions
   /** Pages that the file may have: for tests of a full disk. */
   readonly maxPages: number | undefined
+  /** How long to wait for another process's transaction, in milliseconds. */
+  readonly waitMs: number
 }
 
 /** What may be asked of the writer. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
-import { numberIn, textIn } from './columns.ts'
+import { numberIn, optionalNumberIn, textIn } from './columns.ts'
 import type { Progress } from './progress.ts'
 import { RegistryReads } from './registry.ts'
 import type { Row } from './rows.ts'
@@ -16,7 +16,7 @@ export class Purges {
   readonly #statements: ReturnType<typeof prepare>
   #bodiesFrom = 0
   #eventsFrom = 0
-  #identitiesFrom = { generation: 0, identity: '' }
+  #originsFrom = 0
 
   constructor(database: DatabaseSync, progress: Progress) {
     this.#progress = progress
@@ -24,17 +24,11 @@ export class Purges {
     this.#statements = prepare(database)
   }
 
-  /** Whether an event that may go lies above the watermark. */
-  reachesAbove(request: PurgeRequest, watermark: number): boolean {
-    const row = this.#statements.firstAbove.get(watermark)
-    return row !== undefined && numberIn(row, 'accepted_at') < request.journalBefore
-  }
-
-  purge(request: PurgeRequest, watermark: number): PurgeResult {
+  purge(request: PurgeRequest): PurgeResult {
     const registry = this.#registers.registry()
     return {
       payloads: this.#payloads(request, registry),
-      events: this.#events(request, registry, watermark),
+      events: this.#events(request, registry),
       identities: this.#identities(request),
     }
   }
@@ -54,14 +48,16 @@ export class Purges {
     return dropped
   }
 
-  #events(request: PurgeRequest, registry: Registry, watermark: number): number {
+  #events(request: PurgeRequest, registry: Registry): number {
     const { rows, journalBefore } = request
-    const page = this.#statements.events.all(this.#eventsFrom, watermark, journalBefore, rows * looksPerRow)
+    const page = this.#statements.events.all(this.#eventsFrom, journalBefore, rows * looksPerRow)
     let dropped = 0
     for (const row of page) {
       if (dropped === rows) break
       this.#eventsFrom = numberIn(row, 'position')
       if (!this.#hasEnded(row, registry)) continue
+      // An identity outlives its event.
+      this.#statements.keepOrigin.run(this.#eventsFrom)
       for (const drop of this.#statements.dropEvent) drop.run(this.#eventsFrom)
       this.#progress.events--
       dropped++
@@ -72,23 +68,24 @@ export class Purges {
 
   #identities(request: PurgeRequest): number {
     const { rows, identitiesBefore } = request
-    const from = this.#identitiesFrom
-    let left = rows
-    for (const generationRow of this.#statements.generations.all(from.generation, identitiesBefore)) {
-      const generation = numberIn(generationRow, 'generation')
-      const after = generation === from.generation ? from.identity : ''
-      const page = this.#statements.identities.all(generation, after, identitiesBefore, left)
-      for (const row of page) this.#statements.dropIdentity.run(generation, textIn(row, 'identity'))
-      const last = page.at(-1)
-      left -= page.length
-      if (left === 0 && last) {
-        this.#identitiesFrom = { generation, identity: textIn(last, 'identity') }
-        return rows
-      }
-      if (!this.#statements.anyIdentity.get(generation)) this.#statements.dropGeneration.run(generation)
+    const page = this.#statements.origins.all(this.#originsFrom, identitiesBefore, rows)
+    for (const row of page) {
+      this.#originsFrom = numberIn(row, 'position')
+      this.#statements.dropOrigin.run(this.#originsFrom)
     }
-    this.#identitiesFrom = { generation: 0, identity: '' }
-    return rows - left
+    if (page.length < rows) this.#originsFrom = 0
+    this.#forgetGenerations(rows * looksPerRow)
+    return page.length
+  }
+
+  /** A generation goes as a whole, in slices, when nothing that it names is kept any more. */
+  #forgetGenerations(rows: number): void {
+    const oldest = optionalNumberIn(this.#statements.oldest.get(), 'oldest') ?? this.#progress.lastSeq
+    const row = this.#statements.passedGeneration.get(oldest)
+    if (!row) return
+    const generation = numberIn(row, 'generation')
+    const { changes } = this.#statements.dropIdentities.run(generation, generation, rows)
+    if (changes === 0) this.#statements.dropGeneration.run(generation)
   }
 
   /** Nothing of it stands, and each handler that the event is due to has settled it. */
@@ -105,16 +102,17 @@ export class Purges {
 }
 
 type Prepared = Record<
-  | 'firstAbove'
   | 'bodies'
   | 'dropBody'
   | 'events'
   | 'stands'
   | 'settled'
-  | 'generations'
-  | 'identities'
-  | 'dropIdentity'
-  | 'anyIdentity'
+  | 'keepOrigin'
+  | 'origins'
+  | 'dropOrigin'
+  | 'oldest'
+  | 'passedGeneration'
+  | 'dropIdentities'
   | 'dropGeneration',
   StatementSync
 > & { readonly dropEvent: readonly StatementSync[] }
@@ -123,14 +121,13 @@ function prepare(database: DatabaseSync): Prepared {
   const columns = 'event.position, source, type, registry_version'
   const tables = ['event', 'body', 'unclaimed', 'repeat', 'settlement', 'standing', 'checkpoint', 'begin_record']
   return {
-    firstAbove: database.prepare('select accepted_at from event where position > ? order by position limit 1'),
     bodies: database.prepare(
       `select ${columns} from body join event using (position)
        where body.position > ? and accepted_at < ? order by body.position limit ?`,
     ),
     dropBody: database.prepare('delete from body where position = ?'),
     events: database.prepare(
-      `select ${columns} from event where position > ? and position <= ? and accepted_at < ? order by position limit ?`,
+      `select ${columns} from event where position > ? and accepted_at < ? order by position limit ?`,
     ),
     dropEvent: [
       ...tables.map((table) => database.prepare(`delete from ${table} where position = ?`)),
@@ -139,16 +136,25 @@ function prepare(database: DatabaseSync): Prepared {
     // A dead run stands until it is redriven or cancelled, or until its journal may go with it.
     stands: database.prepare('select 1 from standing where position = ? limit 1'),
     settled: database.prepare('select 1 from settlement where position = ? and tag = ? limit 1'),
-    generations: database.prepare(
-      `select generation from ledger_generation
-       where generation >= ? and state = 'sealed' and oldest_at < ? order by generation`,
+    keepOrigin: database.prepare(
+      `insert into origin
+       select position, identity, content, key, accepted_at, fingerprint_key, fingerprint from event where position = ?`,
     ),
-    identities: database.prepare(
-      `select identity from ledger where generation = ? and identity > ? and accepted_at < ?
-         and not exists (select 1 from event where event.position = ledger.position) order by identity limit ?`,
+    origins: database.prepare(
+      'select position from origin where position > ? and accepted_at < ? order by position limit ?',
     ),
-    dropIdentity: database.prepare('delete from ledger where generation = ? and identity = ?'),
-    anyIdentity: database.prepare('select 1 from ledger where generation = ? limit 1'),
+    dropOrigin: database.prepare('delete from origin where position = ?'),
+    oldest: database.prepare(
+      `select min(first) as oldest from
+         (select min(position) as first from event union all select min(position) from origin)`,
+    ),
+    passedGeneration: database.prepare(
+      "select generation from ledger_generation where state = 'sealed' and up_to < ? order by generation limit 1",
+    ),
+    dropIdentities: database.prepare(
+      `delete from ledger where generation = ? and identity in
+         (select identity from ledger where generation = ? order by identity limit ?)`,
+    ),
     dropGeneration: database.prepare('delete from ledger_generation where generation = ?'),
   }
 }

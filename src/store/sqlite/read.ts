@@ -72,10 +72,12 @@ export class Reads {
   identity(identity: Identity): LedgerEntry | undefined {
     const hash = identityHash(identity)
     const s = this.#statements
-    for (const row of s.recentIdentities.iterate(hash)) return ledgerEntryOf(row)
+    const recent = s.recentIdentities.get(hash, hash)
+    if (recent) return ledgerEntryOf(recent)
     for (const { generation } of s.generations.all()) {
       const row = s.ledger.get(typeof generation === 'number' ? generation : 0, hash)
-      if (row) return ledgerEntryOf(row)
+      const known = row && s.known.get(numberIn(row, 'position'), numberIn(row, 'position'))
+      if (known) return ledgerEntryOf(known)
     }
     return undefined
   }
@@ -159,6 +161,7 @@ function prepare(
   | 'recentIdentities'
   | 'generations'
   | 'ledger'
+  | 'known'
   | 'repeats'
   | 'allBegins'
   | 'allCheckpoints'
@@ -166,6 +169,7 @@ function prepare(
   | 'allInterventions',
   StatementSync
 > {
+  const known = 'key, accepted_at, fingerprint_key, fingerprint'
   const event = 'select event.*, body.bytes from event left join body using (position)'
   return {
     eventByKey: database.prepare(`${event} where key = ?`),
@@ -189,14 +193,18 @@ function prepare(
     ),
     // Recent identities have no index on disk: the writer's memory is it. For people, reading some 65,000 rows is fine.
     recentIdentities: database.prepare(
-      `select key, accepted_at, fingerprint_key, fingerprint from event
-       where position > (select watermark from progress) and identity = ? order by position desc limit 1`,
+      `select * from (
+         select position, ${known} from event
+         where position > (select watermark from progress) and identity = ?
+         union all select position, ${known} from origin
+         where position > (select watermark from progress) and identity = ?) order by position desc limit 1`,
     ),
     generations: database.prepare(
       "select generation from ledger_generation where state in ('sealed', 'dropping') order by up_to desc",
     ),
-    ledger: database.prepare(
-      'select key, accepted_at, fingerprint_key, fingerprint from ledger where generation = ? and identity = ?',
+    ledger: database.prepare('select position from ledger where generation = ? and identity = ?'),
+    known: database.prepare(
+      `select ${known} from event where position = ? union all select ${known} from origin where position = ?`,
     ),
     repeats: database.prepare('select * from repeat where position = ?'),
     allBegins: database.prepare('select * from begin_record where position = ?'),

@@ -11,7 +11,8 @@ import { HapaxError } from '../../errors/hapax-error.ts'
  *   for trouble never scans the healthy.
  *
  * The identity of a recent event is found in the writer's memory, rebuilt from `event` rows above
- * `progress.watermark`; older ones in `ledger`, in sorted generations (see ledger.ts). A B-tree on random identities
+ * `progress.watermark`; older ones in `ledger`, in sorted generations (see ledger.ts), which names positions alone: what
+ * else is known of the first event of an identity is in its `event` row, and in `origin` once retention dropped that. A B-tree on random identities
  * beside the events cost half of the accepts per second empty, and three quarters at 600,000 rows.
  */
 const migrations: readonly string[] = [
@@ -151,10 +152,6 @@ const migrations: readonly string[] = [
     generation integer not null,
     identity text not null,
     position integer not null,
-    key text not null,
-    accepted_at real not null,
-    fingerprint_key integer not null,
-    fingerprint text not null,
     primary key (generation, identity)
   ) strict, without rowid;
   create table ledger_generation (
@@ -162,12 +159,19 @@ const migrations: readonly string[] = [
     state text not null,
     tier integer not null,
     entries integer not null,
-    oldest_at real not null,
-    newest_at real not null,
-    up_to integer,
+    up_to integer not null,
     sources text,
     progress text not null,
     bloom blob
+  ) strict;
+  create table origin (
+    position integer primary key,
+    identity text not null,
+    content text,
+    key text not null,
+    accepted_at real not null,
+    fingerprint_key integer not null,
+    fingerprint text not null
   ) strict;
 
   create table node (

@@ -64,7 +64,8 @@ export class WriterLink {
   }
 
   #spawn(): Worker {
-    const worker = new Worker(writerUrl, { workerData: this.#start, name: 'hapax-sqlite-writer' })
+    // The process's own flags are not for it: `--input-type`, `--eval` and `--test` keep a worker from starting.
+    const worker = new Worker(writerUrl, { workerData: this.#start, name: 'hapax-sqlite-writer', execArgv: [] })
     worker.unref()
     worker.on('message', (reply: WriterReply) => this.#settle(reply, worker))
     worker.on('error', (error) => this.#log.error('sqlite writer failed', { error: String(error) }))

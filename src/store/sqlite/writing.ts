@@ -48,7 +48,7 @@ export class Writing implements WriterCalls {
   #commits = 0
 
   constructor(start: WriterStart) {
-    const database = connect({ path: start.path, cacheKib })
+    const database = connect({ path: start.path, cacheKib, waitMs: start.waitMs })
     if (start.maxPages !== undefined) database.exec(`pragma max_page_count = ${start.maxPages}`)
     this.#database = database
     this.#pageBytes = numberIn(database.prepare('pragma page_size').get(), 'page_size')
@@ -120,9 +120,7 @@ export class Writing implements WriterCalls {
 
   purge(request: PurgeRequest): PurgeResult {
     return this.#transact(() => {
-      // An identity outlives its event: what is still found through its event is sealed before the event may go.
-      if (this.#purges.reachesAbove(request, this.#ledger.watermark)) this.#compaction.sealAll()
-      const result = this.#purges.purge(request, this.#ledger.watermark)
+      const result = this.#purges.purge(request)
       this.#ledger.refreshGenerations()
       return result
     })
