@@ -13,7 +13,7 @@ import type { AcceptItem, Owned, Store } from '../store/store.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
 import { type Content, contentOf } from './event-data.ts'
-import type { FingerprintKeys } from './fingerprint-keys.ts'
+import type { FingerprintKey, FingerprintKeys } from './fingerprint-keys.ts'
 import type { SourceTraits } from './source-traits.ts'
 
 /** What accepting needs of the node. */
@@ -108,7 +108,7 @@ export class Accepter {
     return event.tenant ?? this.#host.source(event.source)?.tenant ?? 'default'
   }
 
-  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: Buffer): AcceptItem {
+  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: FingerprintKey): AcceptItem {
     const { clock, random, store, keys } = this.#host
     const source = this.#host.source(event.source)
     checkText('source', event.source, limits.nameLength)
@@ -151,7 +151,7 @@ export class Accepter {
     }
   }
 
-  #contentId(content: Content, key: Buffer, event: NewEvent): string {
+  #contentId(content: Content, key: FingerprintKey, event: NewEvent): string {
     const picked = content.identity()
     if (picked === undefined) throw new HapaxError('identity_required', { source: event.source })
     return `content:${this.#host.keys.make(key, picked).hash}`

