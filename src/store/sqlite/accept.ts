@@ -41,12 +41,12 @@ export class Accepts {
     const known = this.#ledger.find(item.identity)
     if (known) {
       if (known.key === item.key) return { outcome: 'accepted', acceptedAt: known.acceptedAt, position: known.position }
-      if (item.windowMs === null || now - known.acceptedAt <= item.windowMs) return this.#repeat(item, known, now)
       // Its own event may lie behind a later one of the same identity: windows pass.
-      const own = this.#byKey.get(item.key)
+      const own = item.windowMs === null ? undefined : this.#byKey.get(item.key)
       if (own) {
         return { outcome: 'accepted', acceptedAt: numberIn(own, 'accepted_at'), position: numberIn(own, 'position') }
       }
+      if (item.windowMs === null || now - known.acceptedAt <= item.windowMs) return this.#repeat(item, known, now)
     }
     if (item.contentWindowMs !== null) {
       const twin = this.#sameContent(item, item.contentWindowMs, now)

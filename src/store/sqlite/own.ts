@@ -64,7 +64,7 @@ export class Ownerships {
     return {
       now: moment.now,
       owned: pairs.filter((pair) => pair.node === node).map((pair): Grant => grantOf(group, pair)),
-      asked: takes ? this.#asked(group, node, takers, pairs) : [],
+      asked: this.#asked(group, node, takes, takers, pairs),
       nodes: live.length,
       registryVersion: this.#progress.registryVersion,
       settingsVersion: this.#progress.settingsVersion,
@@ -87,8 +87,11 @@ export class Ownerships {
     return names
   }
 
-  /** What this node must give so that others reach their even part: nobody is asked for more than is lacked. */
-  #asked(group: string, node: string, takers: readonly string[], pairs: readonly Pair[]): Owned[] {
+  /** What this node must give so that others reach their even part; all of it, where the node takes none. */
+  #asked(group: string, node: string, takes: boolean, takers: readonly string[], pairs: readonly Pair[]): Owned[] {
+    const mine = pairs.filter((pair) => pair.node === node)
+    const ownedOf = ({ shard, epoch }: Pair): Owned => ({ group, shard, epoch })
+    if (!takes) return mine.map(ownedOf)
     const least = Math.floor(this.#shards / takers.length)
     const held = new Map(takers.map((taker) => [taker, 0]))
     for (const { node: owner } of pairs) {
@@ -96,9 +99,8 @@ export class Ownerships {
     }
     let lacked = -pairs.filter((pair) => pair.node === undefined).length
     for (const count of held.values()) lacked += Math.max(0, least - count)
-    const mine = pairs.filter((pair) => pair.node === node)
     const extra = Math.min(mine.length - least, Math.max(lacked, mine.length - Math.ceil(this.#shards / takers.length)))
-    return extra <= 0 ? [] : mine.slice(-extra).map(({ shard, epoch }) => ({ group, shard, epoch }))
+    return extra <= 0 ? [] : mine.slice(-extra).map(ownedOf)
   }
 
   #pairs(group: string): Pair[] {

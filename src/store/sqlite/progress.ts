@@ -7,6 +7,8 @@ export class Progress {
   events = 0
   registryVersion = 0
   settingsVersion = 0
+  /** Highest position that retention has dropped: above it every event is there. */
+  purgedTo = 0
   /** Highest position of any intervention: a run whose settlement saw it needs no look. */
   lastIntervention = 0
   /** Positions between which unclaimed events may lie. */
@@ -17,9 +19,9 @@ export class Progress {
   readonly #marks: StatementSync
 
   constructor(database: DatabaseSync) {
-    this.#load = database.prepare('select last_seq, events, registry_version, settings_version from progress')
+    this.#load = database.prepare('select * from progress')
     this.#save = database.prepare(
-      'update progress set last_seq = ?, events = ?, registry_version = ?, settings_version = ? where one = 1',
+      'update progress set last_seq = ?, events = ?, purged_to = ?, registry_version = ?, settings_version = ? where one = 1',
     )
     this.#marks = database.prepare(
       `select (select max(position) from intervention) as intervention,
@@ -31,6 +33,7 @@ export class Progress {
     const row = this.#load.get()
     this.lastSeq = numberIn(row, 'last_seq')
     this.events = numberIn(row, 'events')
+    this.purgedTo = numberIn(row, 'purged_to')
     this.registryVersion = numberIn(row, 'registry_version')
     this.settingsVersion = numberIn(row, 'settings_version')
     const marks = this.#marks.get()
@@ -52,6 +55,6 @@ export class Progress {
   }
 
   save(): void {
-    this.#save.run(this.lastSeq, this.events, this.registryVersion, this.settingsVersion)
+    this.#save.run(this.lastSeq, this.events, this.purgedTo, this.registryVersion, this.settingsVersion)
   }
 }

@@ -60,6 +60,7 @@ export class Purges {
       this.#statements.keepOrigin.run(this.#eventsFrom)
       for (const drop of this.#statements.dropEvent) drop.run(this.#eventsFrom)
       this.#progress.events--
+      this.#progress.purgedTo = Math.max(this.#progress.purgedTo, this.#eventsFrom)
       dropped++
     }
     if (page.length < rows * looksPerRow && dropped < rows) this.#eventsFrom = 0

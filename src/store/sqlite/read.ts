@@ -63,10 +63,9 @@ export class Reads {
     }
   }
 
-  /** Tags of the runs that left anything at this event, but for those that settled under another group. */
-  tagsAt(position: number, group: string): string[] {
-    const rows = this.#statements.tags.all(position, position, position, position, position, group)
-    return rows.map((row) => textIn(row, 'tag'))
+  /** Tags of the runs that left anything at this event. */
+  tagsAt(position: number): string[] {
+    return this.#statements.tags.all(position, position, position, position).map((row) => textIn(row, 'tag'))
   }
 
   identity(identity: Identity): LedgerEntry | undefined {
@@ -188,8 +187,7 @@ function prepare(
     tags: database.prepare(
       `select tag from settlement where position = ? union select tag from checkpoint where position = ?
        union select tag from begin_record where position = ?
-       union select tag from intervention where event_position = ? and tag is not null
-       except select tag from settlement where position = ? and group_name <> ?`,
+       union select tag from intervention where event_position = ? and tag is not null`,
     ),
     // Recent identities have no index on disk: the writer's memory is it. For people, reading some 65,000 rows is fine.
     recentIdentities: database.prepare(

@@ -22,6 +22,7 @@ const migrations: readonly string[] = [
     last_seq integer not null,
     watermark integer not null,
     events integer not null,
+    purged_to integer not null,
     shards integer not null,
     registry_version integer not null,
     settings_version integer not null
@@ -238,7 +239,7 @@ export function migrateSchema(database: DatabaseSync, shards: number): void {
     if (found > schemaVersion) throw new HapaxError('schema_too_new', { found, wanted: schemaVersion })
     for (const step of migrations.slice(found)) database.exec(step)
     if (found === 0) {
-      database.prepare('insert into progress values (1, 0, 0, 0, ?, 0, 0)').run(shards)
+      database.prepare('insert into progress values (1, 0, 0, 0, 0, ?, 0, 0)').run(shards)
     }
     database.exec(`pragma user_version = ${schemaVersion}`)
     database.exec('commit')

@@ -5,9 +5,9 @@ import type { CheckpointAnswer, FencedAnswer, SettleAnswer } from '../store.ts'
 import type { Accepts } from './accept.ts'
 import { numberIn, optionalNumberIn, optionalTextIn } from './columns.ts'
 import type { Epochs } from './epochs.ts'
-import type { BeginRow, CheckpointRow, SettleRest, SettleRow } from './items.ts'
+import type { BeginRow, CheckpointRow, FencedRow, SettleRest, SettleRow } from './items.ts'
 import type { Progress } from './progress.ts'
-import { checkpointOf } from './rows.ts'
+import { checkpointOf, type Row } from './rows.ts'
 
 const deadStatus = runStatuses.indexOf('dead')
 const terminal: readonly boolean[] = runStatuses.map((status: RunStatus) => isTerminal(status))
@@ -28,7 +28,7 @@ export class Decisions {
 
   begin(item: BeginRow): FencedAnswer {
     const { position, tag, generation, attempt, step, epoch } = item
-    if (!this.#epochs.holds(item)) {
+    if (!this.#isCurrent(item)) {
       const before = this.#statements.beginEpoch.get(position, tag, generation, attempt, step)
       return before?.epoch === epoch ? 'written' : 'stale'
     }
@@ -39,7 +39,7 @@ export class Decisions {
 
   checkpoint(item: CheckpointRow, now: number): CheckpointAnswer {
     const { position, tag, generation, step, attempt, epoch } = item
-    const current = this.#epochs.holds(item)
+    const current = this.#isCurrent(item)
     if (current) {
       const seq = this.#progress.next()
       const { changes } = this.#statements.insertCheckpoint.run(
@@ -61,16 +61,19 @@ export class Decisions {
       }
     }
     const before = this.#statements.checkpoint.get(position, tag, generation, step)
-    if (before?.attempt === attempt && before.copied === 0) return { outcome: 'written' }
+    if (before?.attempt === attempt && before.epoch === epoch && before.copied === 0) return { outcome: 'written' }
     return current && before ? { outcome: 'refused', checkpoint: checkpointOf(before) } : { outcome: 'stale' }
   }
 
   settle(item: SettleRow, now: number): SettleAnswer {
     const { position, tag, generation, turn } = item
-    if (!this.#epochs.holds(item)) return this.#isWritten(item) ? 'settled' : 'stale'
-    if (this.#hasNewIntervention(item)) return this.#isWritten(item) ? 'settled' : 'look_again'
+    if (!this.#isCurrent(item)) return this.#isWritten(item) ? 'settled' : 'stale'
     const first = generation === 1 && turn === 1
-    if (!first && this.#isPassed(item)) return this.#isWritten(item) ? 'settled' : 'finished'
+    const asked = this.#hasNewIntervention(item)
+    // The first settlement of a run finds its place taken by itself; any other looks first.
+    const latest = first && !asked ? undefined : this.#statements.latest.get(position, tag)
+    if (latest && isPassed(item, latest)) return this.#isWritten(item) ? 'settled' : 'finished'
+    if (asked) return 'look_again'
     const seq = this.#progress.next()
     const { changes } = this.#statements.insertSettlement.run(
       seq,
@@ -91,12 +94,21 @@ export class Decisions {
       item.rest,
     )
     if (changes === 0) return this.#isWritten(item) ? 'settled' : 'finished'
-    if (generation > 1 && turn === 1) this.#carryCheckpoints(item)
+    const from = optionalNumberIn(latest, 'generation') ?? 1
+    if (generation > from) this.#carryCheckpoints(item, from)
     this.#stand(item, seq, first)
     if (position <= this.#progress.lastUnclaimed && position >= this.#progress.firstUnclaimed) {
       this.#statements.claim.run(position)
     }
     return 'settled'
+  }
+
+  /** Whether the pair is still under this epoch, and retention has not dropped the event. */
+  #isCurrent(item: FencedRow): boolean {
+    if (!this.#epochs.holds(item)) return false
+    const { position } = item
+    if (position > this.#progress.purgedTo && position <= this.#progress.lastSeq) return true
+    return this.#statements.event.get(position) !== undefined
   }
 
   /** Whether this very settlement is there: asked again, it gets its answer again. */
@@ -123,25 +135,12 @@ export class Decisions {
     return (optionalNumberIn(row, 'last') ?? 0) > seenIntervention
   }
 
-  /** Whether the generation has ended, or another settlement has this turn or a later one. */
-  #isPassed(item: SettleRow): boolean {
-    const row = this.#statements.latest.get(item.position, item.tag)
-    if (!row) return false
-    const generation = numberIn(row, 'generation')
-    if (generation !== item.generation) return generation > item.generation
-    return terminal[numberIn(row, 'status')] === true || numberIn(row, 'turn') >= item.turn
-  }
-
   /** A new generation begins with the checkpoints that it keeps: the write-once check then looks at one generation alone. */
-  #carryCheckpoints(item: SettleRow): void {
+  #carryCheckpoints(item: SettleRow, from: number): void {
     const { position, tag, generation } = item
     const rest: SettleRest = item.rest === null ? {} : JSON.parse(item.rest)
     const keep = rest.keepCheckpoints ?? 'all'
     if (keep === 'none') return
-    const from = numberIn(
-      this.#statements.generationBefore.get(position, tag, generation, position, tag, generation),
-      'generation',
-    )
     let below = Number.MAX_SAFE_INTEGER
     if (keep !== 'all') {
       const row = this.#statements.checkpoint.get(position, tag, from, stepText(keep.before))
@@ -155,9 +154,17 @@ export class Decisions {
     const { position, tag, status } = item
     if (terminal[status] !== true || status === deadStatus) {
       const orderKey: SQLInputValue = optionalTextIn(this.#statements.orderKey.get(position), 'order_key') ?? null
-      this.#statements.stand.run(position, tag, seq, item.group, item.shard, status, item.dueAt, orderKey)
+      const dueAt = terminal[status] === true ? null : item.dueAt
+      this.#statements.stand.run(position, tag, seq, item.group, item.shard, status, dueAt, orderKey)
     } else if (!first) this.#statements.unstand.run(position, tag)
   }
+}
+
+/** Whether the generation has ended, or another settlement has this turn or a later one. */
+function isPassed(item: SettleRow, latest: Row): boolean {
+  const generation = numberIn(latest, 'generation')
+  if (generation !== item.generation) return generation > item.generation
+  return terminal[numberIn(latest, 'status')] === true || numberIn(latest, 'turn') >= item.turn
 }
 
 function prepare(
@@ -168,12 +175,12 @@ function prepare(
   | 'insertCheckpoint'
   | 'checkpoint'
   | 'carry'
-  | 'generationBefore'
   | 'insertSettlement'
   | 'settlement'
   | 'latest'
   | 'runIntervention'
   | 'claim'
+  | 'event'
   | 'orderKey'
   | 'stand'
   | 'unstand',
@@ -195,12 +202,6 @@ function prepare(
        select position, tag, ?, step, seq, attempt, epoch, at, 1, value, rest from checkpoint
        where position = ? and tag = ? and generation = ? and seq < ? on conflict do nothing`,
     ),
-    generationBefore: database.prepare(
-      `select max(
-         coalesce((select max(generation) from settlement where position = ? and tag = ? and generation < ?), 0),
-         coalesce((select max(generation) from checkpoint where position = ? and tag = ? and generation < ?), 0)
-       ) as generation`,
-    ),
     insertSettlement: database.prepare(
       'insert into settlement values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
     ),
@@ -214,6 +215,7 @@ function prepare(
       'select max(position) as last from intervention where event_position = ? and tag = ?',
     ),
     claim: database.prepare('delete from unclaimed where position = ?'),
+    event: database.prepare('select 1 from event where position = ?'),
     orderKey: database.prepare('select order_key from event where position = ?'),
     stand: database.prepare(
       `insert into standing values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update

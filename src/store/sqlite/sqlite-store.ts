@@ -240,6 +240,7 @@ export class SqliteStore implements Store {
     const foreign = answers.before > this.#seen.upTo
     this.#seen.foreign(answers.before)
     let work = foreign || answers.intervene.length > 0
+    let lastAccepted = answers.before
     const accept: AcceptAnswer[] = []
     for (const [index, position] of answers.accept.entries()) {
       const item = batch.accept?.[index]
@@ -249,6 +250,7 @@ export class SqliteStore implements Store {
       }
       accept.push({ outcome: 'accepted', acceptedAt: answers.now, position })
       this.#seen.add(item.shard, position, position, item.handedTo)
+      if (position > lastAccepted) lastAccepted = position
       if (!item.handedTo) work = true
     }
     for (const { index, outcome, key, acceptedAt, position, reason } of answers.others) {
@@ -257,7 +259,8 @@ export class SqliteStore implements Store {
     }
     for (const { emits } of batch.checkpoint ?? []) {
       for (const { shard } of emits ?? []) {
-        this.#seen.add(shard, answers.before + 1, answers.after, undefined)
+        // Behind the accepts of the same commit.
+        this.#seen.add(shard, lastAccepted + 1, answers.after, undefined)
         work = true
       }
     }

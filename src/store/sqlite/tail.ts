@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
-import { isTerminal } from '../../event/run-status.ts'
 import type { Instant } from '../../kit/clock.ts'
 import type { DuePage, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
 import { numberIn, optionalNumberIn, textIn } from './columns.ts'
@@ -8,6 +7,9 @@ import type { Reads } from './read.ts'
 import { RegistryReads } from './registry.ts'
 import { eventOf, interventionOf, type Row, stateOf } from './rows.ts'
 import type { Seen } from './seen.ts'
+
+/** Events looked at for one page: a takeover passes over what is settled, and must not hold the event loop for it. */
+const scanRows = 2_000
 
 /** Reads what came to the pairs that a node owns, and what of theirs is due. */
 export class Tails {
@@ -48,20 +50,20 @@ export class Tails {
       }
     }
     const takeover = owned.cursor === undefined
-    const cursor = owned.cursor ?? numberIn(pair, 'low_mark')
+    const cursor = owned.cursor ?? Math.max(0, numberIn(pair, 'low_mark') - 1)
     const stretches = takeover ? [{ from: cursor + 1, to: head }] : seen.unread(owned, cursor)
     const events: TailEvent[] = []
     let readTo = cursor
     let more = false
+    let looks = scanRows
     for (const { from, to } of stretches) {
-      const last = Math.min(to, head)
-      if (from > last) continue
-      for (const row of this.#statements.events.iterate(shard, from, last, limit - events.length + 1)) {
-        more = events.length === limit
+      for (const row of this.#statements.events.iterate(shard, from, Math.min(to, head))) {
+        const isDue = !takeover || this.#isUnfinished(row, group)
+        more = (isDue && events.length >= limit) || looks === 0
         if (more) break
+        looks--
         readTo = numberIn(row, 'position')
-        const event = this.#tailEvent(row, group)
-        if (!takeover || !this.#isFinished(event, group)) events.push(event)
+        if (isDue) events.push(this.#tailEvent(row, group))
       }
       if (more) break
     }
@@ -72,7 +74,7 @@ export class Tails {
       cursor: readTo,
       more,
       events,
-      interventions: this.#interventions(shard, takeover ? 0 : cursor, readTo),
+      interventions: this.#interventions(owned, takeover ? 0 : cursor, readTo),
       standing: takeover ? this.#standing(group, shard) : [],
     }
   }
@@ -85,7 +87,11 @@ export class Tails {
       const rows = this.#statements.due.all(group, shard, limit + 1)
       for (const row of rows) found.push({ owned: { group, shard, epoch }, row })
     }
-    found.sort((one, other) => numberIn(one.row, 'due_at') - numberIn(other.row, 'due_at'))
+    found.sort(
+      (one, other) =>
+        numberIn(one.row, 'due_at') - numberIn(other.row, 'due_at') ||
+        numberIn(one.row, 'position') - numberIn(other.row, 'position'),
+    )
     const runs: DuePage['runs'][number][] = []
     for (const { owned: pair, row } of found) {
       const dueAt = numberIn(row, 'due_at')
@@ -107,17 +113,25 @@ export class Tails {
   }
 
   #tailEvent(row: Row, group: string): TailEvent {
-    const event = eventOf(row)
-    const others = this.registry().handlers.filter((handler) => handler.group !== group)
+    const position = numberIn(row, 'position')
+    const event = eventOf({ ...row, bytes: this.#statements.body.get(position)?.bytes })
     const runs = this.#reads
-      .tagsAt(event.position, group)
-      .filter((tag) => !others.some((other) => other.tag === tag))
-      .map((tag) => this.#reads.runAt(event.key, event.position, tag, true))
+      .tagsAt(position)
+      .filter((tag) => this.#groupOf(tag) === group)
+      .map((tag) => this.#reads.runAt(event.key, position, tag, true))
     return { event, runs }
   }
 
-  #interventions(shard: number, after: number, upTo: number): TailPage['interventions'] {
-    return this.#statements.interventions.all(shard, after, upTo).map(interventionOf)
+  #groupOf(tag: string): string | undefined {
+    return this.registry().handlers.find((handler) => handler.tag === tag)?.group
+  }
+
+  /** Unanswered ones whose run is the group's; those of an event alone are for any group. */
+  #interventions({ group, shard }: Owned, after: number, upTo: number): TailPage['interventions'] {
+    return this.#statements.interventions
+      .all(shard, after, upTo)
+      .map(interventionOf)
+      .filter(({ tag }) => tag === undefined || this.#groupOf(tag) === group)
   }
 
   #standing(group: string, shard: number): StandingRun[] {
@@ -131,24 +145,29 @@ export class Tails {
     }))
   }
 
-  /** Whether nothing of the group is left to do at an event. */
-  #isFinished({ event, runs }: TailEvent, group: string): boolean {
-    const due = handlersOf(this.registry(), event).filter((handler) => handler.group === group)
-    const ended = new Set(runs.filter(({ state }) => state && isTerminal(state.status)).map(({ tag }) => tag))
-    return due.length > 0 && ended.size === runs.length && due.every(({ tag }) => ended.has(tag))
+  /** Whether a handler of the group that the event is due to has no settlement yet: what has one stands, or has ended. */
+  #isUnfinished(row: Row, group: string): boolean {
+    const event = {
+      source: textIn(row, 'source'),
+      type: textIn(row, 'type'),
+      registryVersion: numberIn(row, 'registry_version'),
+    }
+    const position = numberIn(row, 'position')
+    return handlersOf(this.registry(), event).some(
+      (handler) => handler.group === group && !this.#statements.settled.get(position, handler.tag),
+    )
   }
 }
 
 function prepare(
   database: DatabaseSync,
-): Record<'lastSeq' | 'pair' | 'events' | 'interventions' | 'standing' | 'due', StatementSync> {
+): Record<'lastSeq' | 'pair' | 'events' | 'body' | 'settled' | 'interventions' | 'standing' | 'due', StatementSync> {
   return {
     lastSeq: database.prepare('select last_seq, registry_version from progress'),
     pair: database.prepare('select epoch, low_mark from pair where group_name = ? and shard = ?'),
-    events: database.prepare(
-      `select event.*, body.bytes from event left join body using (position)
-       where shard = ? and event.position between ? and ? order by event.position limit ?`,
-    ),
+    events: database.prepare('select * from event where shard = ? and position between ? and ? order by position'),
+    body: database.prepare('select bytes from body where position = ?'),
+    settled: database.prepare('select 1 from settlement where position = ? and tag = ? limit 1'),
     interventions: database.prepare(
       'select * from intervention where shard = ? and answer is null and position > ? and position <= ? order by position',
     ),
@@ -159,7 +178,7 @@ function prepare(
     ),
     due: database.prepare(
       `select position, tag, due_at from standing
-       where group_name = ? and shard = ? and due_at is not null order by due_at limit ?`,
+       where group_name = ? and shard = ? and due_at is not null order by due_at, position limit ?`,
     ),
   }
 }
