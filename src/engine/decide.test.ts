@@ -40,7 +40,9 @@ describe('decide', () => {
       status: 'scheduled',
       failures: 1,
     })
-    expect(stateAfter(failed(), second, { attempt: limits.maxAttempts, progressed: true })).toMatchObject({
+    expect(
+      stateAfter(failed(), { ...second, failuresInAll: limits.maxAttempts - 1 }, { attempt: 3, progressed: true }),
+    ).toMatchObject({
       status: 'dead',
     })
   })

@@ -80,6 +80,7 @@ export function decide(
     turn: (before?.turn ?? 0) + 1,
     attempt: facts.attempt,
     failures,
+    failuresInAll: before?.failuresInAll ?? 0,
     losses: facts.losses,
     dueAt: undefined,
     waitingFor: undefined,
@@ -98,17 +99,18 @@ export function decide(
 
     case 'failed': {
       const failed = failures + 1
-      const exhausted = failed >= outcome.policy.attempts || facts.attempt >= limits.maxAttempts
+      const failuresInAll = base.failuresInAll + 1
+      const counted = { ...base, failures: failed, failuresInAll }
+      const exhausted = failed >= outcome.policy.attempts || failuresInAll >= limits.maxAttempts
       if (exhausted && (outcome.inDoubt || undoing)) {
-        return { ...base, status: 'unknown', reason: 'step_in_doubt', failures: failed, error: outcome.error }
+        return { ...counted, status: 'unknown', reason: 'step_in_doubt', error: outcome.error }
       }
-      if (exhausted) return dead({ ...base, failures: failed }, 'attempts_exhausted', outcome.error, policy, now)
+      if (exhausted) return dead(counted, 'attempts_exhausted', outcome.error, policy, now)
       const dueAt = now + backoffMs(outcome.policy, failed, random)
       return {
-        ...base,
+        ...counted,
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'retry',
-        failures: failed,
         dueAt,
         error: outcome.error,
       }
@@ -179,15 +181,17 @@ export function nextGeneration(
   now: Instant,
   seenIntervention: number,
 ): RunState {
+  const terminal = isTerminal(before.status)
   return {
     ...before,
     status: 'ready',
     reason: verb,
     since: now,
-    generation: before.generation + (isTerminal(before.status) || verb === 'replay' ? 1 : 0),
-    turn: isTerminal(before.status) || verb === 'replay' ? 1 : before.turn + 1,
-    attempt: isTerminal(before.status) || verb === 'replay' ? 0 : before.attempt,
+    generation: before.generation + (terminal || verb === 'replay' ? 1 : 0),
+    turn: terminal || verb === 'replay' ? 1 : before.turn + 1,
+    attempt: terminal || verb === 'replay' ? 0 : before.attempt,
     failures: 0,
+    failuresInAll: terminal || verb === 'replay' ? 0 : before.failuresInAll,
     losses: 0,
     dueAt: now,
     waitingFor: undefined,

@@ -192,6 +192,7 @@ function freshState(now: Instant): RunState {
     turn: 0,
     attempt: 0,
     failures: 0,
+    failuresInAll: 0,
     losses: 0,
     dueAt: undefined,
     waitingFor: undefined,

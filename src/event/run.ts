@@ -58,6 +58,8 @@ export interface RunState {
   readonly attempt: number
   /** Failures since the last new checkpoint. */
   readonly failures: number
+  /** Failures of this generation in all: however it progresses, there is an end. Deferrals and hand-backs are none. */
+  readonly failuresInAll: number
   /** Leases lost in this generation while an attempt had begun. */
   readonly losses: number
   /** When its owner moves it on. Absent: a signal, a deploy or a person does. */

@@ -90,7 +90,16 @@ export interface SettleRow extends FencedRow {
 export type SettleRest = Partial<
   Pick<
     SettleItem['state'],
-    'reason' | 'failures' | 'losses' | 'dueAt' | 'waitingFor' | 'error' | 'undoBegun' | 'keySeries' | 'seenIntervention'
+    | 'reason'
+    | 'failures'
+    | 'failuresInAll'
+    | 'losses'
+    | 'dueAt'
+    | 'waitingFor'
+    | 'error'
+    | 'undoBegun'
+    | 'keySeries'
+    | 'seenIntervention'
   >
 > &
   Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
@@ -298,6 +307,7 @@ function settleRest(item: SettleItem): string | null {
   const plain =
     state.reason === undefined &&
     state.failures === 0 &&
+    state.failuresInAll === 0 &&
     state.losses === 0 &&
     state.dueAt === undefined &&
     state.waitingFor === undefined &&
@@ -312,6 +322,7 @@ function settleRest(item: SettleItem): string | null {
   const rest: { [Name in keyof SettleRest]: SettleRest[Name] | undefined } = {
     reason: state.reason,
     failures: state.failures || undefined,
+    failuresInAll: state.failuresInAll || undefined,
     losses: state.losses || undefined,
     dueAt: state.dueAt,
     waitingFor: state.waitingFor,

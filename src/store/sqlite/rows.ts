@@ -63,6 +63,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
     error: rest.error,
     undoBegun: rest.undoBegun ?? false,
     keySeries: rest.keySeries ?? 0,
+    failuresInAll: rest.failuresInAll ?? 0,
     handlerVersion: optionalTextIn(row, 'handler_version'),
     seenIntervention: rest.seenIntervention ?? 0,
   }

@@ -78,6 +78,7 @@ function stateOf(more: Partial<RunState> = {}): RunState {
     error: undefined,
     undoBegun: false,
     keySeries: 0,
+    failuresInAll: 0,
     handlerVersion: undefined,
     seenIntervention: 0,
     ...more,
