@@ -85,6 +85,9 @@ export class Committer {
   readonly #clock: Clock
   readonly #log: Log
   #gathering = new Batch()
+  /** Batches that reached their limit while no flight was free, oldest first. */
+  readonly #full: Batch[] = []
+  #accepts = 0
   #flights = 0
   #turnAsked = false
   #failures = 0
@@ -96,15 +99,11 @@ export class Committer {
     this.#log = log
   }
 
-  /** Items that wait for a commit that has not begun. */
-  get waiting(): number {
-    return this.#gathering.size
-  }
-
   accept(item: AcceptItem): Promise<AcceptAnswer> {
-    if (this.#gathering.accept.length >= limits.acceptsWaiting) {
+    if (this.#accepts >= limits.acceptsWaiting) {
       return Promise.reject(new HapaxError('too_many_requests', { limit: limits.acceptsWaiting }))
     }
+    this.#accepts++
     this.#gathering.bytes += item.body.length
     return this.#add(this.#gathering.accept, item)
   }
@@ -140,7 +139,7 @@ export class Committer {
 
   /** Resolves when nothing waits and nothing is under way. */
   drained(): Promise<void> {
-    if (this.#flights === 0 && this.#gathering.size === 0) return Promise.resolve()
+    if (this.#flights === 0 && this.#gathering.size === 0 && this.#full.length === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
@@ -148,6 +147,7 @@ export class Committer {
     return new Promise((resolve, reject) => {
       list.push({ item, resolve, reject })
       if (this.#flights < flightsMax && this.#gathering.size >= flightItems) this.#flush()
+      else if (this.#gathering.size >= limits.commitItems || this.#gathering.bytes >= limits.commitBytes) this.#close()
       else this.#askTurn()
     })
   }
@@ -163,10 +163,17 @@ export class Committer {
     })
   }
 
-  #flush(): void {
-    const batch = this.#gathering
-    if (batch.size === 0) return
+  /** The batch is as large as a commit may be: the next gathers behind it. */
+  #close(): void {
+    this.#full.push(this.#gathering)
     this.#gathering = new Batch()
+  }
+
+  #flush(): void {
+    if (this.#full.length === 0) this.#close()
+    const batch = this.#full.shift()
+    if (!batch || batch.size === 0) return
+    this.#accepts -= batch.accept.length
     this.#flights++
     this.#store.commit(batch.toCommit()).then(
       (result) => this.#landed(batch, result),
@@ -206,7 +213,8 @@ export class Committer {
 
   #freed(): void {
     this.#flights--
-    if (this.#gathering.size > 0) this.#askTurn()
+    if (this.#full.length > 0) this.#flush()
+    else if (this.#gathering.size > 0) this.#askTurn()
     else if (this.#flights === 0) {
       const idle = this.#idle
       this.#idle = []
