@@ -1,0 +1,31 @@
+import type { Handler } from '../engine/handler.ts'
+import type { Retention } from '../engine/sweeper.ts'
+import type { Duration } from '../kit/duration.ts'
+import type { LogLevel } from '../kit/log.ts'
+import type { Source } from '../sources/source.ts'
+
+/** What a config file exports. Every option has a default; docs/configuration.md lists them. */
+export interface HapaxConfig {
+  readonly store?: string
+  readonly group?: string
+  readonly key?: string
+  readonly concurrency?: number
+  readonly lease?: Duration
+  readonly beat?: Duration
+  readonly grace?: Duration
+  readonly server?: { readonly host?: string; readonly port?: number }
+  readonly retention?: Retention
+  readonly log?: { readonly level?: LogLevel }
+  readonly sources?: readonly Source[]
+  readonly handlers?: readonly Handler[]
+}
+
+/**
+ * Types a config file; returns what it is given.
+ *
+ * @example
+ * export default defineConfig({ store: 'sqlite:hapax.db', sources: [stripe({ secret })], handlers: [settle] })
+ */
+export function defineConfig(config: HapaxConfig): HapaxConfig {
+  return config
+}

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { nearest } from '../kit/nearest.ts'
+import { loadConfig } from './load.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'hapax-config-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+const file = (text: string): string => {
+  const path = join(folder, `config-${files++}.mjs`)
+  writeFileSync(path, text)
+  return path
+}
+
+describe('loadConfig', () => {
+  it('takes flag, environment, file, default, in this order', async () => {
+    const path = file("export default { group: 'file', server: { port: 1 }, lease: '9s' }")
+    expect(await loadConfig({ file: path, env: {} })).toMatchObject({
+      group: 'file',
+      port: 1,
+      leaseMs: 9_000,
+      beatMs: 2_000,
+    })
+    const env = { HAPAX_GROUP: 'environment', HAPAX_SERVER_PORT: '2' }
+    expect(await loadConfig({ file: path, env })).toMatchObject({ group: 'environment', port: 2 })
+    expect(await loadConfig({ file: path, env, flags: { 'server.port': '3' } })).toMatchObject({
+      group: 'environment',
+      port: 3,
+    })
+    expect(await loadConfig({ cwd: folder, env: {} })).toMatchObject({
+      store: 'sqlite:hapax.db',
+      port: 4400,
+      host: '127.0.0.1',
+    })
+  })
+
+  it('reports all mistakes at once, with what was meant', async () => {
+    const path = file(
+      "export default { sever: {}, server: { prot: 1 }, lease: 'soon', concurrency: -1, sources: [{}], handlers: 5 }",
+    )
+    const error = await loadConfig({ file: path, env: {} }).catch((caught: Error) => caught.message)
+    for (const said of [
+      'sever is no option',
+      'did you mean server.port?',
+      'lease',
+      'concurrency',
+      'sources: wanted',
+      'handlers: wanted',
+    ]) {
+      expect(error).toContain(said)
+    }
+  })
+
+  it('checks options against each other, and tells no secret', async () => {
+    const path = file("export default { lease: '2s', beat: '1s', key: 5, retention: { identities: '1d' } }")
+    const error = await loadConfig({ file: path, env: {} }).catch((caught: Error) => caught.message)
+    expect(error).toContain('three beats')
+    expect(error).toContain('retention.identities must be')
+    expect(error).toContain('key (from key): wanted text, found a secret')
+  })
+
+  it('says so where a named file is not there', async () => {
+    await expect(loadConfig({ file: join(folder, 'nowhere.ts'), env: {} })).rejects.toMatchObject({
+      code: 'config_invalid',
+    })
+  })
+})
+
+describe('nearest', () => {
+  it('finds what was meant, and nothing where nothing is near', () => {
+    expect(nearest('evnets', ['events', 'runs'])).toBe('events')
+    expect(nearest('xyzzy', ['events', 'runs'])).toBeUndefined()
+  })
+})

@@ -1,0 +1,193 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Handler } from '../engine/handler.ts'
+import { HapaxError } from '../errors/hapax-error.ts'
+import { toMs } from '../kit/duration.ts'
+import type { LogLevel } from '../kit/log.ts'
+import { nearest } from '../kit/nearest.ts'
+import type { Source } from '../sources/source.ts'
+import { lists, type Option, options } from './schema.ts'
+
+/** A configuration with every default filled in; durations in milliseconds. */
+export interface Config {
+  readonly store: string
+  readonly group: string
+  readonly key: string | undefined
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly beatMs: number
+  readonly graceMs: number
+  readonly host: string
+  readonly port: number
+  readonly payloadsMs: number
+  readonly journalMs: number
+  readonly identitiesMs: number
+  readonly logLevel: LogLevel
+  readonly sources: readonly Source[]
+  readonly handlers: readonly Handler[]
+  /** The file that it came from. */
+  readonly file: string | undefined
+}
+
+/** Where a configuration comes from. */
+export interface LoadOptions {
+  /** Path of the config file. Default: `hapax.config.ts`, `.js` or `.mjs` in the working directory, where there is one. */
+  readonly file?: string
+  /** By option path: `{ 'server.port': '0' }`. */
+  readonly flags?: Readonly<Record<string, string>>
+  /** Default: the process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Default: the working directory. */
+  readonly cwd?: string
+}
+
+const files = ['hapax.config.ts', 'hapax.config.js', 'hapax.config.mjs']
+const levels = ['debug', 'info', 'warn', 'error'] as const
+
+/**
+ * Loads the configuration: flag, environment, file, default, in this order.
+ *
+ * @throws `config_invalid` with every mistake at once; never the value of a secret
+ */
+export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
+  const env = given.env ?? process.env
+  const cwd = given.cwd ?? process.cwd()
+  const problems: string[] = []
+  const file =
+    given.file === undefined ? files.map((name) => resolve(cwd, name)).find(existsSync) : resolve(cwd, given.file)
+  const written = file === undefined ? {} : await fileOf(file)
+  refuseUnknown(written, problems)
+
+  const value = (path: string): unknown => {
+    const found = options.find((one) => one.path === path)
+    if (!found) return undefined
+    const [raw, from] = pick(found, written, given.flags ?? {}, env)
+    return checked(found, raw, from, problems)
+  }
+  const text = (path: string): string => String(value(path) ?? '')
+  const number = (path: string): number => Number(value(path))
+  const key = value('key')
+  const level = levels.find((one) => one === value('log.level'))
+  if (!level)
+    problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${JSON.stringify(value('log.level'))}`)
+  const config: Config = {
+    store: text('store'),
+    group: text('group'),
+    key: typeof key === 'string' && key !== '' ? key : undefined,
+    concurrency: number('concurrency'),
+    leaseMs: number('lease'),
+    beatMs: number('beat'),
+    graceMs: number('grace'),
+    host: text('server.host'),
+    port: number('server.port'),
+    payloadsMs: number('retention.payloads'),
+    journalMs: number('retention.journal'),
+    identitiesMs: number('retention.identities'),
+    logLevel: level ?? 'info',
+    sources: listOf<Source>(written, 'sources', (one) => typeof Reflect.get(one, 'verify') === 'function', problems),
+    handlers: listOf<Handler>(written, 'handlers', (one) => typeof Reflect.get(one, 'body') === 'function', problems),
+    file,
+  }
+  refuseContradictions(config, problems)
+  if (problems.length)
+    throw new HapaxError('config_invalid', { problems: problems.map((problem) => `  ${problem}`).join('\n') })
+  return Object.freeze(config)
+}
+
+async function fileOf(file: string): Promise<object> {
+  if (!existsSync(file)) throw new HapaxError('config_invalid', { problems: `  there is no file ${file}` })
+  const loaded: { default?: unknown } = await import(pathToFileURL(file).href)
+  if (typeof loaded.default !== 'object' || loaded.default === null) {
+    throw new HapaxError('config_invalid', {
+      problems: `  ${file} has no default export: export default defineConfig({ … })`,
+    })
+  }
+  return loaded.default
+}
+
+function refuseUnknown(written: object, problems: string[]): void {
+  const known = [...options.map(({ path }) => path), ...lists.map(({ path }) => path)]
+  const sections = new Set(known.filter((path) => path.includes('.')).map((path) => path.split('.')[0]))
+  for (const [name, value] of Object.entries(written)) {
+    const paths =
+      sections.has(name) && typeof value === 'object' && value !== null
+        ? Object.keys(value).map((inner) => `${name}.${inner}`)
+        : [name]
+    for (const path of paths) {
+      if (known.includes(path)) continue
+      const meant = nearest(path, known)
+      problems.push(`${path} is no option${meant === undefined ? '' : `; did you mean ${meant}?`}`)
+    }
+  }
+}
+
+function pick(
+  { path, env: name, default: fallback }: Option,
+  written: object,
+  flags: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): [unknown, string] {
+  if (flags[path] !== undefined) return [flags[path], `--${path.split('.').at(-1)}`]
+  if (env[name] !== undefined && env[name] !== '') return [env[name], name]
+  const inFile = path
+    .split('.')
+    .reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? Reflect.get(at, part) : undefined), written)
+  return inFile === undefined ? [fallback, 'the default'] : [inFile, path]
+}
+
+function checked(
+  { path, type, secret }: Option,
+  raw: unknown,
+  from: string,
+  problems: string[],
+): string | number | undefined {
+  if (raw === undefined) return undefined
+  const shown = secret ? 'a secret' : JSON.stringify(raw)
+  if (type === 'text') {
+    if (typeof raw === 'string') return raw
+    problems.push(`${path} (from ${from}): wanted text, found ${shown}`)
+    return undefined
+  }
+  if (type === 'duration') {
+    try {
+      return toMs(raw as never)
+    } catch {
+      problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${shown}`)
+      return 0
+    }
+  }
+  const parsed = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : Number.NaN
+  if (!Number.isSafeInteger(parsed) || parsed < 0)
+    problems.push(`${path} (from ${from}): wanted a whole number, found ${shown}`)
+  return parsed
+}
+
+function listOf<Item>(
+  written: object,
+  name: string,
+  fits: (item: object) => boolean,
+  problems: string[],
+): readonly Item[] {
+  const list: unknown = Reflect.get(written, name)
+  if (list === undefined) return []
+  if (!Array.isArray(list) || !list.every((item: unknown) => typeof item === 'object' && item !== null && fits(item))) {
+    const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
+    problems.push(`${name}: wanted a list of what ${maker} returns`)
+    return []
+  }
+  return list
+}
+
+function refuseContradictions(config: Config, problems: string[]): void {
+  if (config.leaseMs < 3 * config.beatMs)
+    problems.push(`lease (${config.leaseMs} ms) must be at least three beats (${config.beatMs} ms each)`)
+  if (config.identitiesMs < config.journalMs)
+    problems.push('retention.identities must be at least retention.journal: a kept event needs its identity')
+  if (config.journalMs < config.payloadsMs) problems.push('retention.journal must be at least retention.payloads')
+  if (config.concurrency < 1) problems.push('concurrency must be 1 or more')
+  if (config.port > 65_535) problems.push('server.port must be 65535 or less')
+  const names = config.sources.map(({ name }) => name)
+  for (const name of new Set(names.filter((one, index) => names.indexOf(one) !== index)))
+    problems.push(`two sources are named ${name}: give one a name`)
+}
