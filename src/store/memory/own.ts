@@ -13,7 +13,7 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
   for (const { shard, epoch, position } of beat.lowMarks) raiseLowMark(pairs[shard], node, epoch, position)
 
   const takers = [...state.nodes].filter(([, one]) => one.group === group && one.takes).map(([name]) => name)
-  if (takes) grantShare(pairs, node, Math.ceil(state.shards / takers.length))
+  if (takes) grantShare(pairs, node, takers)
   const held = pairs.filter((pair) => pair.owner === node)
   return {
     now: state.clock.now(),
@@ -48,27 +48,48 @@ function raiseLowMark(pair: Pair | undefined, node: string, epoch: number, posit
   if (pair?.owner === node && pair.epoch === epoch) pair.lowMark = Math.max(pair.lowMark, position)
 }
 
-/** Free pairs go to the node up to its even share; each grant raises the epoch. */
-function grantShare(pairs: readonly Pair[], node: string, share: number): void {
-  let held = pairs.filter((pair) => pair.owner === node).length
+/**
+ * Free pairs go to the node up to its even share, rounded up; beyond the share rounded down only those that no other
+ * lacks, or a node would take back at once what it just gave. Each grant raises the epoch.
+ */
+function grantShare(pairs: readonly Pair[], node: string, takers: readonly string[]): void {
+  const { least, most } = sharesOf(pairs, takers)
+  const lackedByOthers = lacked(
+    pairs,
+    takers.filter((taker) => taker !== node),
+    least,
+  )
+  let held = heldBy(pairs, node)
+  let free = pairs.filter((pair) => pair.owner === undefined).length
   for (const pair of pairs) {
-    if (held >= share) return
+    if (held >= most || (held >= least && free <= lackedByOthers)) return
     if (pair.owner !== undefined) continue
     pair.owner = node
     pair.epoch++
     held++
+    free--
   }
 }
 
 /** What the node must give so that each other reaches the even share, rounded down; never below it itself. */
 function asked(pairs: readonly Pair[], held: readonly Pair[], takers: readonly string[]): readonly Pair[] {
-  const least = Math.floor(pairs.length / takers.length)
-  const most = Math.ceil(pairs.length / takers.length)
-  const lacks = takers.map((taker) => Math.max(0, least - pairs.filter((pair) => pair.owner === taker).length))
+  const { least, most } = sharesOf(pairs, takers)
   const free = pairs.filter((pair) => pair.owner === undefined).length
-  const lacked = lacks.reduce((sum, lack) => sum + lack, 0) - free
-  const extra = Math.min(held.length - least, Math.max(lacked, held.length - most))
+  const extra = Math.min(held.length - least, Math.max(lacked(pairs, takers, least) - free, held.length - most))
   return extra > 0 ? held.slice(-extra) : []
+}
+
+function sharesOf(pairs: readonly Pair[], takers: readonly string[]): { least: number; most: number } {
+  const even = pairs.length / takers.length
+  return { least: Math.floor(even), most: Math.ceil(even) }
+}
+
+function lacked(pairs: readonly Pair[], takers: readonly string[], least: number): number {
+  return takers.reduce((sum, taker) => sum + Math.max(0, least - heldBy(pairs, taker)), 0)
+}
+
+function heldBy(pairs: readonly Pair[], node: string): number {
+  return pairs.filter((pair) => pair.owner === node).length
 }
 
 function ownedOf({ group, shard, epoch }: Pair): Owned {
