@@ -35,17 +35,14 @@ export class Ownerships {
     const { group, node } = beat
     const { boot, monotonicMs } = moment
     const s = this.#statements
-    const heard = s.heard.get(node, boot, monotonicMs) !== undefined
-    s.forget.run(boot, monotonicMs)
+    // Its own lease may have run out: then what it holds goes through a takeover like any other.
+    this.#dropLapsed(moment)
     const handlers = JSON.stringify(beat.handlers)
     const takes = beat.owns && beat.handlers.length > 0
     s.renew.run(node, group, takes ? 1 : 0, handlers, boot, monotonicMs + beat.leaseMs)
     for (let shard = 0; shard < this.#shards; shard++) s.addPair.run(group, shard)
     for (const { shard, epoch } of beat.release) s.release.run(group, shard, epoch, node)
     for (const { shard, epoch, position } of beat.lowMarks) s.lowMark.run(position, group, shard, epoch, node)
-    // Its own lease may have run out: then what it holds goes through a takeover like any other.
-    if (!heard) s.abandon.run(group, node)
-    s.orphan.run(group)
 
     const live = s.live.all(group)
     const takers = live.filter((row) => row.owns === 1).map((row) => String(row.node))
@@ -74,6 +71,7 @@ export class Ownerships {
   /** A node that has registered counts as alive until its first beat must have come. */
   announce(group: string, node: string, handlers: readonly string[], leaseMs: number, moment: Moment): void {
     const { boot, monotonicMs } = moment
+    this.#dropLapsed(moment)
     this.#statements.announce.run(node, group, 0, JSON.stringify(handlers), boot, monotonicMs + leaseMs)
   }
 
@@ -103,6 +101,11 @@ export class Ownerships {
     return extra <= 0 ? [] : mine.slice(-extra).map(ownedOf)
   }
 
+  /** A node that was not heard within its lease, or since the machine's boot, holds nothing. */
+  #dropLapsed({ boot, monotonicMs }: Moment): void {
+    if (this.#statements.forget.run(boot, monotonicMs).changes !== 0) this.#statements.orphan.run()
+  }
+
   #pairs(group: string): Pair[] {
     return this.#statements.pairs.all(group).map((row) => ({
       shard: numberIn(row, 'shard'),
@@ -120,23 +123,10 @@ function grantOf(group: string, pair: Pair): Grant {
 function prepare(
   database: DatabaseSync,
 ): Record<
-  | 'heard'
-  | 'forget'
-  | 'renew'
-  | 'announce'
-  | 'addPair'
-  | 'release'
-  | 'lowMark'
-  | 'abandon'
-  | 'orphan'
-  | 'live'
-  | 'pairs'
-  | 'take'
-  | 'others',
+  'forget' | 'renew' | 'announce' | 'addPair' | 'release' | 'lowMark' | 'orphan' | 'live' | 'pairs' | 'take' | 'others',
   StatementSync
 > {
   return {
-    heard: database.prepare('select 1 from node where node = ? and boot = ? and lease_until >= ?'),
     forget: database.prepare('delete from node where boot <> ? or lease_until < ?'),
     renew: database.prepare(
       `insert into node values (?, ?, ?, ?, ?, ?) on conflict do update set group_name = excluded.group_name,
@@ -152,10 +142,9 @@ function prepare(
     lowMark: database.prepare(
       'update pair set low_mark = max(low_mark, ?) where group_name = ? and shard = ? and epoch = ? and node = ?',
     ),
-    abandon: database.prepare('update pair set node = null, graceful = 0 where group_name = ? and node = ?'),
     orphan: database.prepare(
       `update pair set node = null, graceful = 0
-       where group_name = ? and node is not null and node not in (select node from node)`,
+       where node is not null and node not in (select node from node)`,
     ),
     live: database.prepare('select node, owns from node where group_name = ? order by node'),
     pairs: database.prepare('select shard, epoch, node, graceful from pair where group_name = ? order by shard'),

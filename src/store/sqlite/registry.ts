@@ -86,7 +86,7 @@ export class RegistryReads {
 
   constructor(database: DatabaseSync) {
     this.#versions = database.prepare('select registry_version, settings_version from progress')
-    this.#handlers = database.prepare('select * from handler order by since_version, group_name, name')
+    this.#handlers = database.prepare('select * from handler order by rowid')
     this.#secret = database.prepare('select value from secret where name = ?')
     this.#pauses = database.prepare('select * from pause order by since, name')
   }

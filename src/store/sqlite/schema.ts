@@ -203,7 +203,7 @@ const migrations: readonly string[] = [
     types text not null,
     first_seen_at real not null,
     primary key (group_name, tag, since_version)
-  ) strict, without rowid;
+  ) strict;
   create table secret (name text primary key, value blob not null) strict, without rowid;
   create table pause (
     what text not null,
