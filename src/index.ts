@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { defineConfig, type HapaxConfig } from './config/define-config.ts'
 export type {
   AcceptOptions,
   Controls,

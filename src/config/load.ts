@@ -51,7 +51,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const
  * @throws `config_invalid` with every mistake at once; never the value of a secret
  */
 export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
-  const env = given.env ?? process.env
+  const env = given.env ?? readEnvironment()
   const cwd = given.cwd ?? process.cwd()
   const problems: string[] = []
   const file =
@@ -93,6 +93,11 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   if (problems.length)
     throw new HapaxError('config_invalid', { problems: problems.map((problem) => `  ${problem}`).join('\n') })
   return Object.freeze(config)
+}
+
+/** The environment of the process: read here alone. */
+export function readEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env
 }
 
 async function fileOf(file: string): Promise<object> {

@@ -1,0 +1,45 @@
+import type { Command } from '../command.ts'
+import { cancel } from './cancel.ts'
+import { completion } from './completion.ts'
+import { dev } from './dev.ts'
+import { doctor } from './doctor.ts'
+import { events } from './events.ts'
+import { help } from './help.ts'
+import { history } from './history.ts'
+import { migrate } from './migrate.ts'
+import { pause } from './pause.ts'
+import { redrive } from './redrive.ts'
+import { replay } from './replay.ts'
+import { resolve } from './resolve.ts'
+import { resume } from './resume.ts'
+import { retry } from './retry.ts'
+import { runs } from './runs.ts'
+import { send } from './send.ts'
+import { serve } from './serve.ts'
+import { signal } from './signal.ts'
+import { version } from './version.ts'
+
+/** Every verb, in the order in which they are told. A function, since help and completion list them too. */
+export function commands(): readonly Command[] {
+  return [
+    dev,
+    serve,
+    send,
+    events,
+    runs,
+    history,
+    retry,
+    redrive,
+    cancel,
+    replay,
+    resolve,
+    signal,
+    pause,
+    resume,
+    migrate,
+    doctor,
+    completion,
+    version,
+    help,
+  ]
+}

@@ -1,0 +1,88 @@
+import { runId } from '../../event/run.ts'
+import { runStatuses } from '../../event/run-status.ts'
+import { shortTime } from '../../kit/iso-time.ts'
+import { nearest } from '../../kit/nearest.ts'
+import { numberIn, usage } from '../args.ts'
+import { type Command, clientOf, exitCodes, serverFlags } from '../command.ts'
+import { facts, json, table } from '../print.ts'
+
+/** What became of events: a list, or one run with its steps. */
+export const runs: Command = {
+  name: 'runs',
+  sentence: 'Lists runs, newest settlement first; or shows one with its steps.',
+  takes: ['[RUN]'],
+  flags: [
+    { name: 'status', value: 'LIST', sentence: `Of these statuses, with commas: ${runStatuses.join(', ')}.` },
+    { name: 'handler', value: 'NAME', sentence: 'Of this handler.' },
+    { name: 'source', value: 'NAME', sentence: 'Whose event is of this source.' },
+    { name: 'limit', value: 'N', sentence: 'How many. Default 50.' },
+    { name: 'cursor', value: 'TEXT', sentence: 'Goes on where a page ended.' },
+    ...serverFlags,
+  ],
+  examples: ['hapax runs --status dead,unknown', 'hapax runs 01M86Q8F7E000MWXFV13SA7N1Q-8bjsd57n'],
+  async run(context, given) {
+    const client = clientOf(context, given)
+    const [id] = given.positionals
+    if (id !== undefined) {
+      const run = await client.runs.get(id)
+      if (given.has('json')) context.out(json(run))
+      else {
+        context.out(
+          facts([
+            ['run', run.id],
+            ['handler', run.handler],
+            ['status', run.status],
+            ['reason', run.state?.reason],
+            ['attempt', run.state?.attempt],
+            ['generation', run.state?.generation],
+            ['due', run.state?.dueAt === undefined ? undefined : shortTime(run.state.dueAt)],
+            ['error', run.state?.error && `${run.state.error.code}: ${run.state.error.message}`],
+            ['result', run.state?.result],
+            ['progress', run.progress && `${Math.round(run.progress.fraction * 100)} % ${run.progress.note ?? ''}`],
+          ]),
+        )
+        const rows = run.steps.map(({ step, attempt, startedAt, endedAt, value, error }) => [
+          step.of === '' ? step.name : `${step.name}/${step.of}`,
+          step.kind,
+          attempt,
+          `${endedAt - startedAt} ms`,
+          error ? error.code : value,
+        ])
+        context.out(`\n${table(['STEP', 'KIND', 'ATTEMPT', 'TOOK', 'RESULT'], rows, 'No steps.')}`)
+      }
+      return exitCodes.ok
+    }
+    const limit = numberIn(given, 'limit')
+    const statuses = given.text('status')?.split(',').map(statusOf)
+    const page = await client.runs.list({
+      ...(statuses && { statuses }),
+      ...(given.text('handler') !== undefined && { handler: given.required('handler') }),
+      ...(given.text('source') !== undefined && { source: given.required('source') }),
+      ...(given.text('cursor') !== undefined && { cursor: given.required('cursor') }),
+      ...(limit !== undefined && { limit }),
+    })
+    if (given.has('json')) context.out(json(page))
+    else {
+      const rows = page.runs.map(({ run, handler, identity, state }) => [
+        shortTime(state.since),
+        state.status,
+        handler,
+        identity.id,
+        state.error ? `${state.error.code}: ${state.error.message.slice(0, 60)}` : state.reason,
+        runId(run),
+      ])
+      context.out(table(['SINCE (UTC)', 'STATUS', 'HANDLER', 'EVENT ID', 'WHY', 'RUN'], rows, 'No runs.'))
+      if (page.next !== undefined) context.err(`More: --cursor ${page.next}\n`)
+    }
+    return exitCodes.ok
+  },
+}
+
+function statusOf(text: string): (typeof runStatuses)[number] {
+  const status = runStatuses.find((one) => one === text.trim())
+  if (status) return status
+  const meant = nearest(text, runStatuses)
+  throw usage(
+    `"${text}" is no status${meant === undefined ? `: ${runStatuses.join(', ')}` : `; did you mean ${meant}?`}`,
+  )
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'hapax-cli-'))
+const config = join(folder, 'hapax.config.ts')
+const main = join(root, 'src/cli/main.ts')
+let server: ChildProcess
+let url = ''
+
+/** One command line, as a user types it. */
+function hapax(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: { ...process.env, HAPAX_URL: url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (text) => {
+    out += text
+  })
+  child.stderr.on('data', (text) => {
+    err += text
+  })
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code: code ?? -1, out, err })))
+}
+
+const json = async (...args: string[]) => JSON.parse((await hapax(...args, '--json')).out)
+
+beforeAll(async () => {
+  writeFileSync(
+    config,
+    `import { defineConfig, Fatal, handler } from '${root}src/index.ts'
+import { github, stripe } from '${root}src/sources/index.ts'
+let broken = true
+export default defineConfig({
+  store: 'sqlite:cli.db',
+  sources: [stripe({ secret: 'whsec_cli' }), github({ secret: 'cli' })],
+  handlers: [
+    handler('settle', { source: 'stripe', on: 'payment_intent.*' }, async (event, run) => {
+      await run.step('capture', () => 'captured')
+      return run.waitFor('approved')
+    }),
+    handler('triage', { source: 'github', on: 'issues.*' }, () => {
+      if (broken) { broken = false; throw new Fatal('no such team') }
+      return 'triaged'
+    }),
+  ],
+})
+`,
+  )
+  server = spawn(process.execPath, [main, 'serve', config, '--port', '0'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  url = await new Promise<string>((resolve, reject) => {
+    server.once('exit', (code) => reject(new Error(`serve exited with ${code}`)))
+    server.stdout?.on('data', (text) => {
+      const found = /http:\/\/\S+/.exec(String(text))?.[0]
+      if (found) resolve(found)
+    })
+  })
+})
+
+afterAll(() => {
+  server.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('the command line, against a real server', () => {
+  it('sends, shows, signals, and says by its exit code what became of it', async () => {
+    const sent = await json('send', '--fixture', 'stripe/payment_intent.succeeded', '--id', 'cli1')
+    expect(sent).toMatchObject({ status: 202, answer: { outcome: 'accepted', durability: 'local-fsync' } })
+    const run: string = sent.answer.runs[0].id
+    expect(await json('send', '--fixture', 'stripe/payment_intent.succeeded', '--id', 'cli1')).toMatchObject({
+      status: 200,
+      answer: { outcome: 'duplicate' },
+    })
+
+    const listed = await hapax('events', '--source', 'stripe')
+    expect(listed.out).toMatch(/evt_cli1 .* 1 duplicate/)
+    expect((await hapax('runs', run)).out).toMatch(/capture +step +1 .*"captured"/)
+
+    expect(await hapax('signal', run, 'approved', '--payload', '{"by":"ann"}')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('applied'),
+    })
+    await expect.poll(async () => (await json('runs', run)).status).toBe('completed')
+    expect(await hapax('cancel', run, '--reason', 'too late')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('completed'),
+    })
+    expect((await hapax('history', sent.answer.event.key)).out).toMatch(/intervention .* signal approved/)
+    expect(await hapax('history', '0'.repeat(26))).toMatchObject({ code: 3 })
+  })
+
+  it('redrives what is dead', async () => {
+    const sent = await json('send', '--fixture', 'github/issues.opened', '--id', 'cli-issue-1')
+    expect(sent).toMatchObject({ status: 202 })
+    const run: string = sent.answer.runs[0].id
+    await expect.poll(async () => (await json('runs', run)).status).toBe('dead')
+    expect((await hapax('runs', '--status', 'dead')).out).toContain('Fatal: no such team')
+    expect(await hapax('redrive', '--handler', 'triage', '--reason', 'team made')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('1 applied'),
+    })
+    await expect.poll(async () => (await json('runs', run)).status).toBe('completed')
+    expect(await json('runs', run)).toMatchObject({ state: { generation: 2, result: '"triaged"' } })
+  })
+
+  it('pauses and resumes a handler', async () => {
+    expect(await hapax('pause', 'handler', 'triage', '--reason', 'test')).toMatchObject({ code: 0 })
+    const sent = await json('send', '--fixture', 'github/issues.opened', '--id', 'cli-issue-2')
+    expect((await json('runs', sent.answer.runs[0].id)).status).toBe('ready')
+    expect((await hapax('doctor', config)).out).toContain('hapax resume handler triage')
+    expect(await hapax('resume', 'handler', 'triage', '--reason', 'test over')).toMatchObject({ code: 0 })
+    await expect.poll(async () => (await json('runs', sent.answer.runs[0].id)).status).toBe('completed')
+  })
+
+  it('stops gracefully on SIGTERM, and exits 0 (G10)', async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve))
+    server.kill('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(await hapax('events')).toMatchObject({ code: 4 })
+  })
+})
