@@ -42,9 +42,12 @@ try {
   run('mkdir', 'mkdir', ['-p', project], work)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
   run('install', 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], project)
-  const example = /```ts\n(import \{[^`]*createHapax[^`]*)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1]
+  const example = readFileSync(join(root, 'README.md'), 'utf8')
+    .split('```')
+    .find((part) => part.startsWith('ts\nimport { createHapax'))
+    ?.slice(3)
   if (example === undefined) {
-    console.error('README.md has no example that begins with import { … createHapax')
+    console.error('README.md has no example that begins with import { createHapax')
     process.exit(1)
   }
   writeFileSync(join(project, 'example.ts'), example)

@@ -92,8 +92,9 @@ function importsOf(whole: string): SourceText['imports'] {
     found.push({ specifier: match[1] ?? '', typeOnly: false, dynamic: false })
   for (const match of uncommented.matchAll(/import\(\s*'([^']+)'/g))
     found.push({ specifier: match[1] ?? '', typeOnly: false, dynamic: true })
-  for (const match of uncommented.matchAll(/new URL\(\s*[`']([^`']+)[`']\s*,\s*import\.meta\.url/g)) {
-    found.push({ specifier: match[1] ?? '', typeOnly: false, dynamic: true })
+  for (const match of uncommented.matchAll(/new URL\(\s*[`']([^`]+?)[`']\s*,\s*import\.meta\.url/g)) {
+    // An ending that follows the file's own, `.ts` here and `.js` when built, is no part of the name.
+    found.push({ specifier: (match[1] ?? '').replace(/\$\{.*$/, '.ts'), typeOnly: false, dynamic: true })
   }
   return found
 }

@@ -198,6 +198,7 @@ function controlsOver(call: Call): Controls {
 }
 
 function caller(options: ClientOptions): Call {
+  const clock = options.clock ?? systemClock
   const base = new URL(options.url ?? 'http://127.0.0.1:4400')
   const timeoutMs = toMs(options.timeout ?? '30s')
   const send = options.fetch ?? fetch
@@ -206,6 +207,8 @@ function caller(options: ClientOptions): Call {
     addQuery(url, request.query ?? {})
     const body = request.text ?? (request.json && JSON.stringify(request.json))
     let response: Response
+    const late = new AbortController()
+    const timer = clock.setTimer(timeoutMs, () => late.abort())
     try {
       response = await send(url, {
         method,
@@ -214,11 +217,13 @@ function caller(options: ClientOptions): Call {
           ...(body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
           ...options.headers,
         },
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: late.signal,
         ...(body === undefined ? {} : { body }),
       })
     } catch (cause) {
       throw new HapaxError('server_unreachable', { url: base.origin, reason: reasonOf(cause) }, { cause })
+    } finally {
+      timer.cancel()
     }
     return readAnswer<T>(response, base, request.also ?? [])
   }

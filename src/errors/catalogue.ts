@@ -163,8 +163,6 @@ export const catalogue = {
     'It is not known whether step "{name}" had its effect.',
     'Look at the other side, then resolve the run with a result, repeat or fail.',
   ),
-  lease_lost: entry(500, 'The node lost its lease on shard {shard}.', 'Nothing: the run goes on at another node.'),
-  no_run: entry(500, '{what} was called outside a run.', 'Call it inside a handler.'),
   run_terminal: entry(409, 'The run is {status} already.', 'Use redrive or replay, which open a new generation.'),
   run_ended: entry(409, 'The run ended as {status}: {reason}.', 'See its history; redrive or replay it.'),
   run_unfinished: entry(504, 'The run has not ended in time; it is {status}.', 'Wait longer, or look at the run.'),

@@ -9,11 +9,7 @@ import { type HttpIngress, isAnswer, type Ticket } from './http-ingress.ts'
 import { ingressName } from './ingress-path.ts'
 
 /** What `node:http` calls; with `next`, what Express calls. */
-export type NodeListener = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  next?: () => void,
-) => void
+export type NodeListener = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void
 
 /** How a listener is mounted. */
 export interface NodeIngressOptions {

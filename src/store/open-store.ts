@@ -26,7 +26,8 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
     return memoryWorld({ clock: options.clock }).connect()
   }
   if (scheme === 'sqlite') {
-    if (colon < 0 || rest === '') throw new HapaxError('store_refused', { reason: 'sqlite: needs a path, like sqlite:hapax.db' })
+    if (colon < 0 || rest === '')
+      throw new HapaxError('store_refused', { reason: 'sqlite: needs a path, like sqlite:hapax.db' })
     const { sqliteStore } = await import('./sqlite/index.ts')
     return sqliteStore({ path: rest, ...options })
   }

@@ -2,8 +2,8 @@ import { Webhook } from 'standardwebhooks'
 import Stripe from 'stripe'
 import { Webhook as SvixWebhook } from 'svix'
 import { describe, expect, it } from 'vitest'
-import { standardWebhooks, stripe } from '../../src/../src/sources/index.ts'
-import type { Source } from '../../src/../src/sources/source.ts'
+import { standardWebhooks, stripe } from '../../src/sources/index.ts'
+import type { Source } from '../../src/sources/source.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 
 const sentSeconds = 1_700_000_000

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { github, hmac, type Source, standardWebhooks, stripe } from '../../src/../src/sources/index.ts'
+import { github, hmac, type Source, standardWebhooks, stripe } from '../../src/sources/index.ts'
 
 interface Vector {
   id: string

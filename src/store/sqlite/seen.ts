@@ -42,7 +42,7 @@ export class Seen {
     const last = stretches.at(-1)
     const group = pair?.group
     const epoch = pair?.epoch ?? 0
-    if (last && last.group === group && last.epoch === epoch) last.to = Math.max(last.to, to)
+    if (last && last.group === group && last.epoch === epoch) last.to = to
     else stretches.push({ from, to, group, epoch })
     if (stretches.length > stretchesHeld) {
       const dropped = stretches.shift()

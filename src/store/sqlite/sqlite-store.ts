@@ -249,8 +249,10 @@ export class SqliteStore implements Store {
         continue
       }
       accept.push({ outcome: 'accepted', acceptedAt: answers.now, position })
+      // Asked again within the same millisecond, it may be an earlier commit's.
+      if (position <= lastAccepted) continue
       this.#seen.add(item.shard, position, position, item.handedTo)
-      if (position > lastAccepted) lastAccepted = position
+      lastAccepted = position
       if (!item.handedTo) work = true
     }
     for (const { index, outcome, key, acceptedAt, position, reason } of answers.others) {
