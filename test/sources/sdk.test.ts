@@ -2,9 +2,9 @@ import { Webhook } from 'standardwebhooks'
 import Stripe from 'stripe'
 import { Webhook as SvixWebhook } from 'svix'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/kit/clock.ts'
 import { standardWebhooks, stripe } from '../../src/sources/index.ts'
 import type { Source } from '../../src/sources/source.ts'
-import { systemClock } from '../../src/kit/clock.ts'
 
 const sentSeconds = 1_700_000_000
 const sentMs = sentSeconds * 1_000
