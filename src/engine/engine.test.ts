@@ -435,6 +435,9 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.advance('30s')
       expect(await world.ended(receipt)).toMatchObject({ status: 'completed' })
       expect(ran).toEqual(['one', 'two', 'two', 'three'])
+      const { steps } = await world.newest().runs.get(receipt.runs[0]?.id ?? '')
+      // Attempts are told apart, also where nothing but a checkpoint says that the first one had begun.
+      expect(new Set(steps.map((step) => step.attempt)).size).toBe(2)
       await world.close()
     })
 

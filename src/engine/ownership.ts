@@ -189,7 +189,8 @@ export class Ownership {
 
   #arm(): void {
     if (!this.#owns && this.#pairs.size === 0) return
-    this.#timer = this.#clock.setTimer(this.#options.beatMs, () => void this.beat(), { unref: true })
+    // The one timer that keeps the process alive: a started node works until it is stopped.
+    this.#timer = this.#clock.setTimer(this.#options.beatMs, () => void this.beat())
     this.#fence?.cancel()
     const leftMs = this.#deadlineMs - this.#clock.monotonicMs()
     this.#fence = this.#clock.setTimer(Math.max(0, leftMs), () => this.#fenceItself(), { unref: true })

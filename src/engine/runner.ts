@@ -42,6 +42,13 @@ export function lossesOf(entry: Entry): number {
   return (entry.record.state?.losses ?? 0) + lost.size
 }
 
+/** The last attempt of this generation that left a trace: a settlement, a begin, a checkpoint. */
+function lastAttemptOf({ state, begins, checkpoints }: Entry['record']): number {
+  const generation = state?.generation ?? 1
+  const traces = [...begins, ...checkpoints.filter((checkpoint) => checkpoint.generation === generation)]
+  return Math.max(state?.attempt ?? 0, ...traces.map(({ attempt }) => attempt))
+}
+
 /**
  * A run from ready to its next settlement, as one record through named stages: find handler, look at what it lost, open
  * its context, call, classify, decide, settle. Never rejects.
@@ -74,9 +81,8 @@ export class Runner {
     const { record, event } = entry
     const state = record.state
     const handler = this.#host.handlerOf(entry.tag)
-    const lastBegun = Math.max(0, ...record.begins.map((begin) => (begin.step ? 0 : begin.attempt)))
     const losses = lossesOf(entry)
-    const number = Math.max(state?.attempt ?? 0, lastBegun) + 1
+    const number = lastAttemptOf(record) + 1
     const facts = (over: Partial<AttemptFacts>): AttemptFacts => ({
       attempt: state?.attempt ?? 0,
       progressed: false,
