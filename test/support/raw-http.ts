@@ -44,7 +44,8 @@ export class RawConnection {
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed) resolve()
-      else this.#socket.write(bytes, () => resolve())
+      // A turn of the event loop between two writes: a write to a dead socket fails at once, for ever, before its close is told.
+      else this.#socket.write(bytes, () => setImmediate(resolve))
     })
   }
 
