@@ -1,0 +1,39 @@
+import { createHapax, type Handler, type Hapax, handler, type NewEvent } from '../../src/index.ts'
+import { slots } from '../measure.ts'
+import { payload } from '../payload.ts'
+
+/** The event of this id, with 1 KB of data as a value. */
+export function event(id: string): NewEvent {
+  return { source: 'stripe', id, type: 'payment_intent.succeeded', data: payload(id) }
+}
+
+/** Ids that no other run on the same file has. */
+export function idsOf(count: number): string[] {
+  const run = process.pid.toString(36) + Date.now().toString(36)
+  return Array.from({ length: count }, (_, index) => `evt_${run}_${index}`)
+}
+
+/** A Hapax with as many slots as the limit has. */
+export function opened(file: string, handlers: readonly Handler[]): Promise<Hapax> {
+  return createHapax({ store: `sqlite:${file}`, handlers, concurrency: slots })
+}
+
+/** A handler whose calls are counted when they come to their last line. */
+export function counted(body: Handler['body'] = () => ({ ok: true })) {
+  let wanted = Number.POSITIVE_INFINITY
+  let reach = () => {}
+  let count = 0
+  const counting = handler('settle-payment', { source: 'stripe', on: '*' }, async (subject, run) => {
+    const result = await body(subject, run)
+    if (++count >= wanted) reach()
+    return result
+  })
+  /** Resolves when so many have. */
+  const reached = (total: number) =>
+    new Promise<void>((resolve) => {
+      wanted = total
+      reach = resolve
+      if (count >= wanted) resolve()
+    })
+  return { handler: counting, reached }
+}
