@@ -40,7 +40,7 @@ function tour(...args: string[]) {
 
 /** The processes that it says it started. */
 function pidsIn(text: string): number[] {
-  return [...text.matchAll(/(?:process|workers?|and) (\d+)/g)].map(([, pid]) => Number(pid))
+  return [...text.matchAll(/(?<=process |worker |workers |workers \d+ and )\d+/g)].map(([pid]) => Number(pid))
 }
 
 function lives(pid: number): boolean {
