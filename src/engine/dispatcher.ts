@@ -50,6 +50,8 @@ interface Pair {
   readonly entries: Map<string, Entry>
   /** Runs that ended and that a page read before may still name; dropped when the cursor has passed them. */
   readonly finished: Map<string, number>
+  /** Its ready runs were left to the next owner: nothing is begun here any more, and nothing said of how far it came. */
+  handedBack: boolean
   closing: (() => void) | undefined
 }
 
@@ -130,6 +132,7 @@ export class Dispatcher {
       more: true,
       entries: new Map(),
       finished: new Map(),
+      handedBack: false,
       closing: undefined,
     })
     this.wake()
@@ -151,6 +154,7 @@ export class Dispatcher {
   handBack(owned: Owned): Promise<void> {
     const pair = this.#pairs.get(owned.shard)
     if (!pair || pair.grant.epoch !== owned.epoch) return Promise.resolve()
+    pair.handedBack = true
     for (const entry of [...pair.entries.values()]) if (entry.stage === 'ready') this.#forget(pair, entry)
     return new Promise((resolve) => {
       pair.closing = resolve
@@ -158,10 +162,12 @@ export class Dispatcher {
     })
   }
 
+  /** Below which position nothing of a pair is unfinished: its next owner begins to read there. */
   lowMarks(): NodeBeat['lowMarks'] {
     const marks: (Owned & { position: number })[] = []
-    for (const { grant, cursor, entries } of this.#pairs.values()) {
-      if (cursor === undefined) continue
+    for (const { grant, cursor, entries, handedBack } of this.#pairs.values()) {
+      // What was handed back is unfinished and no longer in memory: a mark past it lost those runs.
+      if (cursor === undefined || handedBack) continue
       let position = cursor + 1
       for (const entry of entries.values()) {
         if (entry.stage !== 'standing' && entry.position < position) position = entry.position
@@ -174,7 +180,7 @@ export class Dispatcher {
   /** An event of this node's own accept, handed over after its commit. */
   offer(event: EventRecord, owned: Owned): void {
     const pair = this.#pairs.get(owned.shard)
-    if (!pair || pair.grant.epoch !== owned.epoch || pair.closing || !this.#taking) return
+    if (!pair || pair.grant.epoch !== owned.epoch || pair.handedBack || !this.#taking) return
     for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
     this.pump()
   }
@@ -228,7 +234,7 @@ export class Dispatcher {
   /** Loads a run that an intervention made ready, or that is due, into memory. */
   admit(owned: Owned, event: EventRecord, record: RunRecord, mayHaveBegunAt?: Instant): void {
     const pair = this.#pairs.get(owned.shard)
-    if (!pair || pair.grant.epoch !== owned.epoch || pair.closing) return
+    if (!pair || pair.grant.epoch !== owned.epoch || pair.handedBack) return
     const id = runId(record)
     const known = pair.entries.get(id)
     if (known) {
@@ -450,7 +456,7 @@ export class Dispatcher {
     if (room <= 0) return
     const cursors: OwnedCursor[] = []
     for (const pair of this.#pairs.values()) {
-      if (pair.closing) continue
+      if (pair.handedBack) continue
       const { group, shard, epoch } = pair.grant
       cursors.push(pair.cursor === undefined ? { group, shard, epoch } : { group, shard, epoch, cursor: pair.cursor })
     }
@@ -468,6 +474,8 @@ export class Dispatcher {
       this.lost(pair.grant)
       return
     }
+    // It was asked for before the hand-back began.
+    if (pair.handedBack) return
     const mayHaveBegunAt =
       pair.cursor === undefined && !pair.grant.graceful ? this.#host.now() - this.#host.leaseMs : undefined
     for (const standing of page.standing) this.#addStanding(pair, standing)
@@ -526,7 +534,7 @@ export class Dispatcher {
     this.#dueAt = undefined
     let nextMs: number = limits.pollMaxMs
     try {
-      const owned = [...this.#pairs.values()].filter((pair) => !pair.closing).map((pair) => pair.grant)
+      const owned = [...this.#pairs.values()].filter((pair) => !pair.handedBack).map((pair) => pair.grant)
       const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
       if (owned.length > 0 && room > 0) {
         const page = await this.#host.store.due(owned, this.#host.now(), room)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
+import type { Receipt } from '../event/receipt.ts'
 import { type TestWorldOptions, testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
@@ -457,6 +458,26 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
         await world.advance('20s')
       }
       expect(await world.ended(receipt)).toMatchObject({ status: 'dead', state: { reason: 'crash_loop' } })
+      await world.close()
+    })
+
+    it('gives shards to a node that joins, with all that waits in them (G5)', async () => {
+      let release = () => {}
+      const gate = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      const world = await open({ handlers: [handler('queue', { ...on, order: true }, () => gate)] })
+      const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`)
+      const receipts: Receipt[] = []
+      for (const turn of [1, 2, 3]) {
+        for (const orderKey of keys)
+          receipts.push(await world.hapax.accept({ ...order(`${orderKey} ${turn}`), orderKey }))
+      }
+      await world.node()
+      // The first of each key executes when its shard is asked for; the others are ready behind it.
+      await world.advance('10s')
+      release()
+      for (const receipt of receipts) expect(await world.ended(receipt)).toMatchObject({ status: 'completed' })
       await world.close()
     })
 
