@@ -1,0 +1,58 @@
+import type { RunStatus } from '../../src/event/run-status.ts'
+import type { types } from './shared.ts'
+
+/** What the senders know by themselves of one event. */
+export interface SentEvent {
+  readonly id: string
+  readonly type: (typeof types)[number]
+  /** Of a `queued` event. */
+  readonly orderKey: string | undefined
+  /** When its first request left, by the senders' clock. */
+  readonly sentAt: number
+  /** Every definite answer to a request with this id, in their order. */
+  readonly answers: readonly {
+    readonly outcome: string
+    readonly eventKey: string
+    readonly at: number
+    /** Whether this request bore another content. */
+    readonly altered: boolean
+  }[]
+}
+
+/** One line of the effects' file: an attempt came to its first line, into a step, or to its last line. */
+export interface Effect {
+  readonly id: string
+  readonly attempt: number
+  readonly pid: number
+  readonly what: string
+}
+
+/** What the server has on record at the end, read through its API. */
+export interface OnRecord {
+  readonly events: readonly { readonly id: string; readonly eventKey: string }[]
+  readonly runs: readonly {
+    readonly eventKey: string
+    readonly status: RunStatus
+    readonly reason: string | undefined
+  }[]
+  /** Rows that the transactions wrote, by event id. */
+  readonly bookings: readonly string[]
+}
+
+/** One whole history: three witnesses that know nothing of each other. */
+export interface History {
+  readonly sent: readonly SentEvent[]
+  readonly effects: readonly Effect[]
+  readonly record: OnRecord
+}
+
+/** The lines of an effects' file. */
+export function effectsOf(text: string): Effect[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id = '', attempt = '', pid = '', what = ''] = line.split(' ')
+      return { id, attempt: Number(attempt), pid: Number(pid), what }
+    })
+}
