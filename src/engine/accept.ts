@@ -32,7 +32,7 @@ export interface AcceptHost {
   /** A committed event of this node's own. */
   accepted(event: EventRecord, owned: Owned | undefined): void
   /** What this process knows of a run without reading: it executes here. */
-  isRunning(shard: number, run: string): boolean
+  isRunning(run: string): boolean
 }
 
 const controlCharacters = /\p{Cc}/u
@@ -181,7 +181,7 @@ export class Accepter {
         return {
           id,
           handler: name,
-          status: status === 'ready' && this.#host.isRunning(item.shard, id) ? 'running' : status,
+          status: status === 'ready' && this.#host.isRunning(id) ? 'running' : status,
         }
       }),
     )

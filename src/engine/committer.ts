@@ -49,6 +49,13 @@ class Batch {
     )
   }
 
+  /** Takes the later half of each list into a batch of its own. */
+  halve(): Batch {
+    const half = new Batch()
+    for (const kind of kinds) moveLaterHalf<unknown>(this[kind], half[kind])
+    return half
+  }
+
   toCommit(): Commit {
     return {
       accept: this.accept.map(itemOf),
@@ -62,14 +69,21 @@ class Batch {
   }
 }
 
+const kinds = ['accept', 'intervene', 'begin', 'checkpoint', 'settle', 'answer'] as const
+
+function moveLaterHalf<Item>(from: Item[], to: Item[]): void {
+  for (const item of from.splice(Math.ceil(from.length / 2))) to.push(item)
+}
+
 const itemOf = <Item>(waiting: { readonly item: Item }): Item => waiting.item
 
 /** Commits under way at once: the second gathers its items in the store's queue while the first is fsynced. */
 const flightsMax = 2
 
 /**
- * From this many items on, a batch goes at once, beside the flight before it. With 64 producers on SQLite, two flights of
- * 32 keep both threads busy: 50,000 accepts a second, against 35,000 in one flight of 64 and 42,000 from 48.
+ * From this many items on, a batch goes beside the flight before it, and one of twice as many goes as two: so that the
+ * store commits the one while the answers of the other are worked on. With 64 producers on SQLite, one flight of 64 makes
+ * two thirds of the accepts per second.
  */
 const flightItems = 32
 
@@ -146,21 +160,25 @@ export class Committer {
   #add<Item, Answer>(list: Waiting<Item, Answer>[], item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       list.push({ item, resolve, reject })
-      if (this.#flights < flightsMax && this.#gathering.size >= flightItems) this.#flush()
-      else if (this.#gathering.size >= limits.commitItems || this.#gathering.bytes >= limits.commitBytes) this.#close()
+      if (this.#gathering.size >= limits.commitItems || this.#gathering.bytes >= limits.commitBytes) this.#close()
       else this.#askTurn()
     })
   }
 
-  /** A turn of the event loop, so that all who were woken by the last commit are in the next one. */
+  /**
+   * When all who were woken by the last commit have asked, the next one goes: beside another at once, alone after a turn
+   * of the event loop, so that what other sockets bring is in it.
+   */
   #askTurn(): void {
     if (this.#turnAsked || this.#flights >= flightsMax) return
     if (this.#flights > 0 && this.#gathering.size < flightItems) return
     this.#turnAsked = true
-    this.#clock.turn(() => {
+    const flush = () => {
       this.#turnAsked = false
       this.#flush()
-    })
+    }
+    if (this.#flights > 0) this.#clock.rest(flush)
+    else this.#clock.turn(flush)
   }
 
   /** The batch is as large as a commit may be: the next gathers behind it. */
@@ -173,6 +191,12 @@ export class Committer {
     if (this.#full.length === 0) this.#close()
     const batch = this.#full.shift()
     if (!batch || batch.size === 0) return
+    const later = this.#flights === 0 && batch.size >= 2 * flightItems ? batch.halve() : undefined
+    this.#send(batch)
+    if (later) this.#send(later)
+  }
+
+  #send(batch: Batch): void {
     this.#accepts -= batch.accept.length
     this.#flights++
     this.#store.commit(batch.toCommit()).then(

@@ -3,6 +3,7 @@ import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
 import type { Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
+import { parseRunId } from '../event/run.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
@@ -19,6 +20,7 @@ import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
+import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
 import type { SourceTraits } from './source-traits.ts'
 import { StragglingSteps } from './straggling-steps.ts'
@@ -63,6 +65,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const sources = new Map(options.sources.map((source) => [source.name, source]))
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
+  const news = new RunNews(clock)
   const progress = new Map<string, NonNullable<RunView['progress']>>()
   let registry: Registry = await store.registry()
   let state: 'accepting' | 'started' | 'stopping' | 'stopped' = 'accepting'
@@ -76,7 +79,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const lose = (owned: Owned): void => ownership.lose(owned)
   const handlerName = (tag: string): string => registry.handlers.find((one) => one.tag === tag)?.name ?? tag
-  const isRunning = (shard: number, run: string): boolean => dispatcher.entry(shard, run)?.stage === 'running'
+  const isRunning = (run: string): boolean =>
+    dispatcher.entry(shardOfKey(parseRunId(run).event), run)?.stage === 'running'
   const applySettings = (settings: Settings): void => dispatcher.settings(settings)
 
   const ownership: Ownership = new Ownership(
@@ -142,6 +146,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     settled: (entry, next) => {
       progress.delete(entry.id)
       dispatcher.settled(entry, next)
+      news.tell(entry.id, next)
     },
     dropped: (entry) => {
       progress.delete(entry.id)
@@ -162,6 +167,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     now: () => ownership.now(),
     registry: () => registry,
     dispatcher: () => dispatcher,
+    answered: (run) => news.tell(run),
     lose,
   })
 
@@ -188,9 +194,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     committer,
     registry: () => registry,
     freshRegistry: refresh,
-    isRunning: (_shard, run) => isRunning(shardOfKey(run.slice(0, 26)), run),
+    isRunning,
     progressOf: (run) => progress.get(run),
     settingsChanged: applySettings,
+    news,
   })
   const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, () => ownership.now())
 

@@ -36,11 +36,13 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined, par
   const ordered = (data: unknown) => () => orderKeyOf(source, event.type, data)
   if (event.body === undefined) {
     const value = event.data ?? null
-    const canonical = canonicalJson(value)
+    const text = textOf(value)
+    const escapeFree = !text.includes('\\')
+    const canonical = canonicalJson(value, { escapeFree })
     return {
-      body: Buffer.from(jsonText(value)),
+      body: Buffer.from(text),
       type: 'application/json',
-      canonical: without.length ? canonicalJson(value, { without }) : canonical,
+      canonical: without.length ? canonicalJson(value, { without, escapeFree }) : canonical,
       identity: () => identityOf(source, value, undefined),
       orderKey: ordered(value),
     }
@@ -58,10 +60,24 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined, par
   return {
     body: event.body,
     type,
-    canonical: canonicalJson(value, { exactText, without }),
+    canonical: canonicalJson(value, { exactText, without, escapeFree: !event.body.includes(backslash) }),
     identity: () => identityOf(source, value, exactText),
     orderKey: ordered(value),
   }
+}
+
+const backslash = 0x5c
+
+/** What `JSON.stringify` cannot write (a cycle, a function, too many levels) the canonical form refuses with its path. */
+function textOf(value: unknown): string {
+  let text: string | undefined
+  try {
+    text = jsonText(value)
+  } catch (error) {
+    canonicalJson(value)
+    throw error
+  }
+  return text ?? canonicalJson(value)
 }
 
 /** The value of a kept body: JSON, a form as a string map, else undefined. */

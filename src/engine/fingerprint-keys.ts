@@ -15,6 +15,10 @@ const currentKeyId = 1
 /** SHA-256 works on blocks of so many bytes; HMAC pads its key to one (RFC 2104). */
 const blockBytes = 64
 
+/** Where messages are put together: nothing is kept in them past a call. */
+const scratch = Buffer.alloc(64 * 1_024)
+const digest = Buffer.alloc(blockBytes + 32)
+
 /** A tenant's key, padded for the inner and the outer hash of HMAC. */
 export interface FingerprintKey {
   readonly inner: Buffer
@@ -57,14 +61,18 @@ export class FingerprintKeys {
    * `createHmac` spends 8 µs on the key object of each call, these two take 2 µs; a test holds them equal.
    */
   make(key: FingerprintKey, content: string | Uint8Array): Fingerprint {
-    const length = typeof content === 'string' ? Buffer.byteLength(content) : content.byteLength
-    const message = Buffer.allocUnsafe(blockBytes + length)
+    // Three bytes of UTF-8 a unit at most: what fits for certain is written once, without being measured first.
+    const mostBytes = blockBytes + (typeof content === 'string' ? content.length * 3 : content.byteLength)
+    const message = mostBytes <= scratch.length ? scratch : Buffer.allocUnsafe(mostBytes)
     message.set(key.inner)
-    if (typeof content === 'string') message.write(content, blockBytes)
-    else message.set(content, blockBytes)
-    const digest = Buffer.allocUnsafe(blockBytes + 32)
+    let end = blockBytes
+    if (typeof content === 'string') end += message.write(content, blockBytes)
+    else {
+      message.set(content, blockBytes)
+      end += content.byteLength
+    }
     digest.set(key.outer)
-    digest.set(hash('sha256', message, 'buffer'), blockBytes)
+    digest.set(hash('sha256', message.subarray(0, end), 'buffer'), blockBytes)
     return { keyId: currentKeyId, hash: hash('sha256', digest, 'base64url') }
   }
 

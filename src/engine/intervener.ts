@@ -17,6 +17,8 @@ export interface IntervenerHost {
   now(): Instant
   registry(): Registry
   dispatcher(): Dispatcher
+  /** A verb on this run has its answer. */
+  answered(run: string): void
   lose(owned: Owned): void
 }
 
@@ -158,6 +160,8 @@ export class Intervener {
       ...(refusal === undefined ? {} : { reason: refusal }),
     })
     if (answer === 'stale') this.#host.lose(owned)
+    else if (intervention.tag !== undefined)
+      this.#host.answered(runId({ event: intervention.event, tag: intervention.tag }))
   }
 
   /** Gives an event that no handler took to those that take it now. */

@@ -3,7 +3,7 @@ import { type EventKey, isEventKey, mintEventKey } from '../event/event-key.ts'
 import { handlersOf, type Registry } from '../event/handler-record.ts'
 import { parseRunId, type RunState, runId } from '../event/run.ts'
 import { isTerminal, type RunStatus } from '../event/run-status.ts'
-import { type Clock, sleep } from '../kit/clock.ts'
+import type { Clock } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
@@ -12,6 +12,7 @@ import type { EventQuery, HistoryEntry, InterveneItem, RunQuery, Settings, Store
 import type { Controls, Events, EventView, Intent, Runs, RunView, VerbAnswer } from './api.ts'
 import type { Committer } from './committer.ts'
 import { Redrives } from './redrive.ts'
+import type { RunNews } from './run-news.ts'
 
 /** What the operations need of the node. */
 export interface OperationsHost {
@@ -22,13 +23,15 @@ export interface OperationsHost {
   registry(): Registry
   /** The registry as the store has it now: another process may have registered handlers. */
   freshRegistry(): Promise<Registry>
-  isRunning(shard: number, run: string): boolean
+  isRunning(run: string): boolean
   progressOf(run: string): RunView['progress']
   settingsChanged(settings: Settings): void
+  readonly news: RunNews
 }
 
-/** How often an answer that another process gives is looked for. */
-const answerPollMs = 25
+/** How soon what another process does to a run is looked for; then half as often each time. */
+const pollMinMs = 25
+const pollMaxMs = 200
 
 /** The verbs of people and callers, one implementation for library, HTTP and command line. */
 export class Operations {
@@ -60,7 +63,7 @@ export class Operations {
           id,
           group: handler.group,
           handler: handler.name,
-          status: this.#status(event.shard, id, record?.state),
+          status: this.#status(id, record?.state),
         })
       }
       return { event, runs }
@@ -154,7 +157,7 @@ export class Operations {
       event,
       group: handler.group,
       handler: handler.name,
-      status: this.#status(undefined, id, record.state),
+      status: this.#status(id, record.state),
       state: record.state,
       steps: record.checkpoints,
       interventions: record.interventions,
@@ -162,9 +165,9 @@ export class Operations {
     }
   }
 
-  #status(_shard: number | undefined, id: string, state: RunState | undefined): RunStatus {
+  #status(id: string, state: RunState | undefined): RunStatus {
     if (state && isTerminal(state.status)) return state.status
-    return this.#host.progressOf(id) || this.#host.isRunning(0, id) ? 'running' : (state?.status ?? 'ready')
+    return this.#host.progressOf(id) || this.#host.isRunning(id) ? 'running' : (state?.status ?? 'ready')
   }
 
   async #verb(id: string, verb: InterveneItem['verb'], detail: object, intent: Intent): Promise<VerbAnswer> {
@@ -186,35 +189,59 @@ export class Operations {
     const answer = await this.#host.committer.intervene(item)
     if (answer.outcome === 'not_found') throw new HapaxError('not_found', { what: 'run' })
     const key = answer.outcome === 'duplicate' ? answer.original : item.key
-    const until = this.#host.clock.monotonicMs() + limits.interventionWaitMs
-    while (this.#host.clock.monotonicMs() < until) {
+    const judged = await this.#look(id, limits.interventionWaitMs, async () => {
       const record = item.tag === undefined ? undefined : await this.#host.store.run(item.event, item.tag)
-      const judged = record?.interventions.find((one) => one.key === key)?.answer
-      if (judged?.outcome === 'applied') return { outcome: 'applied', run: id }
-      if (judged) return { outcome: 'refused', run: id, reason: judged.reason ?? 'refused' }
-      await sleep(this.#host.clock, answerPollMs)
+      return record?.interventions.find((one) => one.key === key)?.answer
+    })
+    if (!judged) return { outcome: 'pending', run: id }
+    if (judged.outcome === 'applied') return { outcome: 'applied', run: id }
+    return { outcome: 'refused', run: id, reason: judged.reason ?? 'refused' }
+  }
+
+  /**
+   * Reads until there is an answer: whenever something happened to the run here, and now and then. What executes here
+   * is not read before: that it ended will be told.
+   */
+  async #look<Answer>(
+    id: string,
+    withinMs: number,
+    read: (told: RunState | undefined) => Promise<Answer | undefined>,
+  ): Promise<Answer | undefined> {
+    const { clock, news } = this.#host
+    const until = clock.monotonicMs() + withinMs
+    const watch = news.watch(id)
+    try {
+      let told = withinMs > 0 && this.#host.isRunning(id) ? await watch.next(Math.min(pollMinMs, withinMs)) : undefined
+      for (let pollMs = pollMinMs; ; pollMs = Math.min(pollMs * 2, pollMaxMs)) {
+        const answer = await read(told)
+        const leftMs = until - clock.monotonicMs()
+        if (answer !== undefined || leftMs <= 0) return answer
+        told = await watch.next(Math.min(pollMs, leftMs))
+      }
+    } finally {
+      watch.close()
     }
-    return { outcome: 'pending', run: id }
   }
 
   async #result(id: string, timeout: Duration | undefined): Promise<unknown> {
-    const until = timeout === undefined ? Number.POSITIVE_INFINITY : this.#host.clock.monotonicMs() + toMs(timeout)
     const { event, tag } = parseRunId(id)
-    for (;;) {
-      const record = await this.#host.store.run(event, tag)
-      if (!record) throw new HapaxError('not_found', { what: 'run' })
-      const state = record.state
-      if (state?.status === 'completed') return decodeJson(state.result)
-      if (state && isTerminal(state.status)) {
-        throw new HapaxError('run_ended', {
-          status: state.status,
-          reason: state.error?.message ?? state.reason ?? state.status,
-        })
-      }
-      if (this.#host.clock.monotonicMs() >= until)
-        throw new HapaxError('run_unfinished', { status: state?.status ?? 'ready' })
-      await sleep(this.#host.clock, answerPollMs)
-    }
+    let latest: RunState | undefined
+    const ended = await this.#look(
+      id,
+      timeout === undefined ? Number.POSITIVE_INFINITY : toMs(timeout),
+      async (told) => {
+        const record = told ? { state: told } : await this.#host.store.run(event, tag)
+        if (!record) throw new HapaxError('not_found', { what: 'run' })
+        latest = record.state
+        return latest && isTerminal(latest.status) ? latest : undefined
+      },
+    )
+    if (!ended) throw new HapaxError('run_unfinished', { status: latest?.status ?? 'ready' })
+    if (ended.status === 'completed') return decodeJson(ended.result)
+    throw new HapaxError('run_ended', {
+      status: ended.status,
+      reason: ended.error?.message ?? ended.reason ?? ended.status,
+    })
   }
 
   #mint(): EventKey {

@@ -19,6 +19,8 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void, options?: { unref?: boolean }): Timer
   /** Resolves once the event loop has turned: what is queued now goes first. */
   turn(fire: () => void): void
+  /** Calls `fire` once all that is woken now has run to its end, before the event loop turns. */
+  rest(fire: () => void): void
 }
 
 /** Node counts no further in one timer; a longer wait is re-armed. */
@@ -40,6 +42,7 @@ export const systemClock: Clock = {
   turn: (fire) => {
     setImmediate(fire)
   },
+  rest: (fire) => process.nextTick(fire),
 }
 
 /** A promise that resolves after `delayMs`, on the given clock. */

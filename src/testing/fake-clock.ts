@@ -54,6 +54,10 @@ export class FakeClock implements Clock {
     setImmediate(fire)
   }
 
+  rest(fire: () => void): void {
+    process.nextTick(fire)
+  }
+
   /** Timers that wait. */
   get timers(): number {
     return this.#timers.length

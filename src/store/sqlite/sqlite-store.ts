@@ -79,7 +79,7 @@ export class SqliteStore implements Store {
     this.#clock = clock
     this.#boot = parts.boot
     this.#reader = reader
-    this.#writer = new WriterLink(start, parts.log)
+    this.#writer = new WriterLink(start, clock, parts.log)
     this.#reads = new Reads(reader)
     this.#tails = new Tails(reader, this.#reads)
     this.#searches = new Searches(reader, clock)

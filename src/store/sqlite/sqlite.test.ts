@@ -308,7 +308,7 @@ describe('what goes wrong below', () => {
     const path = newPath()
     await (await open(path)).close()
     const start = { path, shards: 16, ledger: ledgerDefaults, maxPages: undefined, waitMs: 5_000 }
-    const link = new WriterLink(start, silentLog)
+    const link = new WriterLink(start, systemClock, silentLog)
     await link.call('secret', ['a', Buffer.from('one')])
     const asked = link.call('secret', ['b', Buffer.from('two')])
     const rejected = expect(asked).rejects.toMatchObject({ code: 'store_unavailable' })

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { HapaxError } from '../../errors/hapax-error.ts'
+import type { Clock } from '../../kit/clock.ts'
 import type { Log } from '../../kit/log.ts'
 import type { WriterCalls, WriterMethod, WriterReply, WriterStart } from './messages.ts'
 
@@ -17,14 +18,19 @@ const writerUrl = new URL(`./writer${import.meta.url.endsWith('.ts') ? '.ts' : '
  */
 export class WriterLink {
   readonly #start: WriterStart
+  readonly #clock: Clock
   readonly #log: Log
   readonly #pending = new Map<number, Pending>()
   #worker: Worker | undefined
+  /** Replies that came while another was worked on. */
+  #waiting: (() => void)[] = []
+  #turning = false
   #lastId = 0
   #closed = false
 
-  constructor(start: WriterStart, log: Log) {
+  constructor(start: WriterStart, clock: Clock, log: Log) {
     this.#start = start
+    this.#clock = clock
     this.#log = log
   }
 
@@ -67,10 +73,28 @@ export class WriterLink {
     // The process's own flags are not for it: `--input-type`, `--eval` and `--test` keep a worker from starting.
     const worker = new Worker(writerUrl, { workerData: this.#start, name: 'hapax-sqlite-writer', execArgv: [] })
     worker.unref()
-    worker.on('message', (reply: WriterReply) => this.#settle(reply, worker))
+    worker.on('message', (reply: WriterReply) => this.#inTurn(() => this.#settle(reply, worker)))
     worker.on('error', (error) => this.#log.error('sqlite writer failed', { error: String(error) }))
-    worker.on('exit', () => this.#lost(worker))
+    worker.on('exit', () => this.#inTurn(() => this.#lost(worker)))
     return worker
+  }
+
+  /**
+   * One reply in each turn of the event loop. A port hands on all that it holds before the loop turns, and a writer that
+   * answers as fast as it is asked keeps it full: timers and sockets waited 60 ms.
+   */
+  #inTurn(work: () => void): void {
+    if (this.#turning) {
+      this.#waiting.push(work)
+      return
+    }
+    this.#turning = true
+    this.#clock.turn(() => {
+      this.#turning = false
+      const next = this.#waiting.shift()
+      if (next) this.#inTurn(next)
+    })
+    work()
   }
 
   #settle(reply: WriterReply, worker: Worker): void {
