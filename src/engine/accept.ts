@@ -7,13 +7,14 @@ import type { Receipt } from '../event/receipt.ts'
 import { runId } from '../event/run.ts'
 import type { Clock } from '../kit/clock.ts'
 import { toMs } from '../kit/duration.ts'
+import type { HmacKey } from '../kit/hmac.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
 import type { AcceptItem, Owned, Store } from '../store/store.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
 import { type Content, contentOf } from './event-data.ts'
-import type { FingerprintKey, FingerprintKeys } from './fingerprint-keys.ts'
+import type { FingerprintKeys } from './fingerprint-keys.ts'
 import type { SourceTraits } from './source-traits.ts'
 
 /** What accepting needs of the node. */
@@ -108,7 +109,7 @@ export class Accepter {
     return event.tenant ?? this.#host.source(event.source)?.tenant ?? 'default'
   }
 
-  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: FingerprintKey): AcceptItem {
+  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: HmacKey): AcceptItem {
     const { clock, random, store, keys } = this.#host
     const source = this.#host.source(event.source)
     checkText('source', event.source, limits.nameLength)
@@ -151,7 +152,7 @@ export class Accepter {
     }
   }
 
-  #contentId(content: Content, key: FingerprintKey, event: NewEvent): string {
+  #contentId(content: Content, key: HmacKey, event: NewEvent): string {
     const picked = content.identity()
     if (picked === undefined) throw new HapaxError('identity_required', { source: event.source })
     return `content:${this.#host.keys.make(key, picked).hash}`

@@ -1,7 +1,7 @@
 import { parseStrictJson } from '../kit/strict-json.ts'
 import { defineSource } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
-import { hmacKeys, hmacOf, type Secret, someHmacMatches, textKey } from './signature.ts'
+import { hmacKeys, type Secret, someHmacMatches, textKey } from './signature.ts'
 import type { JsonRecord, OutgoingMessage, RawRequest, Source, SourceOptions, Verdict } from './source.ts'
 
 /** What Hapax relies on in a GitHub payload; the rest is GitHub's to define. */
@@ -52,7 +52,7 @@ export function github(options: GithubOptions): Source {
     const [key] = keys
     return {
       'content-type': 'application/json',
-      'x-hub-signature-256': `sha256=${key ? hmacOf('sha256', key, [body], 'hex') : ''}`,
+      'x-hub-signature-256': `sha256=${key ? key.digest('sha256', [body], 'hex') : ''}`,
       ...(id !== undefined && { 'x-github-delivery': id }),
       ...(type !== undefined && { 'x-github-event': type.split('.', 1)[0] ?? type }),
     }

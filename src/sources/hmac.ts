@@ -1,18 +1,10 @@
 import type { Duration } from '../kit/duration.ts'
 import { fieldAt } from '../kit/field-paths.ts'
+import type { HmacEncoding } from '../kit/hmac.ts'
 import { defineSource, optionMs } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
 import { timeOf } from './sent-time.ts'
-import {
-  base64Key,
-  hexKey,
-  hmacKeys,
-  hmacOf,
-  type Secret,
-  type SignatureEncoding,
-  someHmacMatches,
-  textKey,
-} from './signature.ts'
+import { base64Key, hexKey, hmacKeys, type Secret, someHmacMatches, textKey } from './signature.ts'
 import { readSignatureFields } from './signature-fields.ts'
 import { type SignedTemplate, signedParts, signedTemplate } from './signed-template.ts'
 import type {
@@ -39,7 +31,7 @@ export interface HmacOptions extends SourceOptions {
   readonly header: string
   readonly algorithm?: 'sha256' | 'sha512' | 'sha384' | 'sha1'
   /** How the signature is written; hexadecimal (default) in lower case. */
-  readonly encoding?: SignatureEncoding
+  readonly encoding?: HmacEncoding
   /** What stands before the signature in the header, like `sha256=`. */
   readonly prefix?: string
   /** What stands between several signatures behind the prefix, like `,` in `v0=ab…,cd…`. Default: there is one. */
@@ -175,7 +167,7 @@ export function hmac(options: HmacOptions): Source {
     }
     const [key] = keys
     const parts = signedParts(template, { body, timestamp, id, url: options.url, headers })
-    const signature = key && parts ? hmacOf(algorithm, key, parts, encoding) : ''
+    const signature = key && parts ? key.digest(algorithm, parts, encoding) : ''
     headers[header] = fields ? fieldsHeader(fields, timestamp, signature) : prefix + signature
     return headers
   }

@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { type HmacEncoding, HmacKey } from '../kit/hmac.ts'
 
 /** Most signatures of one request that are looked at: a rotation sends two, and each costs a comparison. */
 export const candidatesAtMost = 16
@@ -16,15 +17,15 @@ export function hmacKeys(
   secret: Secret,
   decode: (text: string) => Uint8Array | undefined,
   problems: string[],
-): readonly KeyObject[] {
+): readonly HmacKey[] {
   const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : Array.isArray(secret) ? secret : []
   if (texts.length === 0) problems.push('secret: a text, or a list of texts; found none')
-  const keys: KeyObject[] = []
+  const keys: HmacKey[] = []
   for (const text of texts) {
     const bytes = typeof text === 'string' && text !== '' ? decode(text) : undefined
     if (bytes === undefined || bytes.length === 0) {
       problems.push('secret: found one that is empty, or not in the encoding that the scheme wants')
-    } else keys.push(createSecretKey(bytes))
+    } else keys.push(new HmacKey(bytes))
   }
   return keys
 }
@@ -47,35 +48,20 @@ export function hexKey(text: string): Uint8Array | undefined {
   return /^(?:[0-9a-fA-F]{2})+$/.test(text) ? Buffer.from(text, 'hex') : undefined
 }
 
-/** How a digest is written. */
-export type SignatureEncoding = 'hex' | 'base64' | 'base64url'
-
-/** The HMAC of the parts, one after the other. */
-export function hmacOf(
-  algorithm: string,
-  key: KeyObject,
-  parts: readonly (string | Uint8Array)[],
-  encoding: SignatureEncoding,
-): string {
-  const hmac = createHmac(algorithm, key)
-  for (const part of parts) hmac.update(part)
-  return hmac.digest(encoding)
-}
-
 /**
  * Whether some candidate is the HMAC under some key: every candidate is compared in constant time, with each key. A
  * candidate of another length, another case or another encoding is false and never throws.
  */
 export function someHmacMatches(
   algorithm: string,
-  keys: readonly KeyObject[],
+  keys: readonly HmacKey[],
   parts: readonly (string | Uint8Array)[],
-  encoding: SignatureEncoding,
+  encoding: HmacEncoding,
   candidates: readonly string[],
 ): boolean {
   let matches = false
   for (const key of keys) {
-    const wanted = Buffer.from(hmacOf(algorithm, key, parts, encoding), 'latin1')
+    const wanted = Buffer.from(key.digest(algorithm, parts, encoding), 'latin1')
     for (const candidate of candidates.slice(0, candidatesAtMost)) {
       // The length of a digest is no secret.
       if (candidate.length !== wanted.length) continue

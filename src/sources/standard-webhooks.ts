@@ -1,9 +1,10 @@
 import { createPublicKey, type KeyObject, verify as verifySignature } from 'node:crypto'
 import type { Duration } from '../kit/duration.ts'
+import type { HmacKey } from '../kit/hmac.ts'
 import { defineSource, optionMs } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
 import { timeOf } from './sent-time.ts'
-import { base64Key, candidatesAtMost, hmacKeys, hmacOf, type Secret, someHmacMatches } from './signature.ts'
+import { base64Key, candidatesAtMost, hmacKeys, type Secret, someHmacMatches } from './signature.ts'
 import type { JsonRecord, OutgoingMessage, RawRequest, Source, SourceOptions, Verdict } from './source.ts'
 import { isStale, timestampMs, toleranceDefault } from './tolerance.ts'
 
@@ -59,13 +60,13 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
   }
 
   const [signingKey] = symmetric
-  const sign = ({ body, nowMs, id = 'msg_1' }: OutgoingMessage, key: KeyObject): Record<string, string> => {
+  const sign = ({ body, nowMs, id = 'msg_1' }: OutgoingMessage, key: HmacKey): Record<string, string> => {
     const timestamp = String(Math.floor(nowMs / 1_000))
     return {
       'content-type': 'application/json',
       'webhook-id': id,
       'webhook-timestamp': timestamp,
-      'webhook-signature': `v1,${hmacOf('sha256', key, [`${id}.${timestamp}.`, body], 'base64')}`,
+      'webhook-signature': `v1,${key.digest('sha256', [`${id}.${timestamp}.`, body], 'base64')}`,
     }
   }
 
@@ -82,7 +83,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
 function keysOf(
   secret: Secret,
   problems: string[],
-): { symmetric: readonly KeyObject[]; publicKeys: readonly KeyObject[] } {
+): { symmetric: readonly HmacKey[]; publicKeys: readonly KeyObject[] } {
   const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : Array.isArray(secret) ? secret : []
   const isPublic = (text: unknown): text is string => typeof text === 'string' && text.startsWith('whpk_')
   const publicKeys = texts.filter(isPublic).flatMap((text) => {

@@ -3,7 +3,7 @@ import { toRfc3339 } from '../kit/rfc3339.ts'
 import { defineSource, optionMs } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
 import { timeOf } from './sent-time.ts'
-import { hmacKeys, hmacOf, type Secret, someHmacMatches, textKey } from './signature.ts'
+import { hmacKeys, type Secret, someHmacMatches, textKey } from './signature.ts'
 import { readSignatureFields } from './signature-fields.ts'
 import type { OutgoingMessage, RawRequest, Source, SourceOptions, Verdict } from './source.ts'
 import { isStale, timestampMs, toleranceDefault } from './tolerance.ts'
@@ -68,7 +68,7 @@ export function stripe(options: StripeOptions): Source {
   const sign = ({ body, nowMs }: OutgoingMessage): Record<string, string> => {
     const timestamp = Math.floor(nowMs / 1_000)
     const [key] = keys
-    const signature = key ? hmacOf('sha256', key, [`${timestamp}.`, body], 'hex') : ''
+    const signature = key ? key.digest('sha256', [`${timestamp}.`, body], 'hex') : ''
     return {
       'content-type': 'application/json; charset=utf-8',
       'stripe-signature': `t=${timestamp},v1=${signature}`,
