@@ -20,7 +20,6 @@ export class Accepts {
   readonly #insertBody: StatementSync
   readonly #insertUnclaimed: StatementSync
   readonly #insertRepeat: StatementSync
-  readonly #byPosition: StatementSync
   readonly #byKey: StatementSync
 
   constructor(database: DatabaseSync, progress: Progress, ledger: Lookup) {
@@ -32,7 +31,6 @@ export class Accepts {
     this.#insertRepeat = database.prepare(
       'insert into repeat values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
     )
-    this.#byPosition = database.prepare('select 1 from event where position = ?')
     this.#byKey = database.prepare('select position, accepted_at from event where key = ?')
   }
 
@@ -104,7 +102,7 @@ export class Accepts {
     const outcome = same ? 'duplicate' : 'conflict'
     const [fingerprint = { keyId: 0, hash: '' }] = item.fingerprints
     // Where retention has dropped the original there is no journal to write to.
-    if (this.#byPosition.get(known.position)) {
+    if (known.inJournal) {
       const seq = this.#progress.next()
       const { keyId, hash } = fingerprint
       this.#insertRepeat.run(known.position, item.key, seq, outcome, now, item.id, reason ?? null, keyId, hash)

@@ -9,6 +9,8 @@ export interface Known {
   readonly acceptedAt: number
   readonly fingerprintKey: number
   readonly fingerprint: string
+  /** Its event is in the journal; false: retention has dropped it. */
+  readonly inJournal: boolean
 }
 
 /** A sealed generation: its rows are in the table, its filter in memory. */
@@ -152,8 +154,9 @@ export class Ledger {
 
   /** Undefined for an identity that retention has forgotten. */
   #knownAt(position: number): Known | undefined {
-    const row = this.#eventKnown.get(position) ?? this.#originKnown.get(position)
-    return row && knownIn(row, position)
+    const event = this.#eventKnown.get(position)
+    const row = event ?? this.#originKnown.get(position)
+    return row && knownIn(row, position, event !== undefined)
   }
 
   #bloomOf(generation: number): Bloom {
@@ -162,12 +165,14 @@ export class Ledger {
   }
 }
 
-function knownIn(row: Record<string, unknown>, position: number): Known {
+/** What a row of `event` or `origin` says. */
+export function knownIn(row: Record<string, unknown>, position: number, inJournal: boolean): Known {
   return {
     position,
     key: textIn(row, 'key'),
     acceptedAt: numberIn(row, 'accepted_at'),
     fingerprintKey: numberIn(row, 'fingerprint_key'),
     fingerprint: textIn(row, 'fingerprint'),
+    inJournal,
   }
 }

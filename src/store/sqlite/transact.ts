@@ -10,7 +10,7 @@ import { numberIn, textIn } from './columns.ts'
 import { busyMs, connect, isBusy } from './connection.ts'
 import { Epochs } from './epochs.ts'
 import { acceptRow, checkpointRow } from './items.ts'
-import { type Known, Ledger } from './ledger.ts'
+import { type Known, knownIn, Ledger } from './ledger.ts'
 import { Progress } from './progress.ts'
 import { checkpointOf } from './rows.ts'
 import { Decisions } from './settle.ts'
@@ -190,13 +190,7 @@ class Desk implements Lookup {
     const position = this.#own.get(hash)
     const row = position === undefined ? undefined : this.#event.get(position)
     if (!row) return this.#ledger.find(hash)
-    return {
-      position: numberIn(row, 'position'),
-      key: textIn(row, 'key'),
-      acceptedAt: numberIn(row, 'accepted_at'),
-      fingerprintKey: numberIn(row, 'fingerprint_key'),
-      fingerprint: textIn(row, 'fingerprint'),
-    }
+    return knownIn(row, numberIn(row, 'position'), true)
   }
 
   remember(hash: string, position: number): void {
