@@ -50,9 +50,19 @@ interface Pair {
   readonly entries: Map<string, Entry>
   /** Runs that ended and that a page read before may still name; dropped when the cursor has passed them. */
   readonly finished: Map<string, number>
+  /** Accepts under way that will be handed over, each with the cursor before which it cannot lie. */
+  readonly expected: Set<{ readonly after: number }>
   /** Its ready runs were left to the next owner: nothing is begun here any more, and nothing said of how far it came. */
   handedBack: boolean
   closing: (() => void) | undefined
+}
+
+/** An accept under way whose event its node will hand over. */
+export interface HandOver {
+  /** The event, after its commit. */
+  take(event: EventRecord): void
+  /** There is none: it was a duplicate, or was never sent. */
+  forgo(): void
 }
 
 /** What the dispatcher asks of its engine. */
@@ -132,6 +142,7 @@ export class Dispatcher {
       more: true,
       entries: new Map(),
       finished: new Map(),
+      expected: new Set(),
       handedBack: false,
       closing: undefined,
     })
@@ -165,24 +176,38 @@ export class Dispatcher {
   /** Below which position nothing of a pair is unfinished: its next owner begins to read there. */
   lowMarks(): NodeBeat['lowMarks'] {
     const marks: (Owned & { position: number })[] = []
-    for (const { grant, cursor, entries, handedBack } of this.#pairs.values()) {
+    for (const { grant, cursor, entries, expected, handedBack } of this.#pairs.values()) {
       // What was handed back is unfinished and no longer in memory: a mark past it lost those runs.
       if (cursor === undefined || handedBack) continue
       let position = cursor + 1
       for (const entry of entries.values()) {
         if (entry.stage !== 'standing' && entry.position < position) position = entry.position
       }
+      for (const { after } of expected) if (after + 1 < position) position = after + 1
       marks.push({ group: grant.group, shard: grant.shard, epoch: grant.epoch, position })
     }
     return marks
   }
 
-  /** An event of this node's own accept, handed over after its commit. */
-  offer(event: EventRecord, owned: Owned): void {
+  /**
+   * An accept of this node is about to be committed for hand-over: `tail` will leave it out, so that until it is answered
+   * only the low mark tells the next owner of it.
+   */
+  expect(owned: Owned): HandOver {
     const pair = this.#pairs.get(owned.shard)
-    if (!pair || pair.grant.epoch !== owned.epoch || pair.handedBack || !this.#taking) return
-    for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
-    this.pump()
+    const place = { after: pair?.cursor ?? 0 }
+    if (pair?.grant.epoch === owned.epoch) pair.expected.add(place)
+    return {
+      forgo: () => pair?.expected.delete(place),
+      take: (event) => {
+        // A pair that was lost, and granted again, under the same epoch even, was read from its low mark: it has the event.
+        if (!pair?.expected.has(place) || this.#pairs.get(owned.shard) !== pair) return
+        if (pair.handedBack || !this.#taking) return
+        pair.expected.delete(place)
+        for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
+        this.pump()
+      },
+    }
   }
 
   /** Something may have come: looks at once. */

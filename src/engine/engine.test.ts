@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
 import type { Receipt } from '../event/receipt.ts'
+import type { Commit, Store } from '../store/store.ts'
 import { type TestWorldOptions, testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
@@ -518,6 +520,48 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.until(() => seen.includes('old'))
       expect(young.outcome).toBe('accepted')
       await world.close()
+    })
+  })
+
+  describe('answers that are lost or late', () => {
+    /** The store, with its commits in the hands of a test. */
+    const commits =
+      (between: (batch: Commit, go: () => ReturnType<Store['commit']>) => ReturnType<Store['commit']>) =>
+      (store: Store): Store =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === 'commit') return (batch: Commit) => between(batch, () => target.commit(batch))
+            const member: unknown = Reflect.get(target, name, target)
+            return typeof member === 'function' ? member.bind(target) : member
+          },
+        })
+
+    it('runs an event whose accept was committed and not answered, here or on the next owner (G5)', async () => {
+      for (const stops of [false, true]) {
+        let lost = 0
+        const seen: string[] = []
+        const greet = handler('greet', on, (event) => {
+          seen.push(event.id)
+        })
+        const world = await open({
+          handlers: [greet],
+          wrapStore: commits(async (batch, go) => {
+            const answer = await go()
+            if (lost++ > 0 || !batch.accept?.length) return answer
+            throw new HapaxError('store_unavailable', { reason: 'the answer was lost' })
+          }),
+        })
+        const accepted = world.hapax.accept(order('1'))
+        await expect(world.soon(accepted)).rejects.toMatchObject({ code: 'store_unavailable' })
+        if (stops) {
+          await world.soon(world.hapax.stop())
+          await world.node()
+        }
+        await world.until(() => seen.length > 0)
+        await world.advance('30s')
+        expect(seen).toEqual(['1'])
+        await world.close()
+      }
     })
   })
 })
