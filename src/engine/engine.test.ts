@@ -523,6 +523,27 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
     })
   })
 
+  it('keeps its times by the store’s clock: a wall that jumps brings nothing forward', async () => {
+    const entered: number[] = []
+    const world = await open({
+      handlers: [
+        handler('nap', on, async (_event, run) => {
+          entered.push(world.clock.monotonicMs())
+          await run.sleep('long', '10s')
+        }),
+      ],
+      // The store of this world has the same wall: between two beats it is the node's alone that jumps.
+      lease: '80s',
+      beat: '20s',
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.standing(receipt, 'scheduled')
+    world.clock.jump(3_600_000)
+    await world.ended(receipt, '1m')
+    expect((entered[1] ?? 0) - (entered[0] ?? 0)).toBeGreaterThanOrEqual(10_000)
+    await world.close()
+  })
+
   describe('answers that are lost or late', () => {
     /** The store, with its commits in the hands of a test. */
     const commits =
