@@ -329,6 +329,31 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
     })
   })
 
+  it('retries an undo by the whole policy, however many attempts its death has cost', async () => {
+    let undos = 0
+    const world = await open({
+      handlers: [
+        handler(
+          'saga',
+          { ...on, undoOnDeath: true, retry: { attempts: 3, min: '1s', jitter: 'none' } },
+          async (_event, run) => {
+            await run.step('hold', {
+              run: () => 'held',
+              undo: () => {
+                if (++undos < 3) throw new Error('not now')
+              },
+            })
+            throw new Error('no')
+          },
+        ),
+      ],
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    expect(await world.ended(receipt, '5m')).toMatchObject({ status: 'dead', state: { reason: 'undone' } })
+    expect(undos).toBe(3)
+    await world.close()
+  })
+
   describe('order', () => {
     it('goes one at a time per key in the order of accepts, and does not hold up other keys (G7)', async () => {
       const seen: string[] = []
