@@ -582,6 +582,28 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
           },
         })
 
+    it('enters no handler whose begin was answered after the lease had run out (G6)', async () => {
+      const entered: number[] = []
+      let late = 0
+      const world = await open({
+        handlers: [handler('ledger', { ...on, order: true }, () => void entered.push(world.clock.monotonicMs()))],
+        lease: '8s',
+        beat: '20s',
+        wrapStore: commits(async (batch, go) => {
+          const answer = await go()
+          if (batch.begin?.length && late++ === 0)
+            await new Promise<void>((resolve) => world.clock.setTimer(9_000, resolve))
+          return answer
+        }),
+      })
+      const startedMs = world.clock.monotonicMs()
+      await world.hapax.accept({ ...order('1'), orderKey: 'k' })
+      await world.until(() => entered.length > 0, '1m')
+      // The lease ended at 8 s, the begin was answered after 9 s, the next beat comes at 20 s.
+      expect((entered[0] ?? 0) - startedMs).toBeGreaterThan(19_000)
+      await world.close()
+    })
+
     it('runs an event whose accept was committed and not answered, here or on the next owner (G5)', async () => {
       for (const stops of [false, true]) {
         let lost = 0
