@@ -110,6 +110,10 @@ export class Dispatcher {
   #dueTimer: Timer | undefined
   #dueAt: Instant | undefined
   #duing = false
+  /** Runs that moved while a page of due runs was under way: what it says of them is old. */
+  #movedSince: Set<string> | undefined
+  /** Runs that an intervention is about to move. */
+  readonly #moving = new Set<string>()
   #idle: (() => void)[] = []
   #stopped = false
 
@@ -278,6 +282,7 @@ export class Dispatcher {
   /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
   settled(entry: Entry, state: RunState): void {
     const pair = this.#pairs.get(entry.owned.shard)
+    this.#movedSince?.add(entry.id)
     if (!pair || pair.entries.get(entry.id) !== entry) return
     if (state.dueAt !== undefined) this.noteDue(state.dueAt)
     const holds = entry.orderName !== undefined && this.#holdsKey(entry, state)
@@ -297,6 +302,15 @@ export class Dispatcher {
     if (entry.position > (pair.cursor ?? -1)) pair.finished.set(entry.id, entry.position)
   }
 
+  /** An intervention is about to move the run: until it has, no page that names it counts. Answers how to say that it has. */
+  moves(id: string): () => void {
+    this.#moving.add(id)
+    return () => {
+      this.#moving.delete(id)
+      this.#movedSince?.add(id)
+    }
+  }
+
   /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
   moved(entry: Entry, state: RunState): void {
     if (entry.stage === 'ready') this.settled(entry, state)
@@ -306,6 +320,7 @@ export class Dispatcher {
 
   /** The run is no longer for this node to move: it ended by another hand. */
   dropped(entry: Entry): void {
+    this.#movedSince?.add(entry.id)
     const pair = this.#pairs.get(entry.owned.shard)
     if (pair?.entries.get(entry.id) === entry) this.#forget(pair, entry)
   }
@@ -558,21 +573,29 @@ export class Dispatcher {
     this.#duing = true
     this.#dueAt = undefined
     let nextMs: number = limits.pollMaxMs
+    const moved = new Set(this.#moving)
+    this.#movedSince = moved
     try {
       const owned = [...this.#pairs.values()].filter((pair) => !pair.handedBack).map((pair) => pair.grant)
       const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
       if (owned.length > 0 && room > 0) {
         const page = await this.#host.store.due(owned, this.#host.now(), room)
         const before = this.#held
-        for (const { event, run, owned: pair } of page.runs) this.admit(pair, event, run)
+        this.#movedSince = undefined
+        for (const { event, run, owned: pair } of page.runs) {
+          const id = runId(run)
+          if (!moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)
+          else nextMs = fullPageMs
+        }
         // A full page may be of runs that are in memory already: then what comes after them waits for those to settle.
         if (page.runs.length === room) nextMs = this.#held > before ? 0 : fullPageMs
-        else if (page.nextDueAt !== undefined) nextMs = Math.max(0, page.nextDueAt - this.#host.now())
+        else if (page.nextDueAt !== undefined) nextMs = Math.min(nextMs, Math.max(0, page.nextDueAt - this.#host.now()))
       }
     } catch (error) {
       this.#host.log.warn('due failed', { error: error instanceof Error ? error.message : String(error) })
     } finally {
       this.#duing = false
+      this.#movedSince = undefined
       const noted = this.#dueAt === undefined ? nextMs : Math.max(0, Math.min(nextMs, this.#dueAt - this.#host.now()))
       this.#lookDue(noted)
     }

@@ -582,6 +582,37 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
           },
         })
 
+    it('does not begin again what a page says that was read before the run’s settlement', async () => {
+      const entered: number[] = []
+      const slowDue = (store: Store): Store =>
+        new Proxy(store, {
+          get(target, name) {
+            const member: unknown = Reflect.get(target, name, target)
+            if (typeof member !== 'function') return member
+            if (name !== 'due') return member.bind(target)
+            return async (...args: Parameters<Store['due']>) => {
+              const page = await target.due(...args)
+              await new Promise<void>((resolve) => world.clock.setTimer(1_000, resolve))
+              return page
+            }
+          },
+        })
+      const world = await open({
+        handlers: [
+          handler('flaky', { ...on, retry: { attempts: 3, min: '10s', factor: 1, jitter: 'none' } }, async () => {
+            entered.push(world.clock.monotonicMs())
+            await new Promise<void>((resolve) => world.clock.setTimer(1_500, resolve))
+            throw new Error('no')
+          }),
+        ],
+        wrapStore: slowDue,
+      })
+      await world.ended(await world.hapax.accept(order('1')), '1m')
+      expect(entered).toHaveLength(3)
+      expect((entered[2] ?? 0) - (entered[1] ?? 0)).toBeGreaterThanOrEqual(10_000)
+      await world.close()
+    })
+
     it('enters no handler whose begin was answered after the lease had run out (G6)', async () => {
       const entered: number[] = []
       let late = 0
