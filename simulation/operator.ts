@@ -16,6 +16,7 @@ export class Operator {
   readonly #graceMs: number
   readonly #paused = new Map<string, { readonly what: 'handler' | 'source'; readonly name: string }>()
   #pending = 0
+  #healed = false
 
   constructor(schedule: Schedule, model: Model, nodes: readonly SimulatedNode[], senders: Senders, graceMs: number) {
     this.#schedule = schedule
@@ -31,7 +32,10 @@ export class Operator {
   }
 
   act(act: Act, tries = 0): void {
-    if (act.kind === 'deploy') return this.#deploy(act)
+    if (act.kind === 'deploy') {
+      this.#deploy(act)
+      return
+    }
     const engine = this.#senders.engineFrom(act.node)
     const run = 'send' in act ? this.#senders.receipts.get(act.send)?.runs[0]?.id : undefined
     if (!engine || ('send' in act && run === undefined)) {
@@ -83,11 +87,15 @@ export class Operator {
     if (!node) return
     this.#pending++
     const begin = () => {
-      node.version = version
+      // What was still stopping when the world healed gets the last code, too.
+      node.version = this.#healed && version === 'without_audit' ? 'first' : version
       node.start()
       this.#pending--
     }
-    if (!node.engine) return begin()
+    if (!node.engine) {
+      begin()
+      return
+    }
     void node.stop(this.#graceMs + 15_000).then((took) => {
       if (took !== undefined) this.#model.watch.reach('deployed')
       begin()
@@ -96,6 +104,7 @@ export class Operator {
 
   /** Everything that was paused goes on, and the last deploy brings every handler. */
   heal(): void {
+    this.#healed = true
     for (const { what, name } of this.#paused.values()) this.#resume(what, name)
     for (const [index, node] of this.#nodes.entries()) {
       if (node.version === 'without_audit') this.#whenUp(index)
@@ -111,7 +120,7 @@ export class Operator {
   #resume(what: 'handler' | 'source', name: string): void {
     const again = () => void this.#schedule.at(this.#schedule.nowMs + 300, () => this.#resume(what, name))
     const engine = this.#senders.engineFrom(0)
-    if (!engine) return again()
-    engine.controls.resume(what, name, intent).catch(again)
+    if (engine) engine.controls.resume(what, name, intent).catch(again)
+    else again()
   }
 }

@@ -69,6 +69,11 @@ export class Owners {
     return this.#pairs.get(`pay/${shard}`)?.node
   }
 
+  /** The epoch of its last grant. */
+  epochOf(shard: number): number | undefined {
+    return this.#pairs.get(`pay/${shard}`)?.epoch
+  }
+
   /** Pairs of this node. */
   heldBy(node: string): number {
     return [...this.#pairs.values()].filter((pair) => pair.node === node).length

@@ -34,7 +34,7 @@ export class Runs {
   readonly #order: Order
   readonly #concurrency: number
   readonly #runs = new Map<string, RunFacts>()
-  readonly #active = new Map<RunFacts, string>()
+  readonly #active = new Map<RunFacts, { readonly node: string; readonly epoch: number | undefined }>()
   readonly #stopped = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #verbs = new Map<string, InterveneItem>()
@@ -82,14 +82,15 @@ export class Runs {
 
   /** Whether an attempt of the run executes on a node that lives and owns it. */
   #isActive(run: RunFacts): boolean {
-    const node = this.#active.get(run)
-    if (node === undefined || this.#dead.has(node)) return false
+    const active = this.#active.get(run)
+    if (active === undefined || this.#dead.has(active.node)) return false
     const event = this.#ledger.events.get(run.event)
-    return event !== undefined && this.#owners.ownerOf(event.shard) === node
+    // What was lost and came back to the same node is another epoch's: its old attempt was given up.
+    return event !== undefined && this.#owners.epochOf(event.shard) === active.epoch
   }
 
   activeOn(node: string): number {
-    return [...this.#active].filter(([run, on]) => on === node && this.#isActive(run)).length
+    return [...this.#active].filter(([run, { node: on }]) => on === node && this.#isActive(run)).length
   }
 
   /** A handler was entered. */
@@ -112,7 +113,7 @@ export class Runs {
     if (state?.dueAt !== undefined && state.generation === at.generation)
       this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
-    this.#active.set(run, at.node)
+    this.#active.set(run, { node: at.node, epoch: this.#owners.epochOf(event.shard) })
     if (this.activeOn(at.node) > this.#concurrency)
       this.#watch.violate('G8.slots', `${at.node} runs ${this.activeOn(at.node)} at once, may ${this.#concurrency}`)
   }
@@ -139,7 +140,7 @@ export class Runs {
     const run = this.byId(`${item.run.event}-${item.run.tag}`)
     const next = item.state
     if (answer === 'look_again') this.#watch.reach('look again')
-    else if (this.#active.get(run) === node) this.#active.delete(run)
+    else if (this.#active.get(run)?.node === node) this.#active.delete(run)
     if (answer === 'finished') this.#watch.reach('settlement finished before')
     if (answer === 'stale') this.#watch.reach('settlement of a stale epoch refused')
     if (answer !== 'settled') return run
@@ -187,7 +188,8 @@ export class Runs {
       )
     if (next.reason === 'retry' && !allowed.includes(next.failures - 1))
       this.#watch.violate('G8.attempts', `${run.name} had ${failures} failures and has ${next.failures} after one more`)
-    if (next.failures > attemptsMax || (next.reason === 'attempts_exhausted' && next.failures < attemptsMax))
+    const isExhausted = next.status === 'dead' && next.reason === 'attempts_exhausted'
+    if (next.failures > attemptsMax || (isExhausted && next.failures < attemptsMax))
       this.#watch.violate('G8.attempts', `${run.name} is ${next.status} after ${next.failures} failures`)
     if (attemptedAt === undefined && next.failures > failures)
       this.#watch.violate('G8.attempts', `${run.name} failed without an attempt`)
