@@ -5,14 +5,15 @@ import { type EventKey, mintEventKey } from '../event/event-key.ts'
 import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { runId } from '../event/run.ts'
-import type { Clock } from '../kit/clock.ts'
+import { type Clock, sleep } from '../kit/clock.ts'
 import { toMs } from '../kit/duration.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { AcceptItem, Owned, Store } from '../store/store.ts'
+import type { AcceptAnswer, AcceptItem, Owned, Store } from '../store/store.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
+import type { HandOver } from './dispatcher.ts'
 import { type Content, contentOf } from './event-data.ts'
 import type { FingerprintKeys } from './fingerprint-keys.ts'
 import type { SourceTraits } from './source-traits.ts'
@@ -30,8 +31,12 @@ export interface AcceptHost {
   /** The owned pair of this shard, where an event may be handed over in memory after its commit. */
   handOver(shard: number): Owned | undefined
   pickShard(): number | undefined
-  /** A committed event of this node's own. */
-  accepted(event: EventRecord, owned: Owned | undefined): void
+  /** An event of this pair is about to be committed for hand-over. */
+  expect(owned: Owned): HandOver
+  /** Whether the pair is still this node's. */
+  holds(owned: Owned): boolean
+  /** A committed event of this node's own that was not handed over. */
+  accepted(event: EventRecord): void
   /** What this process knows of a run without reading: it executes here. */
   isRunning(run: string): boolean
 }
@@ -56,14 +61,11 @@ export class Accepter {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
     const item = this.#item(event, options, tenant, key)
-    const answer = await this.#host.committer.accept(item)
+    const answer = await this.#commit(item)
     const durability = this.#host.store.durability
     if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
     if (answer.outcome === 'accepted') {
       const handlers = this.#handlers(item.source, item.type)
-      if (answer.position !== undefined) {
-        this.#host.accepted(recordOf(item, answer.position, answer.acceptedAt), item.handedTo)
-      }
       return {
         outcome: 'accepted',
         durability,
@@ -81,6 +83,44 @@ export class Accepter {
       event: { key: answer.original, acceptedAt: answer.acceptedAt },
       runs: await this.#runsOf(answer.original, item),
       ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+    }
+  }
+
+  /**
+   * Commits the item and hands the event over. Where it was to be handed over and its commit got no answer, the caller is
+   * told so at once, and it is asked for in the background until it is answered: `tail` leaves it out, so that nobody else
+   * would find it while this node lives.
+   */
+  async #commit(item: AcceptItem): Promise<AcceptAnswer> {
+    const { handedTo } = item
+    if (!handedTo) {
+      const answer = await this.#host.committer.accept(item)
+      const event = eventOf(item, answer)
+      if (event) this.#host.accepted(event)
+      return answer
+    }
+    const handOver = this.#host.expect(handedTo)
+    try {
+      const answer = await this.#host.committer.accept(item)
+      handTo(handOver, item, answer)
+      return answer
+    } catch (error) {
+      if (error instanceof HapaxError && error.code === 'too_many_requests') handOver.forgo()
+      else void this.#askUntilAnswered(item, handedTo, handOver)
+      throw error
+    }
+  }
+
+  async #askUntilAnswered(item: AcceptItem, owned: Owned, handOver: HandOver): Promise<void> {
+    await sleep(this.#host.clock, limits.pollMaxMs)
+    // Another owner reads it by `tail`: it was not handed to that one.
+    while (this.#host.holds(owned)) {
+      try {
+        handTo(handOver, item, await this.#host.committer.accept(item))
+        return
+      } catch {
+        await sleep(this.#host.clock, limits.pollMaxMs)
+      }
     }
   }
 
@@ -193,6 +233,18 @@ export class Accepter {
 export function shardOfOrderKey(tenant: string, orderKey: string, shards: number): number {
   const digest = hash('sha256', `${tenant.length}:${tenant}${orderKey}`, 'buffer')
   return digest.readUInt32BE(0) % shards
+}
+
+function handTo(handOver: HandOver, item: AcceptItem, answer: AcceptAnswer): void {
+  const event = eventOf(item, answer)
+  if (event) handOver.take(event)
+  else handOver.forgo()
+}
+
+/** The event of an accept, where its shard knows of it. */
+function eventOf(item: AcceptItem, answer: AcceptAnswer): EventRecord | undefined {
+  if (answer.outcome !== 'accepted' || answer.position === undefined) return undefined
+  return recordOf(item, answer.position, answer.acceptedAt)
 }
 
 function recordOf(item: AcceptItem, position: number, acceptedAt: number): EventRecord {

@@ -164,8 +164,9 @@ export function decide(
 }
 
 function dead(base: RunState, reason: string, error: RecordedError, policy: Policy, now: Instant): RunState {
+  // Undo is a stage of its own: the failures that led to it are not its own.
   if (policy.undoOnDeath && policy.undoable)
-    return { ...base, status: 'undoing', reason, dueAt: now, undoBegun: true, error }
+    return { ...base, status: 'undoing', reason, dueAt: now, undoBegun: true, error, failures: 0 }
   return { ...base, status: 'dead', reason, error }
 }
 

@@ -50,9 +50,19 @@ interface Pair {
   readonly entries: Map<string, Entry>
   /** Runs that ended and that a page read before may still name; dropped when the cursor has passed them. */
   readonly finished: Map<string, number>
+  /** Accepts under way that will be handed over, each with the cursor before which it cannot lie. */
+  readonly expected: Set<{ readonly after: number }>
   /** Its ready runs were left to the next owner: nothing is begun here any more, and nothing said of how far it came. */
   handedBack: boolean
   closing: (() => void) | undefined
+}
+
+/** An accept under way whose event its node will hand over. */
+export interface HandOver {
+  /** The event, after its commit. */
+  take(event: EventRecord): void
+  /** There is none: it was a duplicate, or was never sent. */
+  forgo(): void
 }
 
 /** What the dispatcher asks of its engine. */
@@ -100,6 +110,10 @@ export class Dispatcher {
   #dueTimer: Timer | undefined
   #dueAt: Instant | undefined
   #duing = false
+  /** Runs that moved while a page of due runs was under way: what it says of them is old. */
+  #movedSince: Set<string> | undefined
+  /** Runs that an intervention is about to move. */
+  readonly #moving = new Set<string>()
   #idle: (() => void)[] = []
   #stopped = false
 
@@ -132,6 +146,7 @@ export class Dispatcher {
       more: true,
       entries: new Map(),
       finished: new Map(),
+      expected: new Set(),
       handedBack: false,
       closing: undefined,
     })
@@ -165,24 +180,38 @@ export class Dispatcher {
   /** Below which position nothing of a pair is unfinished: its next owner begins to read there. */
   lowMarks(): NodeBeat['lowMarks'] {
     const marks: (Owned & { position: number })[] = []
-    for (const { grant, cursor, entries, handedBack } of this.#pairs.values()) {
+    for (const { grant, cursor, entries, expected, handedBack } of this.#pairs.values()) {
       // What was handed back is unfinished and no longer in memory: a mark past it lost those runs.
       if (cursor === undefined || handedBack) continue
       let position = cursor + 1
       for (const entry of entries.values()) {
         if (entry.stage !== 'standing' && entry.position < position) position = entry.position
       }
+      for (const { after } of expected) if (after + 1 < position) position = after + 1
       marks.push({ group: grant.group, shard: grant.shard, epoch: grant.epoch, position })
     }
     return marks
   }
 
-  /** An event of this node's own accept, handed over after its commit. */
-  offer(event: EventRecord, owned: Owned): void {
+  /**
+   * An accept of this node is about to be committed for hand-over: `tail` will leave it out, so that until it is answered
+   * only the low mark tells the next owner of it.
+   */
+  expect(owned: Owned): HandOver {
     const pair = this.#pairs.get(owned.shard)
-    if (!pair || pair.grant.epoch !== owned.epoch || pair.handedBack || !this.#taking) return
-    for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
-    this.pump()
+    const place = { after: pair?.cursor ?? 0 }
+    if (pair?.grant.epoch === owned.epoch) pair.expected.add(place)
+    return {
+      forgo: () => pair?.expected.delete(place),
+      take: (event) => {
+        // A pair that was lost, and granted again, under the same epoch even, was read from its low mark: it has the event.
+        if (!pair?.expected.has(place) || this.#pairs.get(owned.shard) !== pair) return
+        if (pair.handedBack || !this.#taking) return
+        pair.expected.delete(place)
+        for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
+        this.pump()
+      },
+    }
   }
 
   /** Something may have come: looks at once. */
@@ -253,6 +282,7 @@ export class Dispatcher {
   /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
   settled(entry: Entry, state: RunState): void {
     const pair = this.#pairs.get(entry.owned.shard)
+    this.#movedSince?.add(entry.id)
     if (!pair || pair.entries.get(entry.id) !== entry) return
     if (state.dueAt !== undefined) this.noteDue(state.dueAt)
     const holds = entry.orderName !== undefined && this.#holdsKey(entry, state)
@@ -272,6 +302,15 @@ export class Dispatcher {
     if (entry.position > (pair.cursor ?? -1)) pair.finished.set(entry.id, entry.position)
   }
 
+  /** An intervention is about to move the run: until it has, no page that names it counts. Answers how to say that it has. */
+  moves(id: string): () => void {
+    this.#moving.add(id)
+    return () => {
+      this.#moving.delete(id)
+      this.#movedSince?.add(id)
+    }
+  }
+
   /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
   moved(entry: Entry, state: RunState): void {
     if (entry.stage === 'ready') this.settled(entry, state)
@@ -281,6 +320,7 @@ export class Dispatcher {
 
   /** The run is no longer for this node to move: it ended by another hand. */
   dropped(entry: Entry): void {
+    this.#movedSince?.add(entry.id)
     const pair = this.#pairs.get(entry.owned.shard)
     if (pair?.entries.get(entry.id) === entry) this.#forget(pair, entry)
   }
@@ -533,21 +573,29 @@ export class Dispatcher {
     this.#duing = true
     this.#dueAt = undefined
     let nextMs: number = limits.pollMaxMs
+    const moved = new Set(this.#moving)
+    this.#movedSince = moved
     try {
       const owned = [...this.#pairs.values()].filter((pair) => !pair.handedBack).map((pair) => pair.grant)
       const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
       if (owned.length > 0 && room > 0) {
         const page = await this.#host.store.due(owned, this.#host.now(), room)
         const before = this.#held
-        for (const { event, run, owned: pair } of page.runs) this.admit(pair, event, run)
+        this.#movedSince = undefined
+        for (const { event, run, owned: pair } of page.runs) {
+          const id = runId(run)
+          if (!moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)
+          else nextMs = fullPageMs
+        }
         // A full page may be of runs that are in memory already: then what comes after them waits for those to settle.
         if (page.runs.length === room) nextMs = this.#held > before ? 0 : fullPageMs
-        else if (page.nextDueAt !== undefined) nextMs = Math.max(0, page.nextDueAt - this.#host.now())
+        else if (page.nextDueAt !== undefined) nextMs = Math.min(nextMs, Math.max(0, page.nextDueAt - this.#host.now()))
       }
     } catch (error) {
       this.#host.log.warn('due failed', { error: error instanceof Error ? error.message : String(error) })
     } finally {
       this.#duing = false
+      this.#movedSince = undefined
       const noted = this.#dueAt === undefined ? nextMs : Math.max(0, Math.min(nextMs, this.#dueAt - this.#host.now()))
       this.#lookDue(noted)
     }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
 import type { Receipt } from '../event/receipt.ts'
+import type { Commit, Store } from '../store/store.ts'
 import { type TestWorldOptions, testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
@@ -327,6 +329,31 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
     })
   })
 
+  it('retries an undo by the whole policy, however many attempts its death has cost', async () => {
+    let undos = 0
+    const world = await open({
+      handlers: [
+        handler(
+          'saga',
+          { ...on, undoOnDeath: true, retry: { attempts: 3, min: '1s', jitter: 'none' } },
+          async (_event, run) => {
+            await run.step('hold', {
+              run: () => 'held',
+              undo: () => {
+                if (++undos < 3) throw new Error('not now')
+              },
+            })
+            throw new Error('no')
+          },
+        ),
+      ],
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    expect(await world.ended(receipt, '5m')).toMatchObject({ status: 'dead', state: { reason: 'undone' } })
+    expect(undos).toBe(3)
+    await world.close()
+  })
+
   describe('order', () => {
     it('goes one at a time per key in the order of accepts, and does not hold up other keys (G7)', async () => {
       const seen: string[] = []
@@ -518,6 +545,122 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.until(() => seen.includes('old'))
       expect(young.outcome).toBe('accepted')
       await world.close()
+    })
+  })
+
+  it('keeps its times by the store’s clock: a wall that jumps brings nothing forward', async () => {
+    const entered: number[] = []
+    const world = await open({
+      handlers: [
+        handler('nap', on, async (_event, run) => {
+          entered.push(world.clock.monotonicMs())
+          await run.sleep('long', '10s')
+        }),
+      ],
+      // The store of this world has the same wall: between two beats it is the node's alone that jumps.
+      lease: '80s',
+      beat: '20s',
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.standing(receipt, 'scheduled')
+    world.clock.jump(3_600_000)
+    await world.ended(receipt, '1m')
+    expect((entered[1] ?? 0) - (entered[0] ?? 0)).toBeGreaterThanOrEqual(10_000)
+    await world.close()
+  })
+
+  describe('answers that are lost or late', () => {
+    /** The store, with its commits in the hands of a test. */
+    const commits =
+      (between: (batch: Commit, go: () => ReturnType<Store['commit']>) => ReturnType<Store['commit']>) =>
+      (store: Store): Store =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === 'commit') return (batch: Commit) => between(batch, () => target.commit(batch))
+            const member: unknown = Reflect.get(target, name, target)
+            return typeof member === 'function' ? member.bind(target) : member
+          },
+        })
+
+    it('does not begin again what a page says that was read before the run’s settlement', async () => {
+      const entered: number[] = []
+      const slowDue = (store: Store): Store =>
+        new Proxy(store, {
+          get(target, name) {
+            const member: unknown = Reflect.get(target, name, target)
+            if (typeof member !== 'function') return member
+            if (name !== 'due') return member.bind(target)
+            return async (...args: Parameters<Store['due']>) => {
+              const page = await target.due(...args)
+              await new Promise<void>((resolve) => world.clock.setTimer(1_000, resolve))
+              return page
+            }
+          },
+        })
+      const world = await open({
+        handlers: [
+          handler('flaky', { ...on, retry: { attempts: 3, min: '10s', factor: 1, jitter: 'none' } }, async () => {
+            entered.push(world.clock.monotonicMs())
+            await new Promise<void>((resolve) => world.clock.setTimer(1_500, resolve))
+            throw new Error('no')
+          }),
+        ],
+        wrapStore: slowDue,
+      })
+      await world.ended(await world.hapax.accept(order('1')), '1m')
+      expect(entered).toHaveLength(3)
+      expect((entered[2] ?? 0) - (entered[1] ?? 0)).toBeGreaterThanOrEqual(10_000)
+      await world.close()
+    })
+
+    it('enters no handler whose begin was answered after the lease had run out (G6)', async () => {
+      const entered: number[] = []
+      let late = 0
+      const world = await open({
+        handlers: [handler('ledger', { ...on, order: true }, () => void entered.push(world.clock.monotonicMs()))],
+        lease: '8s',
+        beat: '20s',
+        wrapStore: commits(async (batch, go) => {
+          const answer = await go()
+          if (batch.begin?.length && late++ === 0)
+            await new Promise<void>((resolve) => world.clock.setTimer(9_000, resolve))
+          return answer
+        }),
+      })
+      const startedMs = world.clock.monotonicMs()
+      await world.hapax.accept({ ...order('1'), orderKey: 'k' })
+      await world.until(() => entered.length > 0, '1m')
+      // The lease ended at 8 s, the begin was answered after 9 s, the next beat comes at 20 s.
+      expect((entered[0] ?? 0) - startedMs).toBeGreaterThan(19_000)
+      await world.close()
+    })
+
+    it('runs an event whose accept was committed and not answered, here or on the next owner (G5)', async () => {
+      for (const stops of [false, true]) {
+        let lost = 0
+        const seen: string[] = []
+        const greet = handler('greet', on, (event) => {
+          seen.push(event.id)
+        })
+        const world = await open({
+          handlers: [greet],
+          wrapStore: commits(async (batch, go) => {
+            const answer = await go()
+            if (lost++ > 0 || !batch.accept?.length) return answer
+            throw new HapaxError('store_unavailable', { reason: 'the answer was lost' })
+          }),
+        })
+        const accepted = world.hapax.accept(order('1'))
+        await expect(world.soon(accepted)).rejects.toMatchObject({ code: 'store_unavailable' })
+        if (stops) {
+          await world.soon(world.hapax.stop())
+          await world.node()
+        }
+        await world.until(() => seen.length > 0)
+        await world.advance('30s')
+        expect(seen).toEqual(['1'])
+        await world.close()
+      }
     })
   })
 })

@@ -113,10 +113,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     source: (name) => sources.get(name),
     handOver: (shard) => (state === 'started' && dispatcher.takesHandOver(shard) ? ownership.pair(shard) : undefined),
     pickShard: () => ownership.pickShard(),
-    accepted: (event: EventRecord, owned: Owned | undefined) => {
-      if (owned) dispatcher.offer(event, owned)
-      else if (state === 'started' && event.orderKey !== undefined) dispatcher.wake()
+    accepted: (event) => {
+      if (state === 'started' && event.orderKey !== undefined) dispatcher.wake()
     },
+    expect: (owned) => dispatcher.expect(owned),
+    holds: (owned) => ownership.holds(owned),
     isRunning,
   })
 

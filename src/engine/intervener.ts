@@ -111,6 +111,7 @@ export class Intervener {
     entry: Entry | undefined,
   ): Promise<boolean> {
     const { committer } = this.#host
+    const moved = this.#host.dispatcher().moves(runId({ event: intervention.event, tag: record.tag }))
     const seenIntervention = Math.max(
       judgement.state.seenIntervention,
       ...record.interventions.map((one) => one.position),
@@ -140,7 +141,7 @@ export class Intervener {
     })
     // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
     // next owner, judging anew, finds it done.
-    const answer = await settled
+    const answer = await settled.finally(moved)
     if (answer === 'stale') {
       this.#host.lose(owned)
       return true

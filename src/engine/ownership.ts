@@ -42,7 +42,8 @@ export class Ownership {
   #releasing = new Map<number, Owned>()
   #handingBack = new Set<number>()
   #deadlineMs = 0
-  #offsetMs = 0
+  /** The store's clock less this machine's monotonic one, as the last beat told; undefined before the first. */
+  #offsetMs: number | undefined
   #timer: Timer | undefined
   #fence: Timer | undefined
   #beating: Promise<void> | undefined
@@ -58,9 +59,9 @@ export class Ownership {
     this.#listener = listener
   }
 
-  /** The store's clock, as the last beat told it. */
+  /** The store's clock, as the last beat told it and time went on: this machine's wall may jump meanwhile. */
   now(): Instant {
-    return this.#clock.now() + this.#offsetMs
+    return this.#offsetMs === undefined ? this.#clock.now() : Math.floor(this.#clock.monotonicMs() + this.#offsetMs)
   }
 
   /** Whether the pair is this node's under this epoch and its lease has not run out. */
@@ -136,7 +137,7 @@ export class Ownership {
       })
       // The lease counts from before the question was sent: never longer than the store's own count of it.
       this.#deadlineMs = sentAtMs + this.#options.leaseMs
-      this.#offsetMs = answer.now - this.#clock.now()
+      this.#offsetMs = answer.now - this.#clock.monotonicMs()
       for (const owned of release) this.#releasing.delete(owned.shard)
       this.#learn(answer)
     } catch (error) {

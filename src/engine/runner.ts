@@ -155,6 +155,8 @@ export class Runner {
         tried: record.tried,
       }
     }
+    // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
+    if (!this.#host.holds(entry.owned)) return this.#lost(entry)
     if (state?.undoBegun) {
       const { outcome, progressed } = await undoRun(this.#host, subject, opened.event)
       if (outcome === 'lost') return this.#lost(entry)

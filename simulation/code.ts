@@ -1,0 +1,137 @@
+import { type Handler, type HandlerEvent, handler, type Run } from '../src/engine/handler.ts'
+import { Fatal, WaitTimeout } from '../src/event/outcome.ts'
+import { type StepAddress, stepText } from '../src/event/run.ts'
+import type { Clock } from '../src/kit/clock.ts'
+import type { Model } from './model.ts'
+import type { OutsideService } from './outside.ts'
+import type { Deed, Version } from './plan.ts'
+
+/** Where handler code runs. */
+export interface Site {
+  /** One start of one node. */
+  readonly node: string
+  readonly clock: Clock
+  readonly outside: OutsideService
+  readonly model: Model
+}
+
+const retry = { attempts: 4, min: 100, max: 1_500 } as const
+const common = { source: 'shop', retry, timeout: 5_000 } as const
+
+/** The handlers of a node, in this version of the code. All do what their event says. */
+export function codeOf(site: Site, version: Version): Handler[] {
+  const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run)
+  const book =
+    version === 'renamed'
+      ? handler('booking', { ...common, on: 'book.*', formerly: ['book'] }, body)
+      : handler('book', { ...common, on: 'book.*' }, body)
+  const audit = handler('audit', { ...common, on: 'book.*' }, body)
+  return [
+    book,
+    ...(version === 'without_audit' ? [] : [audit]),
+    handler('ledger', { ...common, on: 'ledger.*', order: true }, body),
+    handler('feed', { ...common, on: 'feed.*', order: { onDead: 'skip' } }, body),
+    handler('saga', { ...common, on: 'saga.*', undoOnDeath: true }, body),
+    handler('follow', { ...common, source: 'pay', on: 'follow.*' }, body),
+  ]
+}
+
+async function follow(site: Site, version: Version, event: HandlerEvent, run: Run): Promise<string> {
+  site.model.runs.entered({ run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }, event)
+  const data = event.data as { readonly deeds: readonly Deed[] }
+  for (const deed of data.deeds) await perform(site, version, deed, run)
+  return `done by ${run.id.slice(-8)}`
+}
+
+async function perform(site: Site, version: Version, deed: Deed, run: Run): Promise<void> {
+  const at = { run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }
+  switch (deed.do) {
+    case 'step':
+      return performStep(site, version, deed, run)
+    case 'sleep': {
+      await run.sleep(deed.name, deed.ms)
+      site.model.steps.slept(at, addressOf('sleep', deed.name))
+      return
+    }
+    case 'wait':
+      try {
+        const options = {
+          ...(deed.of === undefined ? {} : { of: deed.of }),
+          ...(deed.ms === undefined ? {} : { timeout: deed.ms }),
+        }
+        const value = await run.waitFor(deed.name, options)
+        site.model.steps.got(at, addressOf('waitFor', deed.name, deed.of), value)
+      } catch (error) {
+        if (!(error instanceof WaitTimeout)) throw error
+        site.model.steps.timedOut(at, addressOf('waitFor', deed.name, deed.of), deed.ms ?? 0)
+      }
+      return
+    case 'emit': {
+      const { key } = await run.emit({ type: deed.type, data: { deeds: deed.deeds } })
+      site.model.steps.got(at, addressOf('emit', deed.type), { key })
+      return
+    }
+    case 'both':
+      await Promise.all(deed.deeds.map((one) => perform(site, version, one, run)))
+      return
+    case 'throws':
+      if (site.outside.count(`${run.id} throws ${deed.name}`) < deed.times) throw new Poison('poison')
+      return
+    case 'dies':
+      throw new Fatal('poison')
+    case 'lingers':
+      await new Promise<void>((resolve) => site.clock.setTimer(deed.ms, resolve))
+  }
+}
+
+class Poison extends Error {
+  override readonly name = 'Poison'
+}
+
+async function performStep(site: Site, version: Version, deed: Extract<Deed, { do: 'step' }>, run: Run): Promise<void> {
+  const { model, outside, clock } = site
+  const at = { run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }
+  const name = deed.renamed && version === 'renamed' ? `${deed.name}-new` : deed.name
+  const address = addressOf('step', name, deed.of)
+  const undoAddress = addressOf('undo', name, deed.of)
+  const result = await run.step<string>(name, {
+    ...(deed.of === undefined ? {} : { of: deed.of }),
+    timeout: 1_000,
+    run: async (key) => {
+      const call = model.steps.called(at, address, key, deed.safety)
+      try {
+        return await outside.call(clock, key, deed.reactions)
+      } catch (error) {
+        model.steps.threw(call, error)
+        throw error
+      }
+    },
+    ...(deed.safety === 'once' ? { once: true } : {}),
+    ...(deed.safety === 'confirm'
+      ? {
+          confirm: (key: string) => {
+            if (outside.count(`confirm ${key}`) < deed.unsure) return 'unsure' as const
+            const done = outside.doneBy(key)
+            model.steps.confirmed(at, address, done)
+            return done === undefined ? ('absent' as const) : { result: done }
+          },
+        }
+      : {}),
+    ...(deed.undo
+      ? {
+          undo: (_result: string, key: string) => {
+            model.steps.undoCalled(at, undoAddress, key)
+            return outside.call(clock, key, deed.undoReactions)
+          },
+        }
+      : {}),
+  })
+  model.steps.got(at, address, result)
+}
+
+function addressOf(kind: StepAddress['kind'], name: string, of = ''): StepAddress {
+  return { kind, name, of }
+}
+
+/** A step address as one text. */
+export const textOf = stepText

@@ -1,0 +1,146 @@
+import { isDeepStrictEqual } from 'node:util'
+import type {
+  BeginItem,
+  Commit,
+  CommitResult,
+  FencedAnswer,
+  NodeBeat,
+  Ownership,
+  RunRecord,
+} from '../src/store/store.ts'
+import type { StoreCall } from '../src/testing/faulty-store.ts'
+import { type Call, identityOf, Ledger } from './model/ledger.ts'
+import { Owners } from './model/owners.ts'
+import { Runs } from './model/runs.ts'
+import { Steps } from './model/steps.ts'
+import type { Watch } from './model/watch.ts'
+
+/**
+ * A model of the promises, which knows nothing of how the engine keeps them: it hears what senders were told, what the
+ * outside service was asked, and what the store answered to each commit and beat, in the order in which it did.
+ */
+export class Model {
+  readonly watch: Watch
+  readonly ledger: Ledger
+  readonly owners: Owners
+  readonly runs: Runs
+  readonly steps: Steps
+  /** Of items that may come twice, the first answer. */
+  readonly #answers = new Map<unknown, unknown>()
+
+  constructor(watch: Watch, concurrency: number) {
+    this.watch = watch
+    this.ledger = new Ledger(watch)
+    this.owners = new Owners(watch)
+    this.runs = new Runs(watch, this.ledger, this.owners, concurrency)
+    this.steps = new Steps(watch, this.runs)
+  }
+
+  /** A sender calls accept. */
+  sent(identity: { tenant: string; source: string; id: string }, content: string): Call {
+    return { identity: identityOf(identity), tenant: identity.tenant, content, sentAtMs: this.watch.nowMs }
+  }
+
+  /** The store has carried out a call of this node. */
+  carriedOut(node: string, call: StoreCall, answer: unknown, again: boolean): void {
+    if (call.method === 'own') this.owners.beaten(node, call.args[0] as NodeBeat, answer as Ownership)
+    if (call.method === 'commit') this.#committed(node, call.args[0] as Commit, answer as CommitResult, again)
+  }
+
+  #committed(node: string, batch: Commit, result: CommitResult, again: boolean): void {
+    if (again) this.watch.reach('commit applied twice')
+    this.#sameAgain(batch, result)
+    for (const [index, item] of (batch.accept ?? []).entries()) {
+      const answer = result.accept[index]
+      if (answer) this.ledger.judged(item, answer)
+    }
+    for (const [index, item] of (batch.intervene ?? []).entries()) {
+      const answer = result.intervene[index]
+      if (answer) this.runs.asked(item, answer)
+    }
+    for (const [index, item] of (batch.begin ?? []).entries()) this.#began(item, result.begin[index])
+    for (const [index, item] of (batch.checkpoint ?? []).entries()) {
+      const answer = result.checkpoint[index]
+      if (!answer) continue
+      const run = this.runs.byId(`${item.run.event}-${item.run.tag}`)
+      const name = `checkpoint ${item.generation} ${JSON.stringify(item.step)} ${item.attempt} ${item.owned.epoch}`
+      if (answer.outcome === 'stale') this.watch.reach('checkpoint of a stale epoch refused')
+      if (answer.outcome === 'refused') this.watch.reach('checkpoint refused')
+      if (answer.outcome === 'written' && !run.written.has(name)) {
+        run.written.set(name, item.owned.epoch)
+        run.progressed = true
+        this.runs.fenced(run, item.owned, 'checkpoint')
+        for (const emitted of item.emits ?? []) this.ledger.emitted(emitted, run.id)
+      }
+      this.steps.checkpointed(run, item, answer)
+    }
+    for (const [index, item] of (batch.settle ?? []).entries()) {
+      const answer = result.settle[index]
+      if (!answer) continue
+      const before = this.runs.byId(`${item.run.event}-${item.run.tag}`).state?.generation ?? 1
+      const run = this.runs.settled(node, item, answer)
+      if (answer !== 'settled') continue
+      if (item.state.generation > before) {
+        const keep = item.keepCheckpoints ?? 'all'
+        run.opened(item.state.generation, keep === 'all')
+        this.steps.carried(run, before, item.state.generation, keep)
+      }
+      const isUndone = item.state.reason === 'undone' || this.#wasToUndo(item)
+      if (isUndone && item.state.status !== 'undoing') {
+        for (const left of this.steps.notUndone(run, item.state.generation))
+          this.watch.violate('G4.undo', `${run.name} is ${item.state.status} and ${left.text} was not undone`)
+      }
+    }
+    for (const [index, item] of (batch.answer ?? []).entries())
+      if (result.answer[index] === 'written') this.runs.answered(item)
+  }
+
+  #began(item: BeginItem, answer: FencedAnswer | undefined): void {
+    if (answer === 'stale') this.watch.reach('begin of a stale epoch refused')
+    if (answer !== 'written') return
+    const run = this.runs.byId(`${item.run.event}-${item.run.tag}`)
+    const name = `begin ${item.generation} ${item.attempt} ${JSON.stringify(item.step)}`
+    if (run.written.has(name)) return
+    run.written.set(name, item.owned.epoch)
+    this.runs.fenced(run, item.owned, 'begin')
+  }
+
+  /** The same item again gets the same answer. */
+  #sameAgain(batch: Commit, result: CommitResult): void {
+    for (const kind of ['accept', 'intervene', 'begin', 'checkpoint', 'settle'] as const) {
+      for (const [index, item] of (batch[kind] ?? []).entries()) {
+        const answer = result[kind][index]
+        // What was refused was not written: why, may change.
+        const wasRefused = refusals.has(outcomeOf(this.#answers.get(item))) && refusals.has(outcomeOf(answer))
+        if (this.#answers.has(item) && !wasRefused && !isDeepStrictEqual(this.#answers.get(item), answer)) {
+          const before = JSON.stringify(this.#answers.get(item))
+          this.watch.violate('G6.idempotent', `a ${kind} was answered ${before}, and then ${JSON.stringify(answer)}`)
+        }
+        this.#answers.set(item, answer)
+      }
+    }
+  }
+
+  #wasToUndo(item: NonNullable<Commit['settle']>[number]): boolean {
+    const verb = this.runs.verbOf(item)
+    return verb?.verb === 'cancel' && JSON.parse(verb.detail).undo === true && item.state.status === 'cancelled'
+  }
+
+  /** At the end: what each run left in the store, against what was heard. */
+  compare(id: string, record: RunRecord | undefined, settlements: number): void {
+    const run = this.runs.byId(id)
+    if (!isDeepStrictEqual(record?.state, run.state))
+      this.watch.violate('G1.journal', `${run.name} is ${record?.state?.status} in the store, was ${run.state?.status}`)
+    if (settlements !== run.settlements)
+      this.watch.violate(
+        'G1.journal',
+        `${run.name} has ${settlements} settlements in its history, had ${run.settlements}`,
+      )
+  }
+}
+
+const refusals: ReadonlySet<unknown> = new Set(['stale', 'finished', 'look_again', 'refused', 'not_found'])
+
+function outcomeOf(answer: unknown): unknown {
+  return typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'outcome') : answer
+}

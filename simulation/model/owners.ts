@@ -1,0 +1,85 @@
+import type { NodeBeat, Owned, Ownership } from '../../src/store/store.ts'
+import type { Watch } from './watch.ts'
+
+interface Beaten {
+  readonly leaseUntilMs: number
+  readonly released: boolean
+}
+
+/** Who owns which pair, as the store's own answers to beats say. */
+export class Owners {
+  readonly #watch: Watch
+  readonly #pairs = new Map<string, { node: string; epoch: number }>()
+  readonly #beats = new Map<string, Beaten>()
+
+  constructor(watch: Watch) {
+    this.#watch = watch
+  }
+
+  /** The store has answered a beat of this node. */
+  beaten(node: string, beat: NodeBeat, answer: Ownership): void {
+    const now = this.#watch.nowMs
+    const mine = new Set(answer.owned.map(nameOf))
+    for (const released of beat.release) this.#released(node, released)
+    for (const [name, pair] of this.#pairs) {
+      if (pair.node === node && !mine.has(name)) this.#pairs.delete(name)
+    }
+    for (const grant of answer.owned) {
+      const name = nameOf(grant)
+      const before = this.#pairs.get(name)
+      if (before && before.node !== node) this.#took(name, before.node, node, now)
+      if (before?.epoch !== grant.epoch && before && grant.epoch <= before.epoch)
+        this.#watch.violate('G6.fence', `pair ${name} was granted to ${node} under epoch ${grant.epoch} again`)
+      if (before?.epoch !== grant.epoch) {
+        this.#watch.tell('store', `grants ${name} to ${node}, epoch ${grant.epoch}${grant.graceful ? '' : ', lapsed'}`)
+        if (!grant.graceful) this.#watch.reach('takeover after a lapsed lease')
+      }
+      this.#pairs.set(name, { node, epoch: grant.epoch })
+    }
+    this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
+  }
+
+  #released(node: string, owned: Owned): void {
+    const pair = this.#pairs.get(nameOf(owned))
+    if (pair?.node !== node || pair.epoch !== owned.epoch) return
+    this.#watch.reach('pair given back gracefully')
+    this.#pairs.delete(nameOf(owned))
+  }
+
+  #took(name: string, from: string, to: string, now: number): void {
+    const last = this.#beats.get(from)
+    if (!last || last.released || now >= last.leaseUntilMs) return
+    const leftMs = Math.round(last.leaseUntilMs - now)
+    this.#watch.violate('G5.robbed', `${to} was granted ${name}, which ${from} held for ${leftMs} ms more`)
+  }
+
+  /** Whether this epoch is the pair's last one. */
+  isCurrent(owned: Owned): boolean {
+    return this.#pairs.get(nameOf(owned))?.epoch === owned.epoch
+  }
+
+  /** Whether the pair was granted under a later epoch since. */
+  isPast(owned: Owned): boolean {
+    const pair = this.#pairs.get(nameOf(owned))
+    return pair !== undefined && pair.epoch > owned.epoch
+  }
+
+  /** The node that owns a shard of the one group. */
+  ownerOf(shard: number): string | undefined {
+    return this.#pairs.get(`pay/${shard}`)?.node
+  }
+
+  /** The epoch of its last grant. */
+  epochOf(shard: number): number | undefined {
+    return this.#pairs.get(`pay/${shard}`)?.epoch
+  }
+
+  /** Pairs of this node. */
+  heldBy(node: string): number {
+    return [...this.#pairs.values()].filter((pair) => pair.node === node).length
+  }
+}
+
+function nameOf({ group, shard }: Owned): string {
+  return `${group}/${shard}`
+}

@@ -1,0 +1,316 @@
+import type { HandlerEvent } from '../../src/engine/handler.ts'
+import { handlerTag } from '../../src/event/handler-record.ts'
+import type { RunState } from '../../src/event/run.ts'
+import { isTerminal } from '../../src/event/run-status.ts'
+import type { AnswerItem, InterveneAnswer, InterveneItem, SettleAnswer, SettleItem } from '../../src/store/store.ts'
+import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
+import { Order } from './order.ts'
+import type { Owners } from './owners.ts'
+import { type Entered, RunFacts } from './run-facts.ts'
+import { Signals } from './signals.ts'
+import type { Watch } from './watch.ts'
+
+export type { Entered } from './run-facts.ts'
+export { RunFacts } from './run-facts.ts'
+
+/** Handlers by the head of the type that they take; the first is always there. */
+const handlersOf: Readonly<Record<string, readonly string[]>> = {
+  book: ['book', 'audit'],
+  ledger: ['ledger'],
+  feed: ['feed'],
+  saga: ['saga'],
+  follow: ['follow'],
+}
+
+/** Most failures since the last checkpoint: the policy of every handler in the workload. */
+const attemptsMax = 4
+
+/** Runs: who executes them, how they settle, how they end (G5, G6, G7, G8). */
+export class Runs {
+  readonly signals: Signals
+  readonly #watch: Watch
+  readonly #ledger: Ledger
+  readonly #owners: Owners
+  readonly #order: Order
+  readonly #concurrency: number
+  readonly #runs = new Map<string, RunFacts>()
+  readonly #active = new Map<RunFacts, { readonly node: string; readonly epoch: number | undefined }>()
+  readonly #stopped = new Set<string>()
+  readonly #dead = new Set<string>()
+  readonly #verbs = new Map<string, InterveneItem>()
+
+  constructor(watch: Watch, ledger: Ledger, owners: Owners, concurrency: number) {
+    this.#watch = watch
+    this.#ledger = ledger
+    this.#owners = owners
+    this.#concurrency = concurrency
+    this.signals = new Signals(watch)
+    this.#order = new Order(
+      watch,
+      (key) => ledger.events.get(key),
+      (run) => this.#isActive(run),
+    )
+  }
+
+  byId(id: string): RunFacts {
+    const known = this.#runs.get(id)
+    if (known) return known
+    const run = new RunFacts(id)
+    this.#runs.set(id, run)
+    const event = this.#ledger.events.get(run.event)
+    if (event) {
+      run.handler = handlerNamed(event, run.tag)
+      run.name = `${run.handler ?? run.tag}(${event.tenant}/${event.id})`
+      this.#order.note(run, event)
+    }
+    return run
+  }
+
+  get all(): readonly RunFacts[] {
+    return [...this.#runs.values()]
+  }
+
+  /** A node's process is gone. */
+  nodeDied(node: string): void {
+    this.#dead.add(node)
+  }
+
+  /** A node's stop has resolved: nothing may begin there. */
+  nodeStopped(node: string): void {
+    this.#stopped.add(node)
+  }
+
+  /** Whether an attempt of the run executes on a node that lives and owns it. */
+  #isActive(run: RunFacts): boolean {
+    const active = this.#active.get(run)
+    if (active === undefined || this.#dead.has(active.node)) return false
+    const event = this.#ledger.events.get(run.event)
+    // What was lost and came back to the same node is another epoch's: its old attempt was given up.
+    return event !== undefined && this.#owners.epochOf(event.shard) === active.epoch
+  }
+
+  activeOn(node: string): number {
+    return [...this.#active].filter(([run, { node: on }]) => on === node && this.#isActive(run)).length
+  }
+
+  /** A handler was entered. */
+  entered(at: Entered, seen: HandlerEvent): void {
+    const event = this.#ledger.events.get(seen.key)
+    if (!event) {
+      this.#watch.violate(
+        'G4.emit',
+        `${at.run} runs an event that was neither accepted nor emitted with its checkpoint`,
+      )
+      return
+    }
+    if (seen.tenant !== event.tenant || seen.id !== event.id)
+      this.#watch.violate('G11.tenant', `${identityOf(seen)} was given the run of ${identityOf(event)}`)
+    const run = this.byId(at.run)
+    this.#watch.tell(at.node, `begins attempt ${at.generation}.${at.attempt} of ${run.name}`)
+    this.mayStart(run, at, 'the handler')
+    this.#order.enters(run, event, at)
+    const { state } = run
+    if (state?.dueAt !== undefined && state.generation === at.generation)
+      this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
+    run.enter(at, this.#watch.nowMs)
+    this.#active.set(run, { node: at.node, epoch: this.#owners.epochOf(event.shard) })
+    if (this.activeOn(at.node) > this.#concurrency)
+      this.#watch.violate('G8.slots', `${at.node} runs ${this.activeOn(at.node)} at once, may ${this.#concurrency}`)
+  }
+
+  /** Nothing of a run begins on a node that lost it, or that has stopped. */
+  mayStart(run: RunFacts, at: Entered, what: string): void {
+    if (this.#stopped.has(at.node))
+      this.#watch.violate('G10.stop', `${at.node} began ${what} of ${run.name} after its stop`)
+    const event = this.#ledger.events.get(run.event)
+    const owner = event && this.#owners.ownerOf(event.shard)
+    if (owner !== undefined && owner !== at.node && this.#watch.clocksAgree)
+      this.#watch.violate('G6.self_fence', `${at.node} began ${what} of ${run.name}, which is ${owner}'s`)
+  }
+
+  /** By the store's clock; where machines' seconds differ, a node may be wrong by what it drifts between two beats. */
+  notBefore(run: RunFacts, dueAt: number, what: string): void {
+    const slackMs = this.#watch.clocksAgree ? 2 : 300
+    const earlyMs = dueAt - this.#watch.storeNow
+    if (earlyMs > slackMs) this.#watch.violate('G5.early', `${run.name} ${what} ${earlyMs} ms early`)
+  }
+
+  /** The store has judged a settlement. */
+  settled(node: string, item: SettleItem, answer: SettleAnswer): RunFacts {
+    const run = this.byId(`${item.run.event}-${item.run.tag}`)
+    const next = item.state
+    if (answer === 'look_again') this.#watch.reach('look again')
+    else if (this.#active.get(run)?.node === node) this.#active.delete(run)
+    if (answer === 'finished') this.#watch.reach('settlement finished before')
+    if (answer === 'stale') this.#watch.reach('settlement of a stale epoch refused')
+    if (answer !== 'settled') return run
+    const name = `settle ${next.generation}.${next.turn}`
+    const text = JSON.stringify(item)
+    if (run.written.has(text)) return run
+    if (run.written.has(name)) {
+      this.#watch.violate('G6.idempotent', `${run.name} was settled twice at turn ${next.generation}.${next.turn}`)
+    }
+    run.written.set(text, 0)
+    run.written.set(name, 0)
+    this.fenced(run, item.owned, 'settlement')
+    this.#moves(run, item)
+    run.settlements++
+    run.state = next
+    run.progressed = false
+    const why = next.reason === undefined ? '' : ` (${next.reason})`
+    this.#watch.tell('store', `${run.name} is ${next.status}${why}, turn ${next.generation}.${next.turn}`)
+    this.#reach(next, item)
+    return run
+  }
+
+  /** A write under an old epoch changes nothing. */
+  fenced(run: RunFacts, owned: SettleItem['owned'], what: string): void {
+    if (this.#owners.isPast(owned))
+      this.#watch.violate('G6.fence', `a ${what} of ${run.name} under epoch ${owned.epoch} was written`)
+  }
+
+  #moves(run: RunFacts, { state: next, attemptedAt, intervention }: SettleItem): void {
+    const before = run.state
+    const generation = before?.generation ?? 1
+    if (next.generation < generation || (before && next.generation === generation && isTerminal(before.status)))
+      this.#watch.violate(
+        'G5.final',
+        `${run.name} was ${before?.status} and is ${next.status} in generation ${next.generation}`,
+      )
+    if (intervention !== undefined || next.generation !== generation) return
+    const failures = before?.failures ?? 0
+    const allowed = run.progressed ? [0, failures] : [failures]
+    const free = ['deferred', 'handed_back', 'sleep', 'signal', 'no_handler']
+    if (next.reason !== undefined && free.includes(next.reason) && !allowed.includes(next.failures))
+      this.#watch.violate(
+        'G8.attempts',
+        `${run.name} had ${failures} failures and has ${next.failures}: ${next.reason}`,
+      )
+    if (next.reason === 'retry' && !allowed.includes(next.failures - 1))
+      this.#watch.violate('G8.attempts', `${run.name} had ${failures} failures and has ${next.failures} after one more`)
+    const isExhausted = next.status === 'dead' && next.reason === 'attempts_exhausted'
+    if (next.failures > attemptsMax || (isExhausted && next.failures < attemptsMax))
+      this.#watch.violate('G8.attempts', `${run.name} is ${next.status} after ${next.failures} failures`)
+    if (attemptedAt === undefined && next.failures > failures)
+      this.#watch.violate('G8.attempts', `${run.name} failed without an attempt`)
+  }
+
+  #reach(state: RunState, { intervention }: SettleItem): void {
+    const watch = this.#watch
+    if (state.status === 'completed') watch.reach('completed')
+    if (state.status === 'dead' && state.reason === 'Fatal') watch.reach('dead: fatal')
+    if (state.reason === 'attempts_exhausted') watch.reach('dead: attempts exhausted')
+    if (state.reason === 'undone') watch.reach(state.status === 'dead' ? 'dead after undo' : 'cancelled after undo')
+    if (state.status === 'cancelled') watch.reach('cancelled')
+    if (state.status === 'unknown') watch.reach('unknown')
+    if (state.reason === 'resolved') watch.reach('unknown resolved')
+    if (state.status === 'waiting')
+      watch.reach(state.reason === 'no_handler' ? 'waiting: no handler' : 'waiting for a signal')
+    if (state.reason === 'deferred') watch.reach('deferred')
+    if (state.reason === 'handed_back') watch.reach('handed back')
+    if (state.reason === 'replay') watch.reach('replayed')
+    if (state.reason === 'redrive') watch.reach('redriven')
+    if (state.reason === 'picked_up') watch.reach('picked up while unclaimed')
+    if (state.losses > 0) watch.reach('lease lost and counted')
+    if (state.error?.code === 'step_timeout') watch.reach('step timed out')
+    const verb = intervention === undefined ? undefined : this.#verbs.get(intervention)
+    if (verb?.verb === 'signal' && state.status === 'waiting') watch.reach('early signal taken')
+  }
+
+  /** The store has a verb. */
+  asked(item: InterveneItem, answer: InterveneAnswer): void {
+    if (item.tag === undefined || answer.outcome === 'not_found') return
+    const run = this.byId(`${item.event}-${item.tag}`)
+    if (answer.outcome === 'duplicate') {
+      this.#watch.reach('signal twice, once counted')
+      return
+    }
+    if (this.#verbs.has(item.key)) return
+    const twin = [...this.#verbs.values()].find(
+      (one) =>
+        item.id !== undefined &&
+        one.id === item.id &&
+        one.event === item.event &&
+        one.tag === item.tag &&
+        one.verb === item.verb,
+    )
+    if (twin) this.#watch.violate('G2.verb', `${item.verb} ${item.id} of ${run.name} was written twice`)
+    this.#verbs.set(item.key, item)
+    run.unanswered.add(item.key)
+    this.#watch.tell('store', `has ${item.verb} ${item.name ?? item.detail} for ${run.name}`)
+    const detail: { newKeys?: boolean; repeat?: boolean } = JSON.parse(item.detail)
+    if (item.verb === 'replay' && detail.newKeys) run.newKeysAsked++
+    if (item.verb === 'resolve' && detail.repeat) run.repeatsAllowed++
+    if (item.verb === 'signal') this.signals.written(run, item, answer)
+  }
+
+  /** An owner has judged a verb. */
+  answered(item: AnswerItem): void {
+    const verb = this.#verbs.get(item.intervention)
+    if (verb?.tag === undefined) return
+    const run = this.byId(`${verb.event}-${verb.tag}`)
+    if (!run.unanswered.delete(item.intervention)) return
+    this.#watch.reach(item.outcome === 'applied' ? 'verb applied' : 'verb refused')
+    this.#watch.tell('store', `${verb.verb} of ${run.name} is ${item.outcome}${item.reason ? `: ${item.reason}` : ''}`)
+  }
+
+  /** The verb that a settlement carried out. */
+  verbOf(item: SettleItem): InterveneItem | undefined {
+    return item.intervention === undefined ? undefined : this.#verbs.get(item.intervention)
+  }
+
+  /** What has not ended and does not stand visibly: names and why. */
+  unfinished(): string[] {
+    const left: string[] = []
+    for (const event of this.#ledger.events.values()) {
+      for (const run of this.#dueRuns(event)) {
+        const why = this.#whyUnfinished(run, event)
+        if (why !== undefined) left.push(`${run.name} ${why}`)
+      }
+    }
+    for (const run of this.#runs.values()) if (run.unanswered.size > 0) left.push(`${run.name} has unanswered verbs`)
+    return left
+  }
+
+  #dueRuns(event: EventFacts): RunFacts[] {
+    const [first, ...others] = handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
+    const promised = others.filter((name) => event.promised.has(`${event.key}-${tagOf(name)}`))
+    return [...(first === undefined ? [] : [first]), ...promised].map((name) =>
+      this.byId(`${event.key}-${tagOf(name)}`),
+    )
+  }
+
+  #whyUnfinished(run: RunFacts, event: EventFacts): string | undefined {
+    const { state } = run
+    if (state && (isTerminal(state.status) || state.status === 'unknown')) return undefined
+    if (this.#order.isBlocked(run, event)) {
+      this.#watch.reach('blocked behind a dead head')
+      return undefined
+    }
+    if (!state) return 'never settled'
+    if (state.status !== 'waiting' || state.reason !== 'signal') return `is ${state.status} (${state.reason})`
+    return undefined
+  }
+
+  /** Runs that wait for a signal which is there. */
+  unheard(): string[] {
+    return [...this.#runs.values()].flatMap((run) => {
+      const { state } = run
+      if (state?.status !== 'waiting' || state.waitingFor === undefined) return []
+      return this.signals.hasFor(run, state.generation, state.waitingFor)
+        ? [`${run.name} waits for ${state.waitingFor}, which is there`]
+        : []
+    })
+  }
+}
+
+const tags = new Map(Object.values(handlersOf).flatMap((names) => names.map((name) => [name, handlerTag('pay', name)])))
+
+function tagOf(name: string): string {
+  return tags.get(name) ?? ''
+}
+
+function handlerNamed(event: EventFacts, tag: string): string | undefined {
+  const names = handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
+  return names.find((name) => tagOf(name) === tag)
+}

@@ -1,0 +1,47 @@
+import type { InterveneAnswer, InterveneItem } from '../../src/store/store.ts'
+import type { RunFacts } from './run-facts.ts'
+import type { Watch } from './watch.ts'
+
+interface Signal {
+  readonly key: string
+  readonly name: string
+  readonly position: number
+}
+
+/** Signals in the order of their commits, and which waits took them. */
+export class Signals {
+  readonly #watch: Watch
+  readonly #byRun = new Map<string, Signal[]>()
+  readonly #taken = new Set<string>()
+
+  constructor(watch: Watch) {
+    this.#watch = watch
+  }
+
+  written(run: RunFacts, item: InterveneItem, answer: Extract<InterveneAnswer, { outcome: 'written' }>): void {
+    const signals = this.#byRun.get(run.id) ?? []
+    this.#byRun.set(run.id, signals)
+    if (signals.some((signal) => signal.key === item.key)) return
+    signals.push({ key: item.key, name: item.name ?? '', position: answer.position })
+    if (run.state?.status !== 'waiting') this.#watch.tell('store', `has an early signal for ${run.name}`)
+  }
+
+  taken(run: RunFacts, generation: number, name: string, key: string): void {
+    const signals = this.#byRun.get(run.id) ?? []
+    const signal = signals.find((one) => one.key === key)
+    const at = `${run.id}/${generation}/`
+    if (!signal) this.#watch.violate('G5.signal', `${run.name} took a signal that nobody sent`)
+    if (this.#taken.has(at + key)) this.#watch.violate('G5.signal', `${run.name} took one signal twice`)
+    const earlier = signals.find(
+      (one) => one.name === name && one.position < (signal?.position ?? 0) && !this.#taken.has(at + one.key),
+    )
+    if (earlier) this.#watch.violate('G5.signal', `${run.name} took a signal before an earlier one`)
+    this.#taken.add(at + key)
+  }
+
+  /** Whether a signal of this name is there that no wait of the generation took. */
+  hasFor(run: RunFacts, generation: number, name: string): boolean {
+    const at = `${run.id}/${generation}/`
+    return (this.#byRun.get(run.id) ?? []).some((one) => one.name === name && !this.#taken.has(at + one.key))
+  }
+}

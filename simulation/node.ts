@@ -1,0 +1,165 @@
+import { createEngine, type Engine } from '../src/engine/engine.ts'
+import type { SourceTraits } from '../src/engine/source-traits.ts'
+import type { Clock } from '../src/kit/clock.ts'
+import { silentLog } from '../src/kit/log.ts'
+import { seededRandom } from '../src/kit/random.ts'
+import type { Store } from '../src/store/store.ts'
+import { faultyStore } from '../src/testing/faulty-store.ts'
+import { codeOf } from './code.ts'
+import type { Model } from './model.ts'
+import { NodeClock } from './node-clock.ts'
+import type { OutsideService } from './outside.ts'
+import type { NodePlan, Plan, Version } from './plan.ts'
+import type { Life, Schedule } from './schedule.ts'
+import { SimulatedWire, type Weather } from './wire.ts'
+
+const shop: SourceTraits = {
+  name: 'shop',
+  tenant: 'acme',
+  fingerprintWithout: [],
+  identity: undefined,
+  replayWindowMs: 0,
+  orderKey: undefined,
+}
+
+/** What a node needs of its world. */
+export interface Surroundings {
+  readonly plan: Plan
+  readonly schedule: Schedule
+  readonly carrier: Clock
+  readonly model: Model
+  readonly outside: OutsideService
+  readonly weather: Weather
+  connect(): Store
+}
+
+/** A machine: it starts, dies, and starts again with whichever code is deployed. */
+export class SimulatedNode {
+  readonly index: number
+  readonly wire: SimulatedWire
+  version: Version = 'first'
+  /** The engine that takes calls; undefined while there is none. */
+  engine: Engine | undefined
+  readonly #world: Surroundings
+  readonly #plan: NodePlan
+  #starts = 0
+  #jumpedMs = 0
+  #life: Life = { alive: false, stillUntilMs: 0 }
+  #clock: NodeClock | undefined
+
+  constructor(index: number, plan: NodePlan, world: Surroundings) {
+    this.index = index
+    this.#plan = plan
+    this.#world = world
+    this.wire = new SimulatedWire(index, world, () => this.kill('for the commit that it sent'))
+  }
+
+  /** One start of it. */
+  get name(): string {
+    return `node${this.index}.${this.#starts}`
+  }
+
+  get isAlive(): boolean {
+    return this.#life.alive
+  }
+
+  start(): void {
+    if (this.#life.alive) return
+    this.#starts++
+    const life = { alive: true, stillUntilMs: 0 }
+    this.#life = life
+    const clock = new NodeClock(this.#world.schedule, life, this.#plan.rate)
+    clock.jump(this.#jumpedMs)
+    this.#clock = clock
+    this.#world.model.watch.tell(this.name, `starts, code ${this.version}`)
+    this.#boot(life, clock).catch(() => {
+      // A process that cannot start ends, and its supervisor starts another.
+      if (!life.alive) return
+      life.alive = false
+      this.#world.schedule.at(this.#world.schedule.nowMs + 300, () => this.start())
+    })
+  }
+
+  async #boot(life: Life, clock: NodeClock): Promise<void> {
+    const { plan, model, outside, connect } = this.#world
+    const store = faultyStore(connect(), this.wire.of(this.name, clock))
+    const site = { node: this.name, clock, outside, model }
+    const engine = await createEngine({
+      store,
+      clock,
+      random: seededRandom(plan.seed * 64 + this.index * 16 + this.#starts),
+      log: silentLog,
+      handlers: this.#plan.door ? [] : codeOf(site, this.version),
+      sources: [shop],
+      group: 'pay',
+      concurrency: plan.concurrency,
+      lease: plan.leaseMs,
+      beat: plan.beatMs,
+      grace: plan.graceMs,
+    })
+    if (!this.#plan.door) await engine.start()
+    if (life.alive) this.engine = engine
+  }
+
+  /** Its process is gone: nothing that it had planned comes. */
+  kill(why: string): void {
+    if (!this.#life.alive) return
+    this.#world.model.watch.tell(this.name, `dies ${why}`)
+    this.#life.alive = false
+    this.engine = undefined
+    this.#world.model.runs.nodeDied(this.name)
+  }
+
+  /** Its event loop stands still. */
+  stall(ms: number): void {
+    const { schedule, model, plan } = this.#world
+    model.watch.tell(this.name, `stands still for ${ms} ms`)
+    this.#life.stillUntilMs = Math.max(this.#life.stillUntilMs, schedule.nowMs + ms)
+    if (ms <= plan.leaseMs) return
+    model.watch.reach('stalled past its lease')
+    if (model.runs.activeOn(this.name) > 0) model.watch.reach('zombie woke with runs')
+  }
+
+  jump(ms: number): void {
+    this.#jumpedMs += ms
+    this.#clock?.jump(ms)
+    this.#world.model.watch.tell(this.name, `its wall clock jumps by ${ms} ms`)
+  }
+
+  /** Ends what stands still. */
+  wake(): void {
+    this.#life.stillUntilMs = 0
+  }
+
+  /**
+   * SIGTERM, and SIGKILL where that does not end it. Resolves when the process is gone, with how long its stop took, or
+   * undefined where it was killed.
+   */
+  stop(patienceMs: number): Promise<number | undefined> {
+    const { schedule, model } = this.#world
+    const { engine, name } = this
+    const life = this.#life
+    this.engine = undefined
+    if (!engine || !life.alive) return Promise.resolve(undefined)
+    model.watch.tell(name, 'is told to stop')
+    const begunAtMs = schedule.nowMs
+    return new Promise((resolve) => {
+      const ended = (tookMs: number | undefined) => {
+        if (life.alive) model.runs.nodeDied(name)
+        life.alive = false
+        resolve(tookMs)
+      }
+      const timer = schedule.at(begunAtMs + patienceMs, () => ended(undefined))
+      engine.stop().then(
+        () => {
+          timer.cancel()
+          model.watch.tell(name, 'has stopped')
+          model.runs.nodeStopped(name)
+          // Its process lives on for a moment, so that what should not begin any more would be seen.
+          schedule.at(schedule.nowMs + 50, () => ended(schedule.nowMs - begunAtMs))
+        },
+        () => ended(undefined),
+      )
+    })
+  }
+}

@@ -1,0 +1,76 @@
+import { Fatal, NotSent, RetryLater } from '../src/event/outcome.ts'
+import type { Clock } from '../src/kit/clock.ts'
+import type { Draw } from './draw.ts'
+import type { Reaction } from './plan.ts'
+
+/** How long the service keeps a caller waiting that it has forgotten: longer than a step's and an attempt's patience. */
+const hangMs = 6_500
+
+/**
+ * The other side of every step: a service that remembers the keys which it was given, does each once, and reacts as the
+ * plan says. What it does goes on when its caller is dead.
+ */
+export class OutsideService {
+  readonly #clock: Clock
+  readonly #draw: Draw
+  readonly #calls = new Map<string, number>()
+  readonly #done = new Map<string, string>()
+
+  constructor(clock: Clock, draw: Draw) {
+    this.#clock = clock
+    this.#draw = draw
+  }
+
+  /** How often something was asked for before, and counts this time. */
+  count(name: string): number {
+    const before = this.#calls.get(name) ?? 0
+    this.#calls.set(name, before + 1)
+    return before
+  }
+
+  /** What a key's effect gave, if it was done. */
+  doneBy(key: string): string | undefined {
+    return this.#done.get(key)
+  }
+
+  /** One call. The answer comes on the caller's clock: never, if it is dead. */
+  call(caller: Clock, key: string, reactions: readonly Reaction[]): Promise<string> {
+    const reaction = reactions[this.count(key)] ?? 'does'
+    const thereMs = this.#draw.whole(1, 30)
+    const backMs = reaction === 'hangs' ? hangMs : this.#draw.whole(1, 30)
+    return new Promise((resolve, reject) => {
+      this.#clock.setTimer(thereMs, () => {
+        const does = reaction === 'does' || reaction === 'does_unheard' || reaction === 'hangs'
+        if (does && !this.#done.has(key)) this.#done.set(key, `effect ${this.#done.size}`)
+        const result = this.#done.get(key) ?? ''
+        caller.setTimer(backMs, () => {
+          const error = errorOf(reaction)
+          if (error) reject(error)
+          else resolve(result)
+        })
+      })
+    })
+  }
+}
+
+function errorOf(reaction: Reaction): Error | undefined {
+  switch (reaction) {
+    case 'does':
+    case 'hangs':
+      return undefined
+    case 'does_unheard':
+    case 'breaks':
+      return new ConnectionReset(reaction)
+    case 'refuses':
+      return new NotSent('refused')
+    case 'later':
+      return new RetryLater(300, 'later')
+    case 'never':
+      return new Fatal('never')
+  }
+}
+
+/** An error that says nothing of what was done. */
+class ConnectionReset extends Error {
+  override readonly name = 'ConnectionReset'
+}
