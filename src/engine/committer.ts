@@ -161,7 +161,7 @@ export class Committer {
     return new Promise((resolve, reject) => {
       list.push({ item, resolve, reject })
       if (this.#gathering.size >= limits.commitItems || this.#gathering.bytes >= limits.commitBytes) this.#close()
-      else this.#askTurn()
+      this.#askTurn()
     })
   }
 
@@ -171,7 +171,7 @@ export class Committer {
    */
   #askTurn(): void {
     if (this.#turnAsked || this.#flights >= flightsMax) return
-    if (this.#flights > 0 && this.#gathering.size < flightItems) return
+    if (this.#flights > 0 && this.#full.length === 0 && this.#gathering.size < flightItems) return
     this.#turnAsked = true
     const flush = () => {
       this.#turnAsked = false

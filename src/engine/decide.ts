@@ -1,3 +1,4 @@
+import type { EventKey } from '../event/event-key.ts'
 import type { RecordedError, RunState } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { backoffMs } from '../kit/backoff.ts'
@@ -32,7 +33,12 @@ export type Outcome =
   | { readonly kind: 'no_handler'; readonly error: RecordedError }
   /** A step's effect is in doubt for good. */
   | { readonly kind: 'unknown'; readonly error: RecordedError }
-  | { readonly kind: 'cancelled'; readonly undo: boolean }
+  | {
+      readonly kind: 'cancelled'
+      readonly undo: boolean
+      /** Whose hand it was: the settlement names it. */
+      readonly intervention?: EventKey
+    }
   | { readonly kind: 'undone' }
 
 /** What the decision rests on beside state and outcome. */

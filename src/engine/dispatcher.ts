@@ -1,5 +1,5 @@
 import type { EventRecord } from '../event/event.ts'
-import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import { type HandlerRecord, handlerOfTag, handlersOf, type Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
@@ -25,14 +25,18 @@ export interface Entry {
   readonly position: number
   readonly tag: string
   readonly owned: Owned
-  /** Absent where the entry only holds an order key for a run that stands. */
+  source: string
+  /** Absent where the run cannot begin now: it stands, waits behind its order key's head, or is paused. */
   event: EventRecord | undefined
   record: RunRecord
   /** (handler, order key) of an ordered run. */
   readonly orderName: string | undefined
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
-  stage: 'ready' | 'running' | 'standing'
+  /** `aside`: ready, but behind the head of its order key, or paused. */
+  stage: 'ready' | 'aside' | 'running' | 'standing'
+  /** An attempt of it was begun: no other run of its order key goes before it. */
+  begun: boolean
   /** While it runs. */
   attempt: Attempt | undefined
   /** A cancel that came before its attempt had begun. */
@@ -73,6 +77,8 @@ export interface DispatcherHost {
   readonly group: string
   readonly concurrency: number
   registry(): Registry
+  /** Reads the registry again: an event names a version that this node has not seen. */
+  refreshRegistry(): Promise<Registry>
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
   now(): Instant
@@ -102,6 +108,7 @@ export class Dispatcher {
   #running = 0
   #alone = false
   #held = 0
+  #aside = 0
   #taking = true
   #tailing = false
   #tailAgain = false
@@ -170,7 +177,9 @@ export class Dispatcher {
     const pair = this.#pairs.get(owned.shard)
     if (!pair || pair.grant.epoch !== owned.epoch) return Promise.resolve()
     pair.handedBack = true
-    for (const entry of [...pair.entries.values()]) if (entry.stage === 'ready') this.#forget(pair, entry)
+    for (const entry of [...pair.entries.values()]) {
+      if (entry.stage === 'ready' || entry.stage === 'aside') this.#forget(pair, entry)
+    }
     return new Promise((resolve) => {
       pair.closing = resolve
       this.#closeIfQuiet(pair)
@@ -229,9 +238,12 @@ export class Dispatcher {
 
   settings(settings: Settings): void {
     this.#pausedNames = new Set(settings.paused.map((pause) => `${pause.what}:${pause.name}`))
-    const paused = this.#paused
+    const queued = [...this.#paused, ...this.#suspects, ...this.#ready.slice(this.#readyFrom)]
     this.#paused = []
-    for (const entry of paused) this.#queue(entry)
+    this.#suspects = []
+    this.#ready = []
+    this.#readyFrom = 0
+    for (const entry of queued) if (this.#isQueued(entry)) this.#queue(entry)
     this.pump()
   }
 
@@ -268,10 +280,10 @@ export class Dispatcher {
     const known = pair.entries.get(id)
     if (known) {
       if (known.stage !== 'standing') return
+      known.source = event.source
       known.event = event
       known.record = record
-      known.stage = 'ready'
-      if (!known.orderName || this.#orders.head(known.orderName) === known) this.#queue(known)
+      this.#place(known, !known.orderName || this.#orders.head(known.orderName) === known)
       this.pump()
       return
     }
@@ -287,10 +299,9 @@ export class Dispatcher {
     if (state.dueAt !== undefined) this.noteDue(state.dueAt)
     const holds = entry.orderName !== undefined && this.#holdsKey(entry, state)
     if (holds) {
-      entry.stage = 'standing'
+      this.#stage(entry, 'standing')
       entry.event = undefined
       entry.record = { ...entry.record, state, checkpoints: [], interventions: [] }
-      this.#held--
       return
     }
     this.#noteFinished(pair, entry)
@@ -313,9 +324,16 @@ export class Dispatcher {
 
   /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
   moved(entry: Entry, state: RunState): void {
-    if (entry.stage === 'ready') this.settled(entry, state)
+    if (entry.stage === 'ready' || entry.stage === 'aside') this.settled(entry, state)
     else if (state.reason === 'released' || !this.#holdsKey(entry, state)) this.dropped(entry)
     else entry.record = { ...entry.record, state }
+  }
+
+  /** It was not settled, and its record was read anew: it begins again. */
+  again(entry: Entry): void {
+    const pair = this.#pairs.get(entry.owned.shard)
+    if (pair?.entries.get(entry.id) !== entry) return
+    this.#queue(entry)
   }
 
   /** The run is no longer for this node to move: it ended by another hand. */
@@ -358,15 +376,20 @@ export class Dispatcher {
 
   /** An entry may have been forgotten, or lost its pair, while it was queued. */
   #goes(entry: Entry): boolean {
+    const isHead = entry.orderName === undefined || this.#orders.head(entry.orderName) === entry
+    return entry.stage === 'ready' && isHead && this.#isQueued(entry) && this.#host.holds(entry.owned)
+  }
+
+  #isQueued(entry: Entry): boolean {
     return (
-      entry.stage === 'ready' &&
-      this.#pairs.get(entry.owned.shard)?.entries.get(entry.id) === entry &&
-      this.#host.holds(entry.owned)
+      (entry.stage === 'ready' || entry.stage === 'aside') &&
+      this.#pairs.get(entry.owned.shard)?.entries.get(entry.id) === entry
     )
   }
 
   #launch(entry: Entry, alone: boolean): void {
-    entry.stage = 'running'
+    this.#stage(entry, 'running')
+    entry.begun = true
     this.#running++
     if (alone) this.#alone = true
     this.#host.run(entry).then(() => {
@@ -418,8 +441,10 @@ export class Dispatcher {
     const id = runId(record)
     if (pair.entries.has(id)) return
     const ordered = event.orderKey !== undefined && this.#host.orderOf(record.tag) !== undefined
+    const isNew = record.state === undefined && record.begins.length === 0
     const entry: Entry = {
       id,
+      source: event.source,
       event,
       position: event.position,
       tag: record.tag,
@@ -427,30 +452,54 @@ export class Dispatcher {
       record,
       orderName: ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined,
       mayHaveBegunAt,
-      stage: 'ready',
+      stage: 'standing',
+      begun: record.begins.length > 0 || (record.state?.attempt ?? 0) > 0,
       attempt: undefined,
       cancelled: undefined,
     }
     pair.entries.set(id, entry)
-    this.#held++
-    if (
-      entry.orderName === undefined ||
-      this.#orders.add(entry.orderName, entry, { first: record.begins.length > 0 })
-    ) {
-      this.#queue(entry)
-    }
+    // A run that comes back to a key that it had left (redriven, where a dead one is skipped) goes behind the others.
+    this.#place(
+      entry,
+      entry.orderName === undefined || this.#orders.add(entry.orderName, entry, { back: !isNew && !entry.begun }),
+    )
+  }
+
+  /** A run that is ready: the head of its key is queued, another waits aside. */
+  #place(entry: Entry, isHead: boolean): void {
+    if (isHead) this.#queue(entry)
+    else this.#putAside(entry)
   }
 
   #queue(entry: Entry): void {
-    if (this.#isPaused(entry)) this.#paused.push(entry)
-    else if (this.#host.isSuspect(entry)) this.#suspects.push(entry)
+    if (this.#isPaused(entry)) {
+      this.#putAside(entry)
+      this.#paused.push(entry)
+      return
+    }
+    this.#stage(entry, 'ready')
+    if (this.#host.isSuspect(entry)) this.#suspects.push(entry)
     else this.#ready.push(entry)
+  }
+
+  /** It cannot begin now: its event is read again when it can, so that a deep queue costs no bodies. */
+  #putAside(entry: Entry): void {
+    this.#stage(entry, 'aside')
+    entry.event = undefined
+  }
+
+  #stage(entry: Entry, stage: Entry['stage'] | 'gone'): void {
+    if (entry.stage === 'ready' || entry.stage === 'running') this.#held--
+    else if (entry.stage === 'aside') this.#aside--
+    if (stage === 'ready' || stage === 'running') this.#held++
+    else if (stage === 'aside') this.#aside++
+    if (stage !== 'gone') entry.stage = stage
   }
 
   #isPaused(entry: Entry): boolean {
     if (this.#pausedNames.size === 0) return false
-    const handler = this.#host.registry().handlers.find((one) => one.tag === entry.tag)
-    return this.#pausedNames.has(`handler:${handler?.name}`) || this.#pausedNames.has(`source:${entry.event?.source}`)
+    const handler = handlerOfTag(this.#host.registry(), entry.tag)
+    return this.#pausedNames.has(`handler:${handler?.name}`) || this.#pausedNames.has(`source:${entry.source}`)
   }
 
   #holdsKey(entry: Entry, state: RunState): boolean {
@@ -461,10 +510,10 @@ export class Dispatcher {
 
   #forget(pair: Pair, entry: Entry): void {
     if (!pair.entries.delete(entry.id)) return
-    if (entry.stage !== 'standing') this.#held--
+    this.#stage(entry, 'gone')
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
-    if (next && next.stage === 'ready') this.#queue(next)
+    if (next && next.stage !== 'standing') this.#queue(next)
   }
 
   async #tail(): Promise<void> {
@@ -493,7 +542,7 @@ export class Dispatcher {
 
   async #tailOnce(): Promise<void> {
     const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
-    if (room <= 0) return
+    if (room <= 0 || this.#aside >= limits.runsAside) return
     const cursors: OwnedCursor[] = []
     for (const pair of this.#pairs.values()) {
       if (pair.handedBack) continue
@@ -502,9 +551,14 @@ export class Dispatcher {
     }
     if (cursors.length === 0) return
     const pages = await this.#host.store.tail({ cursors, limit: room })
+    const seenVersion = this.#host.registry().version
+    // A handler that came with the last deploy: without it the event would be passed by, with no run at all.
+    if (pages.some(({ events }) => events.some(({ event }) => event.registryVersion > seenVersion))) {
+      await this.#host.refreshRegistry()
+    }
     for (const page of pages) this.#take(page)
     this.pump()
-    if (this.#held < limits.runsHeld && this.#backlog()) this.#tailAgain = true
+    if (this.#held < limits.runsHeld && this.#aside < limits.runsAside && this.#backlog()) this.#tailAgain = true
   }
 
   #take(page: TailPage): void {
@@ -544,6 +598,7 @@ export class Dispatcher {
     const name = orderName(standing.tag, standing.tenant, standing.orderKey)
     const entry: Entry = {
       id,
+      source: '',
       event: undefined,
       position: standing.position,
       tag: standing.tag,
@@ -552,12 +607,13 @@ export class Dispatcher {
       orderName: name,
       mayHaveBegunAt: undefined,
       stage: 'standing',
+      begun: standing.state.attempt > 0,
       attempt: undefined,
       cancelled: undefined,
     }
     if (!this.#holdsKey(entry, standing.state)) return
     pair.entries.set(id, entry)
-    this.#orders.add(name, entry, { first: true })
+    this.#orders.add(name, entry)
   }
 
   #lookDue(delayMs: number): void {

@@ -1,7 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
-import type { Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
@@ -78,7 +78,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return registry
   }
   const lose = (owned: Owned): void => ownership.lose(owned)
-  const handlerName = (tag: string): string => registry.handlers.find((one) => one.tag === tag)?.name ?? tag
+  const handlerName = (tag: string): string => handlerOfTag(registry, tag)?.name ?? tag
   const isRunning = (run: string): boolean =>
     dispatcher.entry(shardOfKey(parseRunId(run).event), run)?.stage === 'running'
   const applySettings = (settings: Settings): void => dispatcher.settings(settings)
@@ -153,6 +153,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       progress.delete(entry.id)
       dispatcher.dropped(entry)
     },
+    again: (entry) => dispatcher.again(entry),
     stale: (entry) => {
       progress.delete(entry.id)
       dispatcher.dropped(entry)
@@ -161,6 +162,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   })
 
   const intervener: Intervener = new Intervener({
+    clock,
     store,
     committer,
     log,
@@ -168,7 +170,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     now: () => ownership.now(),
     registry: () => registry,
     dispatcher: () => dispatcher,
-    answered: (run) => news.tell(run),
+    news,
+    holds: (owned) => ownership.holds(owned),
     lose,
   })
 
@@ -180,6 +183,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     leaseMs,
     concurrency: options.concurrency ?? limits.concurrency,
     registry: () => registry,
+    refreshRegistry: refresh,
     orderOf: (tag) => index.get(tag)?.order,
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
@@ -236,10 +240,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     for (const event of page.events) {
       for (const one of mine) {
         const pickUpMs = index.get(one.tag)?.pickUpMs ?? 0
-        const takes =
-          one.sources.some((pattern) => takesText(pattern, event.source)) &&
-          one.types.some((pattern) => takesText(pattern, event.type))
-        if (!takes || ownership.now() - event.acceptedAt > pickUpMs) continue
+        if (!handlerTakes(one, event.source, event.type) || ownership.now() - event.acceptedAt > pickUpMs) continue
         const key = mintEventKey(clock.now(), event.shard, random)
         const item = {
           key,
@@ -330,8 +331,4 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await Promise.race([dispatcher.quiet(), late])
     timer?.cancel()
   }
-}
-
-function takesText(pattern: string, text: string): boolean {
-  return pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : pattern === text
 }

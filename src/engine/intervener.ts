@@ -1,15 +1,17 @@
-import { handlerTakes, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
-import type { Instant } from '../kit/clock.ts'
+import { type Clock, type Instant, sleep } from '../kit/clock.ts'
 import type { Log } from '../kit/log.ts'
 import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store.ts'
 import type { Committer } from './committer.ts'
 import type { Dispatcher, Entry } from './dispatcher.ts'
 import { adopted, type Judgement, judge } from './interventions.ts'
+import type { RunNews } from './run-news.ts'
 
 /** What carrying out interventions needs of the node. */
 export interface IntervenerHost {
+  readonly clock: Clock
   readonly store: Store
   readonly committer: Committer
   readonly log: Log
@@ -17,13 +19,14 @@ export interface IntervenerHost {
   now(): Instant
   registry(): Registry
   dispatcher(): Dispatcher
-  /** A verb on this run has its answer. */
-  answered(run: string): void
+  readonly news: RunNews
+  /** Whether the pair is still this node's. */
+  holds(owned: Owned): boolean
   lose(owned: Owned): void
 }
 
-/** How often a judgement is made anew because the run had moved meanwhile. */
-const triesMax = 5
+/** A judgement that failed (the store could not be read) is made anew after so long. */
+const againMs = 1_000
 
 /**
  * Carries out what people and callers ask of a run, as its owner: one after the other for each run, the change before
@@ -43,13 +46,22 @@ export class Intervener {
     const name =
       intervention.tag === undefined ? intervention.event : runId({ event: intervention.event, tag: intervention.tag })
     const work = async () => {
-      try {
-        await (intervention.tag === undefined
-          ? this.#adopt(owned, intervention)
-          : this.#onRun(owned, intervention, name, intervention.tag))
-      } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
-        this.#host.log.warn('an intervention could not be judged', { verb: intervention.verb, run: name, error: text })
+      // `tail` names it once: what is not judged here, while the pair is held, nobody judges.
+      while (this.#host.holds(owned)) {
+        try {
+          const isDone = await (intervention.tag === undefined
+            ? this.#adopt(owned, intervention)
+            : this.#onRun(owned, intervention, name, intervention.tag))
+          if (isDone) return
+        } catch (error) {
+          const text = error instanceof Error ? error.message : String(error)
+          this.#host.log.warn('an intervention could not be judged, and is again', {
+            verb: intervention.verb,
+            run: name,
+            error: text,
+          })
+          await sleep(this.#host.clock, againMs)
+        }
       }
     }
     const chain = (this.#chains.get(name) ?? Promise.resolve()).then(work)
@@ -59,47 +71,69 @@ export class Intervener {
     })
   }
 
-  async #onRun(owned: Owned, intervention: InterventionRecord, id: string, tag: string): Promise<void> {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const entry = this.#host.dispatcher().entry(owned.shard, id)
-      if (entry && entry.stage !== 'standing') {
-        noteIn(entry, intervention)
-        const refused = this.#onLive(entry, intervention)
-        if (refused !== 'judge') return this.#answer(owned, intervention, refused)
+  /** Answers whether it is done with; else the run moved meanwhile, and it is judged anew. */
+  async #onRun(owned: Owned, intervention: InterventionRecord, id: string, tag: string): Promise<boolean> {
+    const answer = (refusal: string | undefined) => this.#answer(owned, intervention, refusal)
+    const entry = this.#host.dispatcher().entry(owned.shard, id)
+    if (entry && entry.stage !== 'standing') {
+      noteIn(entry, intervention)
+      const refused = this.#onLive(entry, intervention)
+      if (refused === 'ending') {
+        // Answered once it is settled: a crash before that leaves it to the next owner, who finds it not answered.
+        await this.#ended(owned, entry)
+        return false
       }
-      const record = entry?.stage === 'ready' ? entry.record : await this.#host.store.run(intervention.event, tag)
-      if (!record) return this.#answer(owned, intervention, 'not_found')
-      // Judged by an owner before, which died before it answered: its settlement saw the intervention.
-      if (
-        (record.state?.seenIntervention ?? 0) >= intervention.position &&
-        record.state &&
-        intervention.verb !== 'signal'
-      ) {
-        return this.#answer(owned, intervention, undefined)
+      if (refused !== 'judge') return answer(refused)
+    }
+    const isQueued = entry?.stage === 'ready' || entry?.stage === 'aside'
+    const record = isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
+    if (!record) return answer('not_found')
+    if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
+    const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
+    const judgement = judge(record, intervention, this.#host.now(), blocksKey)
+    if (judgement.outcome === 'refused') return answer(judgement.reason)
+    if (judgement.outcome === 'noted') return answer(undefined)
+    return this.#apply(owned, record, intervention, judgement, entry)
+  }
+
+  /** Whether a settlement names it: by this owner's runner, or by an owner before, which died before it answered. */
+  async #isCarriedOut({ event, tag, state }: RunRecord, { key, position, verb }: InterventionRecord): Promise<boolean> {
+    if (!state || verb === 'signal' || state.seenIntervention < position) return false
+    const history = await this.#host.store.history(event)
+    return history.some((entry) => entry.kind === 'settled' && entry.tag === tag && entry.intervention === key)
+  }
+
+  /** Resolves when the run does not execute any more, or the pair is lost. */
+  async #ended(owned: Owned, entry: Entry): Promise<void> {
+    const watch = this.#host.news.watch(entry.id)
+    try {
+      while (entry.stage === 'running' && this.#host.holds(owned)) {
+        if (this.#host.dispatcher().entry(owned.shard, entry.id) !== entry) return
+        await watch.next(againMs)
       }
-      const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
-      const judgement = judge(record, intervention, this.#host.now(), blocksKey)
-      if (judgement.outcome === 'refused') return this.#answer(owned, intervention, judgement.reason)
-      if (judgement.outcome === 'noted') return this.#answer(owned, intervention, undefined)
-      if (await this.#apply(owned, record, intervention, judgement, entry)) return
+    } finally {
+      watch.close()
     }
   }
 
-  /** A run in memory that executes, or is about to: answers the reason of a refusal, undefined, or that it is judged. */
-  #onLive(entry: Entry, intervention: InterventionRecord): string | undefined | 'judge' {
+  /**
+   * A run in memory that executes, or is about to: answers the reason of a refusal, undefined, that it is judged, or that
+   * its attempt is being ended.
+   */
+  #onLive(entry: Entry, intervention: InterventionRecord): string | undefined | 'judge' | 'ending' {
     if (intervention.verb === 'signal') {
       entry.attempt?.deliver(intervention)
       return undefined
     }
-    if (entry.stage === 'ready') return 'judge'
+    if (entry.stage !== 'running') return 'judge'
     if (intervention.verb !== 'cancel') return 'running'
     const detail: unknown = JSON.parse(intervention.detail)
     const undo: unknown = typeof detail === 'object' && detail !== null ? Reflect.get(detail, 'undo') : undefined
     if (entry.attempt?.undoable && typeof undo !== 'boolean') return 'undo_unspecified'
-    const outcome = { kind: 'cancelled', undo: undo === true } as const
+    const outcome = { kind: 'cancelled', undo: undo === true, intervention: intervention.key } as const
     if (entry.attempt) entry.attempt.end(outcome)
     else entry.cancelled = outcome
-    return undefined
+    return 'ending'
   }
 
   /** The change, then the answer. Says whether it is done; else the run had moved and is judged anew. */
@@ -153,7 +187,7 @@ export class Intervener {
     return true
   }
 
-  async #answer(owned: Owned, intervention: InterventionRecord, refusal: string | undefined): Promise<void> {
+  async #answer(owned: Owned, intervention: InterventionRecord, refusal: string | undefined): Promise<true> {
     const answer = await this.#host.committer.answer({
       owned,
       intervention: intervention.key,
@@ -162,11 +196,12 @@ export class Intervener {
     })
     if (answer === 'stale') this.#host.lose(owned)
     else if (intervention.tag !== undefined)
-      this.#host.answered(runId({ event: intervention.event, tag: intervention.tag }))
+      this.#host.news.tell(runId({ event: intervention.event, tag: intervention.tag }))
+    return true
   }
 
   /** Gives an event that no handler took to those that take it now. */
-  async #adopt(owned: Owned, intervention: InterventionRecord): Promise<void> {
+  async #adopt(owned: Owned, intervention: InterventionRecord): Promise<boolean> {
     const event = await this.#host.store.event(intervention.event)
     if (!event) return this.#answer(owned, intervention, 'not_found')
     const only = intervention.id?.startsWith('pick-up:') ? intervention.id.slice('pick-up:'.length) : undefined
@@ -190,14 +225,17 @@ export class Intervener {
         handler: name,
         intervention: intervention.key,
       })
-      if (answer === 'stale') return this.#host.lose(owned)
+      if (answer === 'stale') {
+        this.#host.lose(owned)
+        return true
+      }
       if (state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
     }
-    await this.#answer(owned, intervention, handlers.length === 0 ? 'no_handler' : undefined)
+    return this.#answer(owned, intervention, handlers.length === 0 ? 'no_handler' : undefined)
   }
 
   #nameOf(tag: string): string {
-    return this.#host.registry().handlers.find((handler) => handler.tag === tag)?.name ?? tag
+    return handlerOfTag(this.#host.registry(), tag)?.name ?? tag
   }
 }
 

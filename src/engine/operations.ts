@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type EventKey, isEventKey, mintEventKey } from '../event/event-key.ts'
-import { handlersOf, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlersOf, type Registry } from '../event/handler-record.ts'
 import { parseRunId, type RunState, runId } from '../event/run.ts'
 import { isTerminal, type RunStatus } from '../event/run-status.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -150,7 +150,7 @@ export class Operations {
   async #get(id: string): Promise<RunView> {
     const { event, tag } = parseRunId(id)
     const [record, registry] = await Promise.all([this.#host.store.run(event, tag), this.#registryWith(tag)])
-    const handler = registry.handlers.find((one) => one.tag === tag)
+    const handler = handlerOfTag(registry, tag)
     if (!record || !handler) throw new HapaxError('not_found', { what: 'run' })
     return {
       id,

@@ -1,6 +1,8 @@
 /** What an order queue holds: something with an order key and a place in the log. */
 export interface Ordered {
   readonly position: number
+  /** An attempt of it was begun: none may go before it. */
+  readonly begun: boolean
 }
 
 /**
@@ -10,16 +12,20 @@ export interface Ordered {
 export class OrderQueues<Item extends Ordered> {
   readonly #queues = new Map<string, Item[]>()
 
-  /** Puts an item in its place: begun ones first, else by position. Answers whether it is the head. */
-  add(key: string, item: Item, options: { first?: boolean } = {}): boolean {
+  /**
+   * Puts an item in its place: begun ones first, else by position; or to the back. Answers whether it is the head.
+   */
+  add(key: string, item: Item, options: { back?: boolean } = {}): boolean {
     const queue = this.#queues.get(key)
     if (!queue) {
       this.#queues.set(key, [item])
       return true
     }
-    if (options.first) queue.unshift(item)
-    else queue.push(item)
-    return queue[0] === item
+    let at = queue.length
+    // Nearly always it is the last: what comes by `tail` comes in order.
+    for (let before = queue[at - 1]; !options.back && before && goesBefore(item, before); before = queue[at - 1]) at--
+    queue.splice(at, 0, item)
+    return at === 0
   }
 
   /** The item that may go. */
@@ -37,4 +43,8 @@ export class OrderQueues<Item extends Ordered> {
     if (queue.length === 0) this.#queues.delete(key)
     return index === 0 ? queue[0] : undefined
   }
+}
+
+function goesBefore(item: Ordered, other: Ordered): boolean {
+  return item.begun === other.begun ? item.position < other.position : item.begun
 }

@@ -25,12 +25,21 @@ export function isDefiniteRefusal(error: unknown): boolean {
 
 /** What is kept of an error; anything can be thrown. */
 export function recordError(error: unknown, step?: string): RecordedError {
-  const kept = (text: string) => text.slice(0, limits.errorTextLength)
+  try {
+    return recordOf(error, step)
+  } catch {
+    return { code: 'thrown', message: 'an error was thrown that cannot be read' }
+  }
+}
+
+function recordOf(error: unknown, step: string | undefined): RecordedError {
+  const kept = (text: unknown) =>
+    typeof text === 'string' ? text.slice(0, limits.errorTextLength) : `a ${typeof text}`
   const at = step === undefined ? {} : { step }
   if (error instanceof HapaxError) return { code: error.code, message: kept(error.message), ...at }
   if (error instanceof Error) {
     const stack = error.stack === undefined ? {} : { stack: kept(error.stack) }
-    return { code: error.name || 'Error', message: kept(error.message), ...stack, ...at }
+    return { code: kept(error.name) || 'Error', message: kept(error.message), ...stack, ...at }
   }
   return { code: 'thrown', message: kept(`a ${typeof error} was thrown, wanted an Error`), ...at }
 }

@@ -1,9 +1,11 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
+import { isTerminal } from '../event/run-status.ts'
+import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { SettleAnswer, TriedStep } from '../store/store.ts'
+import type { RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
 import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import type { Entry } from './dispatcher.ts'
@@ -21,6 +23,8 @@ export interface RunnerHost extends AttemptHost {
   handlerName(tag: string): string
   settled(entry: Entry, state: RunState): void
   dropped(entry: Entry): void
+  /** The run could not be settled, and is to begin anew. */
+  again(entry: Entry): void
   stale(entry: Entry): void
 }
 
@@ -66,25 +70,49 @@ export class Runner {
       if (ended === 'lost') return
       await this.#settle(entry, ended)
     } catch (error) {
-      // A bug of ours must not take the node down with it: the run stays in the store for the next owner.
-      this.#host.log.error('a run could not be settled', {
+      // A store that could not be read, or a bug of ours: the run is not forgotten, and the node goes on.
+      this.#host.log.error('a run could not be settled, and begins again', {
         run: entry.id,
         error: error instanceof Error ? error.message : String(error),
       })
-      this.#host.dropped(entry)
+      entry.attempt = undefined
+      const fresh = await this.#reread(entry)
+      if (fresh === 'lost') return
+      if (fresh?.state && (isTerminal(fresh.state.status) || fresh.state.turn > (entry.record.state?.turn ?? 0))) {
+        return this.#host.settled(entry, fresh.state)
+      }
+      if (!fresh) return this.#host.dropped(entry)
+      entry.record = fresh
+      await sleep(this.#host.clock, limits.pollMaxMs)
+      this.#host.again(entry)
     } finally {
       entry.attempt = undefined
     }
   }
 
+  /** The run as the store has it, asked for until it answers or the pair is lost. */
+  async #reread(entry: Entry): Promise<RunRecord | undefined | 'lost'> {
+    while (this.#host.holds(entry.owned)) {
+      try {
+        return await this.#host.store.run(entry.record.event, entry.tag)
+      } catch {
+        await sleep(this.#host.clock, limits.pollMaxMs)
+      }
+    }
+    this.#host.stale(entry)
+    return 'lost'
+  }
+
   async #execute(entry: Entry): Promise<Ended | 'lost'> {
-    const { record, event } = entry
+    const { record } = entry
     const state = record.state
     const handler = this.#host.handlerOf(entry.tag)
+    const event = entry.event ?? (await this.#host.store.event(record.event))
     const losses = lossesOf(entry)
     const number = lastAttemptOf(record) + 1
+    // Losses are counted once: the attempts that were lost are named by the settlement that counts them.
     const facts = (over: Partial<AttemptFacts>): AttemptFacts => ({
-      attempt: state?.attempt ?? 0,
+      attempt: number - 1,
       progressed: false,
       losses,
       seenIntervention: seenOf(entry),
@@ -222,11 +250,13 @@ export class Runner {
         handler: this.#host.handlerName(entry.tag),
         ...(ended.startedAt === undefined ? {} : { attemptedAt: ended.startedAt }),
         ...(ended.tried.length ? { tried: ended.tried } : {}),
+        ...(outcome.kind === 'cancelled' && outcome.intervention ? { intervention: outcome.intervention } : {}),
       })
       if (answer === 'settled') return this.#host.settled(entry, state)
       if (answer === 'stale') return this.#host.stale(entry)
       if (answer === 'finished') return this.#host.dropped(entry)
-      const fresh = await this.#host.store.run(entry.record.event, entry.tag)
+      const fresh = await this.#reread(entry)
+      if (fresh === 'lost') return
       if (!fresh) return this.#host.dropped(entry)
       entry.record = fresh
       if (state.status === 'waiting' && awaitedCame(entry, state)) outcome = { kind: 'signalled' }

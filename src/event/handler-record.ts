@@ -60,6 +60,15 @@ export function inVersion(handler: HandlerRecord, version: number): boolean {
   return handler.sinceVersion <= version && (handler.untilVersion === undefined || version < handler.untilVersion)
 }
 
+/** The handler with this tag, under the name and subscription that it had last. */
+export function handlerOfTag(registry: Registry, tag: string): HandlerRecord | undefined {
+  let latest: HandlerRecord | undefined
+  for (const handler of registry.handlers) {
+    if (handler.tag === tag && handler.sinceVersion >= (latest?.sinceVersion ?? 0)) latest = handler
+  }
+  return latest
+}
+
 /** The handlers that an event accepted under its registry version gets runs of. */
 export function handlersOf(
   registry: Registry,

@@ -54,6 +54,8 @@ export const limits = {
   concurrency: 100,
   /** Runs a node holds in memory per group, ready or running; deeper backlog stays in the store and is paged. */
   runsHeld: 4_000,
+  /** Runs a node knows of and cannot begin: behind the head of their order key, or paused. Some 500 bytes each. */
+  runsAside: 100_000,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
