@@ -613,6 +613,40 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.close()
     })
 
+    it('takes a pair again only under a new epoch, once it has fenced itself (G6)', async () => {
+      let deaf = false
+      let entered = 0
+      const world = await open({
+        handlers: [handler('slow', on, () => (++entered === 1 ? new Promise(() => {}) : 'done'))],
+        lease: '8s',
+        beat: '2s',
+        wrapStore: (store) =>
+          new Proxy(store, {
+            get(target, name) {
+              const member: unknown = Reflect.get(target, name, target)
+              if (typeof member !== 'function') return member
+              if (name !== 'own') return member.bind(target)
+              return async (...args: Parameters<Store['own']>) => {
+                const answer = await target.own(...args)
+                if (deaf) throw new HapaxError('store_unavailable', { reason: 'the answer was lost' })
+                return answer
+              }
+            },
+          }),
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      await world.until(() => entered === 1)
+      // The store hears every beat: to it the lease never ran out.
+      deaf = true
+      await world.advance('10s')
+      deaf = false
+      await world.ended(receipt, '1m')
+      const history = await world.hapax.events.history(receipt.event.key)
+      const settled = history.find((entry) => entry.kind === 'settled')
+      expect(settled?.epoch).toBeGreaterThan(1)
+      await world.close()
+    })
+
     it('enters no handler whose begin was answered after the lease had run out (G6)', async () => {
       const entered: number[] = []
       let late = 0
