@@ -1,7 +1,8 @@
+import { HapaxError } from '../errors/hapax-error.ts'
 import { handlerTakes, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
-import type { Instant } from '../kit/clock.ts'
+import { type Clock, type Instant, sleep } from '../kit/clock.ts'
 import type { Log } from '../kit/log.ts'
 import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store.ts'
 import type { Committer } from './committer.ts'
@@ -14,14 +15,19 @@ export interface IntervenerHost {
   readonly committer: Committer
   readonly log: Log
   readonly group: string
+  readonly clock: Clock
   now(): Instant
+  holds(owned: Owned): boolean
   registry(): Registry
   dispatcher(): Dispatcher
   lose(owned: Owned): void
 }
 
-/** How often a judgement is made anew because the run had moved meanwhile. */
-const triesMax = 5
+/** How often a judgement is made anew at once because the run had moved meanwhile. */
+const triesAtOnce = 5
+
+/** Between two tries after that, or after the store could not be asked. */
+const againMs = 100
 
 /**
  * Carries out what people and callers ask of a run, as its owner: one after the other for each run, the change before
@@ -41,13 +47,23 @@ export class Intervener {
     const name =
       intervention.tag === undefined ? intervention.event : runId({ event: intervention.event, tag: intervention.tag })
     const work = async () => {
-      try {
-        await (intervention.tag === undefined
-          ? this.#adopt(owned, intervention)
-          : this.#onRun(owned, intervention, name, intervention.tag))
-      } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
-        this.#host.log.warn('an intervention could not be judged', { verb: intervention.verb, run: name, error: text })
+      for (;;) {
+        try {
+          await (intervention.tag === undefined
+            ? this.#adopt(owned, intervention)
+            : this.#onRun(owned, intervention, name, intervention.tag))
+          return
+        } catch (error) {
+          const text = error instanceof Error ? error.message : String(error)
+          this.#host.log.warn('an intervention could not be judged', {
+            verb: intervention.verb,
+            run: name,
+            error: text,
+          })
+          // No page brings it again: while the pair is ours, nobody else judges it.
+          if (!isUnavailable(error) || !this.#host.holds(owned)) return
+          await sleep(this.#host.clock, againMs)
+        }
       }
     }
     const chain = (this.#chains.get(name) ?? Promise.resolve()).then(work)
@@ -58,7 +74,8 @@ export class Intervener {
   }
 
   async #onRun(owned: Owned, intervention: InterventionRecord, id: string, tag: string): Promise<void> {
-    for (let tries = 0; tries < triesMax; tries++) {
+    for (let tries = 0; this.#host.holds(owned); tries++) {
+      if (tries >= triesAtOnce) await sleep(this.#host.clock, againMs)
       const entry = this.#host.dispatcher().entry(owned.shard, id)
       if (entry && entry.stage !== 'standing') {
         noteIn(entry, intervention)
@@ -195,6 +212,10 @@ export class Intervener {
   #nameOf(tag: string): string {
     return this.#host.registry().handlers.find((handler) => handler.tag === tag)?.name ?? tag
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof HapaxError && error.code === 'store_unavailable'
 }
 
 function noteIn(entry: Entry, intervention: InterventionRecord): void {

@@ -1,9 +1,10 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
+import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { SettleAnswer, TriedStep } from '../store/store.ts'
+import type { RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
 import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import type { Entry } from './dispatcher.ts'
@@ -209,6 +210,19 @@ export class Runner {
     }
   }
 
+  /** The run as the store has it: asked until it answers, since to give the run up here is to forget it. */
+  async #fresh(entry: Entry): Promise<RunRecord | undefined | 'lost'> {
+    for (;;) {
+      try {
+        return await this.#host.store.run(entry.record.event, entry.tag)
+      } catch (error) {
+        if (!(error instanceof HapaxError && error.code === 'store_unavailable')) throw error
+        if (!this.#host.holds(entry.owned)) return 'lost'
+        await sleep(this.#host.clock, readAgainMs)
+      }
+    }
+  }
+
   async #settle(entry: Entry, ended: Ended): Promise<void> {
     let { outcome } = ended
     let seenIntervention = ended.facts.seenIntervention
@@ -226,7 +240,8 @@ export class Runner {
       if (answer === 'settled') return this.#host.settled(entry, state)
       if (answer === 'stale') return this.#host.stale(entry)
       if (answer === 'finished') return this.#host.dropped(entry)
-      const fresh = await this.#host.store.run(entry.record.event, entry.tag)
+      const fresh = await this.#fresh(entry)
+      if (fresh === 'lost') return this.#host.stale(entry)
       if (!fresh) return this.#host.dropped(entry)
       entry.record = fresh
       if (state.status === 'waiting' && awaitedCame(entry, state)) outcome = { kind: 'signalled' }
@@ -234,6 +249,9 @@ export class Runner {
     }
   }
 }
+
+/** Between two tries to read what a settlement must have seen. */
+const readAgainMs = 100
 
 /** The last intervention that this owner knows of. */
 function seenOf(entry: Entry): number {
