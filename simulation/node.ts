@@ -126,9 +126,9 @@ export class SimulatedNode {
     this.#world.model.watch.tell(this.name, `its wall clock jumps by ${ms} ms`)
   }
 
-  /** Ends what stands still. */
-  wake(): void {
-    this.#life.stillUntilMs = 0
+  /** Until when it stands still. */
+  get stillUntilMs(): number {
+    return this.#life.stillUntilMs
   }
 
   /**

@@ -103,10 +103,10 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     weather.storeFullUntilMs = 0
     for (const node of nodes) {
       node.wire.heal()
-      node.wake()
       node.start()
     }
     operator.heal()
+    await schedule.until(Math.max(...nodes.map((node) => node.stillUntilMs)))
     const deadlineMs = schedule.nowMs + convergesMs
     const isDone = () => senders.isDone && operator.isDone && model.runs.unfinished().length === 0
     while (schedule.nowMs < deadlineMs && !isDone()) await schedule.until(schedule.nowMs + 250)

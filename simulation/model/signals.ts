@@ -39,6 +39,11 @@ export class Signals {
     this.#taken.add(at + key)
   }
 
+  /** A generation began with the wait that took it. */
+  carried(run: RunFacts, generation: number, key: string): void {
+    this.#taken.add(`${run.id}/${generation}/${key}`)
+  }
+
   /** Whether a signal of this name is there that no wait of the generation took. */
   hasFor(run: RunFacts, generation: number, name: string): boolean {
     const at = `${run.id}/${generation}/`

@@ -77,6 +77,7 @@ export class Steps {
     for (const [text, one] of this.checkpointsOf(run.id, from)) {
       if (keep !== 'all' && text === stepText(keep.before)) return
       this.checkpointsOf(run.id, to).set(text, one)
+      if (one.signal !== undefined) this.#runs.signals.carried(run, to, one.signal)
     }
   }
 

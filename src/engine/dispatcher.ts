@@ -594,7 +594,8 @@ export class Dispatcher {
     const id = runId(standing)
     const record: RunRecord = { ...standing, checkpoints: [], begins: [], interventions: [], tried: [] }
     const order = this.#host.orderOf(standing.tag)
-    if (order === undefined || pair.entries.has(id)) return
+    // `due` may have brought it first, and it has ended: the page was read before that.
+    if (order === undefined || pair.entries.has(id) || pair.finished.has(id)) return
     const name = orderName(standing.tag, standing.tenant, standing.orderKey)
     const entry: Entry = {
       id,

@@ -613,6 +613,87 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.close()
     })
 
+    it('forgets neither a run nor a verb while the store cannot be read (G5)', async () => {
+      let blind = true
+      let failures = 0
+      let release = () => {}
+      const world = await open({
+        handlers: [
+          handler('gate', on, async (_event, run) => {
+            if (run.attempt === 1) await new Promise<void>((resolve) => (release = resolve))
+            return run.waitFor('go')
+          }),
+        ],
+        wrapStore: (store) =>
+          new Proxy(store, {
+            get(target, name) {
+              const member: unknown = Reflect.get(target, name, target)
+              if (typeof member !== 'function') return member
+              return (...args: unknown[]) => {
+                if (!blind || (name !== 'run' && name !== 'tail')) return member.apply(target, args)
+                if (name === 'run') failures++
+                return Promise.reject(new HapaxError('store_unavailable', { reason: 'down' }))
+              }
+            },
+          }),
+      })
+      blind = false
+      const receipt = await world.hapax.accept(order('1'))
+      const id = receipt.runs[0]?.id ?? ''
+      await world.advance('1s')
+      blind = true
+      // The signal is committed, nobody hears of it, and the settlement must look again.
+      const signalled = world.hapax.runs.signal(id, 'go', 'now').catch(() => {})
+      release()
+      await world.advance('5s')
+      expect(failures).toBeGreaterThan(2)
+      blind = false
+      await world.soon(signalled)
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state: { result: '"now"' } })
+      blind = true
+      failures = 0
+      const replayed = world.hapax.runs.replay(id, { reason: 'test' }).catch(() => {})
+      await world.advance('5s')
+      blind = false
+      await world.soon(replayed)
+      await world.until(async () => (await world.hapax.runs.get(id)).state?.generation === 2)
+      await world.close()
+    })
+
+    it('takes a pair again only under a new epoch, once it has fenced itself (G6)', async () => {
+      let deaf = false
+      let entered = 0
+      const world = await open({
+        handlers: [handler('slow', on, () => (++entered === 1 ? new Promise(() => {}) : 'done'))],
+        lease: '8s',
+        beat: '2s',
+        wrapStore: (store) =>
+          new Proxy(store, {
+            get(target, name) {
+              const member: unknown = Reflect.get(target, name, target)
+              if (typeof member !== 'function') return member
+              if (name !== 'own') return member.bind(target)
+              return async (...args: Parameters<Store['own']>) => {
+                const answer = await target.own(...args)
+                if (deaf) throw new HapaxError('store_unavailable', { reason: 'the answer was lost' })
+                return answer
+              }
+            },
+          }),
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      await world.until(() => entered === 1)
+      // The store hears every beat: to it the lease never ran out.
+      deaf = true
+      await world.advance('10s')
+      deaf = false
+      await world.ended(receipt, '1m')
+      const history = await world.hapax.events.history(receipt.event.key)
+      const settled = history.find((entry) => entry.kind === 'settled')
+      expect(settled?.epoch).toBeGreaterThan(1)
+      await world.close()
+    })
+
     it('enters no handler whose begin was answered after the lease had run out (G6)', async () => {
       const entered: number[] = []
       let late = 0

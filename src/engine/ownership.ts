@@ -42,6 +42,8 @@ export class Ownership {
   #releasing = new Map<number, Owned>()
   #handingBack = new Set<number>()
   #deadlineMs = 0
+  /** How often it has fenced itself: each time it is another node to the store. */
+  #fenced = 0
   /** The store's clock less this machine's monotonic one, as the last beat told; undefined before the first. */
   #offsetMs: number | undefined
   #timer: Timer | undefined
@@ -125,9 +127,10 @@ export class Ownership {
     this.#timer?.cancel()
     const sentAtMs = this.#clock.monotonicMs()
     const release = [...this.#releasing.values()]
+    const fenced = this.#fenced
     try {
       const answer = await this.#store.own({
-        node: this.#options.node,
+        node: fenced === 0 ? this.#options.node : `${this.#options.node}.${fenced}`,
         group: this.#options.group,
         owns: this.#owns,
         handlers: this.#handlers,
@@ -135,6 +138,8 @@ export class Ownership {
         release,
         lowMarks: this.#listener.lowMarks(),
       })
+      // Asked in the name of a node that is no more.
+      if (fenced !== this.#fenced) return
       // The lease counts from before the question was sent: never longer than the store's own count of it.
       this.#deadlineMs = sentAtMs + this.#options.leaseMs
       this.#offsetMs = answer.now - this.#clock.monotonicMs()
@@ -197,8 +202,13 @@ export class Ownership {
     this.#fence = this.#clock.setTimer(Math.max(0, leftMs), () => this.#fenceItself(), { unref: true })
   }
 
+  /**
+   * Gives all up, and its name with it: the store may still count it as the owner, and to be granted a pair again under the
+   * same epoch would not fence what it left half done.
+   */
   #fenceItself(): void {
     if (this.#clock.monotonicMs() < this.#deadlineMs || this.#pairs.size === 0) return
+    this.#fenced++
     this.#log.error('the lease ran out before it could be renewed: this node stops its runs', {
       pairs: this.#pairs.size,
     })
