@@ -19,6 +19,7 @@ import type {
 } from '../store/store.ts'
 import type { Committer } from './committer.ts'
 import type { Outcome } from './decide.ts'
+import { doubtsOf } from './doubts.ts'
 import { DurableRun } from './durable-run.ts'
 import type { EmittedEvent, Handler, HandlerEvent, RetryPolicy } from './handler.ts'
 import { classify, recordError } from './run-errors.ts'
@@ -78,6 +79,11 @@ export interface Suspension {
 /** What the checkpoint of a verb says beside its name. */
 export type CheckpointFacts = Omit<CheckpointItem, 'owned' | 'run' | 'generation' | 'attempt' | 'step' | 'endedAt'>
 
+/** A signal that was refused (the run had ended) is none for a later generation either. */
+export function isDeliverable({ verb, answer }: InterventionRecord): boolean {
+  return verb === 'signal' && answer?.outcome !== 'refused'
+}
+
 /** What a verb's work resolves to when the verb itself shall never resolve. */
 export class Suspended {}
 const suspended = new Suspended()
@@ -124,8 +130,8 @@ export class Attempt {
     this.id = runId(subject.record)
     this.generation = subject.record.state?.generation ?? 1
     for (const checkpoint of subject.record.checkpoints) this.checkpoints.set(stepText(checkpoint.step), checkpoint)
-    for (const tried of subject.record.tried) this.tried.set(stepText(tried.step), tried)
-    this.#signals = subject.record.interventions.filter((intervention) => intervention.verb === 'signal')
+    for (const tried of doubtsOf(subject.record)) this.tried.set(stepText(tried.step), tried)
+    this.#signals = subject.record.interventions.filter(isDeliverable)
     this.#signalsTaken = new Set(subject.record.checkpoints.flatMap((checkpoint) => checkpoint.signal ?? []))
   }
 

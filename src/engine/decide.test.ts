@@ -65,7 +65,7 @@ describe('decide', () => {
 
   it('undoes where it is due, and ends as what it was undone for', () => {
     const undoing = stateAfter({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
-    expect(undoing).toMatchObject({ status: 'undoing', undoBegun: true, error })
+    expect(undoing).toMatchObject({ status: 'undoing', undoBegun: 'death', error })
     expect(stateAfter({ kind: 'undone' }, undoing)).toMatchObject({ status: 'dead', error })
     const cancelling = stateAfter({ kind: 'cancelled', undo: true }, undefined, { undoable: true })
     expect(stateAfter({ kind: 'undone' }, cancelling)).toMatchObject({ status: 'cancelled' })

@@ -107,9 +107,10 @@ export function decide(
       const failed = failures + 1
       const failuresInAll = base.failuresInAll + 1
       const counted = { ...base, failures: failed, failuresInAll }
+      const error = undoing ? afterDeath(before, outcome.error) : outcome.error
       const exhausted = failed >= outcome.policy.attempts || failuresInAll >= limits.maxAttempts
       if (exhausted && (outcome.inDoubt || undoing)) {
-        return { ...counted, status: 'unknown', reason: 'step_in_doubt', error: outcome.error }
+        return { ...counted, status: 'unknown', reason: 'step_in_doubt', error }
       }
       if (exhausted) return dead(counted, 'attempts_exhausted', outcome.error, policy, now)
       const dueAt = now + backoffMs(outcome.policy, failed, random)
@@ -118,13 +119,14 @@ export function decide(
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'retry',
         dueAt,
-        error: outcome.error,
+        error,
       }
     }
 
     case 'fatal':
       // What cannot be undone is for a person: a failing undo never ends quietly.
-      if (undoing) return { ...base, status: 'unknown', reason: 'undo_failed', error: outcome.error }
+      if (undoing)
+        return { ...base, status: 'unknown', reason: 'undo_failed', error: afterDeath(before, outcome.error) }
       return dead(base, outcome.error.code, outcome.error, policy, now)
 
     case 'deferred':
@@ -133,7 +135,7 @@ export function decide(
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'deferred',
         dueAt: outcome.until,
-        error: outcome.error,
+        error: undoing ? afterDeath(before, outcome.error) : outcome.error,
       }
 
     case 'suspended':
@@ -159,20 +161,26 @@ export function decide(
 
     case 'cancelled':
       if (outcome.undo && policy.undoable)
-        return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: true }
+        return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: 'cancel' }
       return { ...base, status: 'cancelled', reason: 'cancel' }
 
     case 'undone':
-      return before?.error && before.reason !== 'cancel'
-        ? { ...base, status: 'dead', reason: 'undone', error: before.error }
+      return undoing === 'death'
+        ? { ...base, status: 'dead', reason: 'undone', error: before?.error?.cause ?? before?.error }
         : { ...base, status: 'cancelled', reason: 'undone' }
   }
+}
+
+/** An undo's failure, beside what the run died of before it. */
+function afterDeath(before: RunState | undefined, error: RecordedError): RecordedError {
+  const died = before?.undoBegun === 'death' ? (before.error?.cause ?? before.error) : undefined
+  return died ? { ...error, cause: died } : error
 }
 
 function dead(base: RunState, reason: string, error: RecordedError, policy: Policy, now: Instant): RunState {
   // Undo is a stage of its own: the failures that led to it are not its own.
   if (policy.undoOnDeath && policy.undoable)
-    return { ...base, status: 'undoing', reason, dueAt: now, undoBegun: true, error, failures: 0 }
+    return { ...base, status: 'undoing', reason, dueAt: now, undoBegun: 'death', error, failures: 0 }
   return { ...base, status: 'dead', reason, error }
 }
 

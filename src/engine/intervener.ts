@@ -153,8 +153,14 @@ export class Intervener {
     const state = { ...judgement.state, seenIntervention }
     const now = this.#host.now()
     if (judgement.resolved) {
-      const { step, value } = judgement.resolved
-      const facts = { startedAt: now, endedAt: now, firstTriedAt: now, ...(value === undefined ? {} : { value }) }
+      const { step, value, undoable } = judgement.resolved
+      const facts = {
+        startedAt: now,
+        endedAt: now,
+        firstTriedAt: now,
+        ...(value === undefined ? {} : { value }),
+        ...(undoable && { undoable }),
+      }
       void committer.checkpoint({
         owned,
         run: record,

@@ -2,8 +2,9 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import type { RunState, StepAddress } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import type { Instant } from '../kit/clock.ts'
-import type { InterventionRecord, RunRecord, SettleItem } from '../store/store.ts'
+import type { InterventionRecord, RunRecord, SettleItem, TriedStep } from '../store/store.ts'
 import { nextGeneration } from './decide.ts'
+import { doubtsOf } from './doubts.ts'
 import { recordError } from './run-errors.ts'
 
 /** What an owner makes of an intervention on a run that does not execute. */
@@ -16,7 +17,7 @@ export type Judgement =
       readonly state: RunState
       readonly keepCheckpoints?: NonNullable<SettleItem['keepCheckpoints']>
       /** A step that a person decided: its result, kept as its checkpoint. */
-      readonly resolved?: { readonly step: StepAddress; readonly value: string | undefined }
+      readonly resolved?: { readonly step: StepAddress; readonly value: string | undefined; readonly undoable: boolean }
       readonly tried?: SettleItem['tried']
     }
 
@@ -76,7 +77,7 @@ export function judge(
     outcome: 'applied',
     state: nextGeneration(state, verb, false, now, seen),
     keepCheckpoints: 'all',
-    tried: record.tried,
+    tried: doubtsOf(record),
   }
 }
 
@@ -119,7 +120,7 @@ function judgeCancel(record: RunRecord, detail: Detail, now: Instant, seen: numb
   if (state?.undoBegun) return refused('undo_begun')
   const undoable =
     record.checkpoints.some((checkpoint) => checkpoint.undoable) ||
-    record.tried.some((tried) => tried.doubt && tried.undoable)
+    doubtsOf(record).some((tried) => tried.doubt && tried.undoable)
   if (undoable && detail.undo === undefined) return refused('undo_unspecified')
   const base = state ?? freshState(now)
   const undo = undoable && detail.undo === true
@@ -135,10 +136,10 @@ function judgeCancel(record: RunRecord, detail: Detail, now: Instant, seen: numb
       dueAt: undo ? now : undefined,
       waitingFor: undefined,
       error: undefined,
-      undoBegun: undo,
+      undoBegun: undo ? 'cancel' : false,
       seenIntervention: seen,
     },
-    tried: record.tried,
+    tried: doubtsOf(record),
   }
 }
 
@@ -146,6 +147,8 @@ function judgeResolve(record: RunRecord, state: RunState, detail: Detail, now: I
   if (state.status !== 'unknown') return refused(state.status)
   const step = findStep(record, detail.step ?? '', detail.of)
   if (!step) return refused('step_unknown')
+  const doubts = doubtsOf(record)
+  const isIt = (tried: TriedStep) => tried.step.name === step.name && tried.step.of === step.of
   const ready: RunState = {
     ...state,
     status: state.undoBegun ? 'undoing' : 'ready',
@@ -157,27 +160,28 @@ function judgeResolve(record: RunRecord, state: RunState, detail: Detail, now: I
     error: state.undoBegun ? state.error : undefined,
     seenIntervention: seen,
   }
-  const others = record.tried.filter((tried) => tried.step.name !== step.name || tried.step.of !== step.of)
+  const others = doubts.filter((tried) => !isIt(tried))
   if (detail.fail === true) {
     const error = recordError(new HapaxError('step_in_doubt', { name: step.name }), step.name)
     return {
       outcome: 'applied',
       state: { ...ready, status: 'dead', reason: 'resolved', dueAt: undefined, error },
-      tried: record.tried,
+      tried: doubts,
     }
   }
   if (detail.repeat === true) {
     return { outcome: 'applied', state: ready, tried: [...others, { step, firstTriedAt: now, doubt: false }] }
   }
   const value = detail.result === undefined ? undefined : JSON.stringify(detail.result)
-  return { outcome: 'applied', state: ready, resolved: { step, value }, tried: others }
+  const undoable = doubts.some((tried) => isIt(tried) && tried.undoable)
+  return { outcome: 'applied', state: ready, resolved: { step, value, undoable }, tried: others }
 }
 
 /** A step of the run by its name: one that left a checkpoint, was tried, or was begun. */
 function findStep(record: RunRecord, name: string, of = ''): StepAddress | undefined {
   const known = [
     ...record.checkpoints.map((checkpoint) => checkpoint.step),
-    ...record.tried.map((tried) => tried.step),
+    ...doubtsOf(record).map((tried) => tried.step),
     ...record.begins.flatMap((begin) => begin.step ?? []),
   ]
   return known.find((step) => step.name === name && step.of === of)

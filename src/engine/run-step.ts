@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type StepAddress, stepText } from '../event/run.ts'
-import type { Instant, Timer } from '../kit/clock.ts'
+import type { Timer } from '../kit/clock.ts'
 import { toMs } from '../kit/duration.ts'
 import { encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
@@ -23,14 +23,13 @@ export async function runStep<Result>(
   const key = attempt.key(step.name, step.of)
   const startedAt = host.now()
   const tried = attempt.tried.get(text)
-  const begunAt = unsettledBegin(attempt, text)
-  const firstTriedAt = tried?.firstTriedAt ?? begunAt ?? subject.mayHaveBegunAt ?? startedAt
+  const firstTriedAt = tried?.firstTriedAt ?? subject.mayHaveBegunAt ?? startedAt
   const undoable = options.undo ? { undoable: true } : {}
   const facts = { startedAt, firstTriedAt, ...undoable }
   const note = (doubt: boolean) => attempt.tried.set(text, { step, firstTriedAt, doubt, ...undoable })
   const origin = originOf(attempt, step, options)
 
-  if (tried?.doubt || begunAt !== undefined) {
+  if (tried?.doubt) {
     note(true)
     const cleared = await clearDoubt(attempt, step, text, options, { key, facts, origin })
     if (cleared !== 'repeat') return cleared.value
@@ -96,14 +95,6 @@ async function clearDoubt<Result>(
   return { value: await attempt.keep(step, text, { ...known.facts, ...valueIn(answer.result, step.name) }) }
 }
 
-/** When an attempt that never settled wrote that it begins this step: it may have had its effect. */
-function unsettledBegin(attempt: Attempt, text: string): Instant | undefined {
-  const settled = attempt.subject.record.state?.attempt ?? 0
-  return attempt.subject.record.begins.find(
-    (begin) => begin.attempt > settled && begin.step !== undefined && stepText(begin.step) === text,
-  )?.at
-}
-
 function originOf<Result>(
   attempt: Attempt,
   step: StepAddress,
@@ -134,7 +125,7 @@ async function inTime<Value>(
   try {
     const returned = effect(controller.signal)
     if (!(returned instanceof Promise)) return returned
-    attempt.host.stragglers.add(attempt.id, stepText(step), returned)
+    attempt.host.stragglers.add(attempt.id, stepText(step), returned, timeoutMs)
     const late = new Promise<never>((_resolve, reject) => {
       timer = attempt.host.clock.setTimer(timeoutMs, () => {
         controller.abort()

@@ -6,9 +6,10 @@ import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
 import type { RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
-import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
+import { Attempt, type AttemptHost, type AttemptSubject, isDeliverable } from './attempt.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import type { Entry } from './dispatcher.ts'
+import { doubtsOf } from './doubts.ts'
 import { decodeBody } from './event-data.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
 import { classify, recordError } from './run-errors.ts'
@@ -109,6 +110,7 @@ export class Runner {
     const handler = this.#host.handlerOf(entry.tag)
     const event = entry.event ?? (await this.#host.store.event(record.event))
     const losses = lossesOf(entry)
+    const tried = doubtsOf(record)
     const number = lastAttemptOf(record) + 1
     // Losses are counted once: the attempts that were lost are named by the settlement that counts them.
     const facts = (over: Partial<AttemptFacts>): AttemptFacts => ({
@@ -128,7 +130,7 @@ export class Runner {
       facts: facts({}),
       policy: policy(record.checkpoints.some((checkpoint) => checkpoint.undoable)),
       startedAt: undefined,
-      tried: record.tried,
+      tried,
     })
 
     if (!handler || !event) {
@@ -140,7 +142,7 @@ export class Runner {
     if (losses >= limits.lostLeases) {
       return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })
     }
-    const inDoubt = record.tried.some((tried) => tried.doubt)
+    const inDoubt = tried.some((one) => one.doubt)
     if (
       handler.expiresMs !== undefined &&
       !inDoubt &&
@@ -180,7 +182,7 @@ export class Runner {
         facts: facts({ attempt: number }),
         policy: policy(false),
         startedAt,
-        tried: record.tried,
+        tried,
       }
     }
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
@@ -193,7 +195,7 @@ export class Runner {
         facts: facts({ attempt: number, progressed }),
         policy: policy(true),
         startedAt,
-        tried: record.tried,
+        tried,
       }
     }
     if (entry.cancelled) return unstarted(entry.cancelled)
@@ -276,7 +278,7 @@ function awaitedCame(entry: Entry, state: RunState): boolean {
   const taken = new Set(entry.record.checkpoints.flatMap((checkpoint) => checkpoint.signal ?? []))
   return entry.record.interventions.some(
     (intervention) =>
-      intervention.verb === 'signal' && intervention.name === state.waitingFor && !taken.has(intervention.key),
+      isDeliverable(intervention) && intervention.name === state.waitingFor && !taken.has(intervention.key),
   )
 }
 

@@ -52,7 +52,7 @@ export async function undoRun(
   return { outcome: { kind: 'undone' }, progressed }
 }
 
-/** Resolves when every step that left a checkpoint has been named again. */
+/** Resolves when every step that left a checkpoint, or is in doubt, has been named again. */
 async function told(host: AttemptHost, attempt: Attempt): Promise<void> {
   const names = stepsOf(attempt).map(stepText)
   while (!names.every((name) => attempt.usedNames.has(name))) {
@@ -60,10 +60,10 @@ async function told(host: AttemptHost, attempt: Attempt): Promise<void> {
   }
 }
 
+/** Steps whose undo may be due: those that left a checkpoint, and those in doubt. */
 function stepsOf(attempt: Attempt): StepAddress[] {
-  return [...attempt.checkpoints.values()]
-    .filter((checkpoint) => checkpoint.step.kind === 'step')
-    .map((checkpoint) => checkpoint.step)
+  const doubtful = [...attempt.tried.values()].filter((tried) => tried.doubt)
+  return [...attempt.checkpoints.values(), ...doubtful].map(({ step }) => step).filter((step) => step.kind === 'step')
 }
 
 /** Steps in doubt first, since they came last; then the checkpoints from the last to the first. */

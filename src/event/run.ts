@@ -40,6 +40,8 @@ export interface RecordedError {
   readonly stack?: string
   /** The step in which it happened. */
   readonly step?: string
+  /** What the run died of, where this is an undo's failure afterwards. */
+  readonly cause?: RecordedError
 }
 
 /**
@@ -69,8 +71,8 @@ export interface RunState {
   /** The handler's result as JSON text. */
   readonly result: string | undefined
   readonly error: RecordedError | undefined
-  /** Once undoing has begun, only `replay` with new keys is left. */
-  readonly undoBegun: boolean
+  /** What undoing was begun by. From then on, only `replay` with new keys is left. */
+  readonly undoBegun: 'cancel' | 'death' | false
   /** Mixed into step keys; changes only by a replay with `newKeys`. From 0. */
   readonly keySeries: number
   /** The handler's version, as it declared it. */

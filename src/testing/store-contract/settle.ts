@@ -17,7 +17,7 @@ export const settleCases = contractCases('settle', {
       waitingFor: 'paid',
       result: '{"a":[1,null]}',
       error: { code: 'step_timeout', message: 'took long', stack: 'at charge', step: 'charge' },
-      undoBegun: true,
+      undoBegun: 'cancel',
       keySeries: 2,
       handlerVersion: '1.2.3',
       seenIntervention: 1,
