@@ -35,14 +35,16 @@ export class OutsideService {
 
   /** One call. The answer comes on the caller's clock: never, if it is dead. */
   call(caller: Clock, key: string, reactions: readonly Reaction[]): Promise<string> {
-    const reaction = reactions[this.count(key)] ?? 'does'
+    const call = this.count(key)
+    const reaction = reactions[call] ?? 'does'
     const thereMs = this.#draw.whole(1, 30)
     const backMs = reaction === 'hangs' ? hangMs : this.#draw.whole(1, 30)
     return new Promise((resolve, reject) => {
       this.#clock.setTimer(thereMs, () => {
         const does = reaction === 'does' || reaction === 'does_unheard' || reaction === 'hangs'
         if (does && !this.#done.has(key)) this.#done.set(key, `effect ${this.#done.size}`)
-        const result = this.#done.get(key) ?? ''
+        // Each answer can be told from the others: a step's result is the one that was kept.
+        const result = `${this.#done.get(key) ?? ''}, call ${call}`
         caller.setTimer(backMs, () => {
           const error = errorOf(reaction)
           if (error) reject(error)

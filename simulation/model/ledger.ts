@@ -54,6 +54,9 @@ export class Ledger {
   /** A follow-up event was committed with the checkpoint of its step. */
   emitted(item: AcceptItem, run: string): void {
     this.#watch.reach('emitted')
+    const parent = this.events.get(run.slice(0, 26))
+    if (parent && parent.tenant !== item.tenant)
+      this.#watch.violate('G11.tenant', `${identityOf(item)} was emitted by an event of ${parent.tenant}`)
     if (!this.#byIdentity.has(identityOf(item))) this.#written(item, run, false)
   }
 
