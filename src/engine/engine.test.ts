@@ -613,6 +613,45 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.close()
     })
 
+    it('keeps nothing that a step brings after its attempt’s time was up (G3)', async () => {
+      const pass = (delayMs: number) => new Promise<void>((resolve) => world.clock.setTimer(delayMs, resolve))
+      const woke: number[] = []
+      const world = await open({
+        handlers: [
+          handler(
+            'slow',
+            { ...on, timeout: '5s', retry: { attempts: 2, min: '10s', jitter: 'none' } },
+            async (_event, run) => {
+              if (run.attempt === 1) await pass(4_500)
+              await run.step('late', () => pass(1_000))
+            },
+          ),
+          handler(
+            'nap',
+            { ...on, timeout: '5s', retry: { attempts: 2, min: '10s', jitter: 'none' } },
+            async (_event, run) => {
+              if (run.attempt === 1) await pass(4_999)
+              await run.sleep('long', '1m')
+              woke.push(run.attempt)
+            },
+          ),
+        ],
+        wrapStore: commits(async (batch, go) => {
+          const answer = await go()
+          if (batch.checkpoint?.length) await pass(50)
+          return answer
+        }),
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      for (const run of receipt.runs) expect(await world.endedRun(run.id, '5m')).toMatchObject({ status: 'completed' })
+      const [late] = (await world.hapax.runs.get(receipt.runs[0]?.id ?? '')).steps
+      expect(late?.attempt).toBe(2)
+      // The sleep was kept in time; the attempt that was over did not go on after it.
+      expect(woke).toHaveLength(1)
+      expect(woke[0]).toBeGreaterThan(1)
+      await world.close()
+    })
+
     it('forgets neither a run nor a verb while the store cannot be read (G5)', async () => {
       let blind = true
       let failures = 0
