@@ -117,8 +117,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'result given before its checkpoint is durable',
     file: attempt,
-    find: 'return this.kept(text, item, await this.host.committer.checkpoint(item))',
-    replace: "void this.host.committer.checkpoint(item)\n    return this.kept(text, item, { outcome: 'written' })",
+    find: 'const answer = await this.write(() => this.host.committer.checkpoint(item))',
+    replace:
+      "void this.write(() => this.host.committer.checkpoint(item))\n    const answer: CheckpointAnswer | undefined = { outcome: 'written' }",
     killedBy: 'G3.durable_first',
     seed: 1,
   },
@@ -271,8 +272,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'retry timers in memory alone',
     file: dispatcher,
-    find: 'let nextMs: number = limits.pollMaxMs',
-    replace: 'let nextMs: number = 1e9',
+    find: 'this.#lookDue(noted)',
+    replace: 'if (this.#dueAt !== undefined) this.#lookDue(noted)',
     killedBy: 'G5.ends',
     seed: 1,
   },
@@ -311,8 +312,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a node that does not fence itself',
     file: ownership,
-    find: 'epoch === owned.epoch && this.#clock.monotonicMs() < this.#deadlineMs',
-    replace: 'epoch === owned.epoch',
+    find: 'this.#deadlineMs = sentAtMs + this.#options.leaseMs',
+    replace: 'this.#deadlineMs = sentAtMs + 1e9',
     killedBy: 'G6.self_fence',
     seed: 1,
   },

@@ -107,7 +107,8 @@ export class Ledger {
     if (receipt.outcome === 'conflict' && same)
       this.#watch.violate('G2.verdict', `${identity} has the same content and got conflict`)
     event.receiptAtMs ??= this.#watch.nowMs
-    for (const { id } of receipt.runs) event.promised.add(id)
+    // A duplicate's receipt names the handlers that its own node knows, which the original may not have had.
+    if (receipt.outcome === 'accepted') for (const { id } of receipt.runs) event.promised.add(id)
   }
 }
 
