@@ -351,6 +351,12 @@ export class Attempt {
   #endSuspended(): void {
     if (this.#inFlight > 0 || this.#ended) return
     const waiting = this.#suspensions.find((one) => one.status === 'waiting')
+    const name = waiting?.waitingFor
+    // It came after the wait had looked for it.
+    if (name !== undefined && this.#signals.some((one) => one.name === name && !this.#signalsTaken.has(one.key))) {
+      this.end({ kind: 'signalled' })
+      return
+    }
     const due = this.#suspensions.flatMap((one) => one.dueAt ?? [])
     this.end({
       kind: 'suspended',

@@ -26,6 +26,9 @@ export interface IntervenerHost {
 /** How often a judgement is made anew at once because the run had moved meanwhile. */
 const triesAtOnce = 5
 
+/** Between two looks at a run whose attempt has ended, until its settlement is known. */
+const settlesMs = 10
+
 /** Between two tries after that, or after the store could not be asked. */
 const againMs = 100
 
@@ -80,6 +83,10 @@ export class Intervener {
       if (entry && entry.stage !== 'standing') {
         noteIn(entry, intervention)
         const refused = this.#onLive(entry, intervention)
+        if (refused === 'later') {
+          await sleep(this.#host.clock, settlesMs)
+          continue
+        }
         if (refused !== 'judge') return this.#answer(owned, intervention, refused)
       }
       const record = entry?.stage === 'ready' ? entry.record : await this.#host.store.run(intervention.event, tag)
@@ -100,9 +107,13 @@ export class Intervener {
     }
   }
 
-  /** A run in memory that executes, or is about to: answers the reason of a refusal, undefined, or that it is judged. */
-  #onLive(entry: Entry, intervention: InterventionRecord): string | undefined | 'judge' {
+  /**
+   * A run in memory that executes, or is about to: answers the reason of a refusal, undefined, or that it is judged, now or
+   * later: an attempt that has ended takes no signal any more, and how it stands then is not yet known.
+   */
+  #onLive(entry: Entry, intervention: InterventionRecord): string | undefined | 'judge' | 'later' {
     if (intervention.verb === 'signal') {
+      if (entry.attempt?.ended) return 'later'
       entry.attempt?.deliver(intervention)
       return undefined
     }
