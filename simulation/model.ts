@@ -52,7 +52,10 @@ export class Model {
     this.#sameAgain(batch, result)
     for (const [index, item] of (batch.accept ?? []).entries()) {
       const answer = result.accept[index]
-      if (answer) this.ledger.judged(item, answer)
+      if (!answer) continue
+      this.ledger.judged(item, answer)
+      const event = this.ledger.events.get(item.key)
+      if (event) this.runs.knows(event)
     }
     for (const [index, item] of (batch.intervene ?? []).entries()) {
       const answer = result.intervene[index]

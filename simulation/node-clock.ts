@@ -9,13 +9,19 @@ export class NodeClock implements Clock {
   readonly #schedule: Schedule
   readonly #life: Life | undefined
   readonly #rate: number
+  readonly #turnMs: () => number
   #wallMs = wallStartMs
+  #lastTurnMs = 0
 
-  /** @param rate its seconds to a true second. */
-  constructor(schedule: Schedule, life?: Life, rate = 1) {
+  /**
+   * @param rate its seconds to a true second.
+   * @param turnMs how long its event loop takes for the next turn: what else arrives meanwhile goes first.
+   */
+  constructor(schedule: Schedule, life?: Life, rate = 1, turnMs: () => number = () => 0) {
     this.#schedule = schedule
     this.#life = life
     this.#rate = rate
+    this.#turnMs = turnMs
   }
 
   now(): Instant {
@@ -31,7 +37,8 @@ export class NodeClock implements Clock {
   }
 
   turn(fire: () => void): void {
-    this.#schedule.at(this.#schedule.nowMs, fire, this.#life)
+    this.#lastTurnMs = Math.max(this.#lastTurnMs, this.#schedule.nowMs + this.#turnMs())
+    this.#schedule.at(this.#lastTurnMs, fire, this.#life)
   }
 
   /** As `turn`: between two calls of the schedule everything woken has run to its end. */

@@ -6,6 +6,7 @@ import { seededRandom } from '../src/kit/random.ts'
 import type { Store } from '../src/store/store.ts'
 import { faultyStore } from '../src/testing/faulty-store.ts'
 import { codeOf } from './code.ts'
+import { Draw } from './draw.ts'
 import type { Model } from './model.ts'
 import { NodeClock } from './node-clock.ts'
 import type { OutsideService } from './outside.ts'
@@ -68,7 +69,9 @@ export class SimulatedNode {
     this.#starts++
     const life = { alive: true, stillUntilMs: 0 }
     this.#life = life
-    const clock = new NodeClock(this.#world.schedule, life, this.#plan.rate)
+    const turns = new Draw(this.#world.plan.seed, `turns of ${this.name}`)
+    const turnMs = () => (turns.chance(0.8) ? 0 : turns.random.fraction() * this.#world.plan.turnMs)
+    const clock = new NodeClock(this.#world.schedule, life, this.#plan.rate, turnMs)
     clock.jump(this.#jumpedMs)
     this.#clock = clock
     this.#world.model.watch.tell(this.name, `starts, code ${this.version}`)

@@ -1,7 +1,7 @@
 import type { Engine } from '../src/engine/engine.ts'
 import type { Model } from './model.ts'
 import type { SimulatedNode } from './node.ts'
-import type { Act } from './plan.ts'
+import type { Act, Plan } from './plan.ts'
 import type { Schedule } from './schedule.ts'
 import type { Senders } from './senders.ts'
 
@@ -14,16 +14,18 @@ export class Operator {
   readonly #nodes: readonly SimulatedNode[]
   readonly #senders: Senders
   readonly #graceMs: number
+  readonly #isFaultless: boolean
   readonly #paused = new Map<string, { readonly what: 'handler' | 'source'; readonly name: string }>()
   #pending = 0
   #healed = false
 
-  constructor(schedule: Schedule, model: Model, nodes: readonly SimulatedNode[], senders: Senders, graceMs: number) {
+  constructor(schedule: Schedule, model: Model, nodes: readonly SimulatedNode[], senders: Senders, plan: Plan) {
     this.#schedule = schedule
     this.#model = model
     this.#nodes = nodes
     this.#senders = senders
-    this.#graceMs = graceMs
+    this.#graceMs = plan.graceMs
+    this.#isFaultless = plan.faults.length === 0
   }
 
   /** Whether nothing is under way that keeps the world from its end. */
@@ -86,6 +88,7 @@ export class Operator {
     const node = this.#nodes[index]
     if (!node) return
     this.#pending++
+    const isCalm = this.#isFaultless || this.#healed
     const begin = () => {
       // What was still stopping when the world healed gets the last code, too.
       node.version = this.#healed && version === 'without_audit' ? 'first' : version
@@ -97,7 +100,11 @@ export class Operator {
       return
     }
     void node.stop(this.#graceMs + 15_000).then((took) => {
-      if (took !== undefined) this.#model.watch.reach('deployed')
+      const { watch } = this.#model
+      if (took !== undefined) watch.reach('deployed')
+      // Where nothing breaks, what a node waits for is its own runs, and no longer than its grace.
+      if ((took ?? Number.POSITIVE_INFINITY) > this.#graceMs + 3_000 && isCalm)
+        watch.violate('G10.stop', `node ${index} took ${took} ms to stop, its grace is ${this.#graceMs} ms`)
       begin()
     })
   }

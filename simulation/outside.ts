@@ -6,6 +6,9 @@ import type { Reaction } from './plan.ts'
 /** How long the service keeps a caller waiting that it has forgotten: longer than a step's and an attempt's patience. */
 const hangMs = 6_500
 
+/** Just within a step's patience. */
+const dawdleMs = 950
+
 /**
  * The other side of every step: a service that remembers the keys which it was given, does each once, and reacts as the
  * plan says. What it does goes on when its caller is dead.
@@ -35,14 +38,16 @@ export class OutsideService {
 
   /** One call. The answer comes on the caller's clock: never, if it is dead. */
   call(caller: Clock, key: string, reactions: readonly Reaction[]): Promise<string> {
-    const reaction = reactions[this.count(key)] ?? 'does'
+    const call = this.count(key)
+    const reaction = reactions[call] ?? 'does'
     const thereMs = this.#draw.whole(1, 30)
-    const backMs = reaction === 'hangs' ? hangMs : this.#draw.whole(1, 30)
+    const backMs = reaction === 'hangs' ? hangMs : reaction === 'dawdles' ? dawdleMs : this.#draw.whole(1, 30)
     return new Promise((resolve, reject) => {
       this.#clock.setTimer(thereMs, () => {
-        const does = reaction === 'does' || reaction === 'does_unheard' || reaction === 'hangs'
+        const does = !['breaks', 'refuses', 'later', 'never'].includes(reaction)
         if (does && !this.#done.has(key)) this.#done.set(key, `effect ${this.#done.size}`)
-        const result = this.#done.get(key) ?? ''
+        // Each answer can be told from the others: a step's result is the one that was kept.
+        const result = `${this.#done.get(key) ?? ''}, call ${call}`
         caller.setTimer(backMs, () => {
           const error = errorOf(reaction)
           if (error) reject(error)
@@ -57,6 +62,7 @@ function errorOf(reaction: Reaction): Error | undefined {
   switch (reaction) {
     case 'does':
     case 'hangs':
+    case 'dawdles':
       return undefined
     case 'does_unheard':
     case 'breaks':

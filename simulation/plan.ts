@@ -5,6 +5,8 @@ export type Reaction =
   | 'does'
   /** Does it, and the answer is lost on the way back: an error that says nothing. */
   | 'does_unheard'
+  /** Does it, just within the caller's patience. */
+  | 'dawdles'
   /** Breaks before it did anything: an error that says nothing either. */
   | 'breaks'
   /** Says for sure that nothing was done. */
@@ -110,6 +112,8 @@ export interface Plan {
   readonly graceMs: number
   readonly concurrency: number
   readonly latencyMs: number
+  /** Longest turn of an event loop. */
+  readonly turnMs: number
   readonly nodes: readonly NodePlan[]
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]

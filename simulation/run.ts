@@ -1,15 +1,70 @@
+import { parseArgs } from 'node:util'
+import { systemClock } from '../src/kit/clock.ts'
+import { campaign } from './campaign.ts'
+import { type Invariant, invariants, sometimes } from './invariants.ts'
+import { storyOf } from './story.ts'
 import { drawPlan } from './workload.ts'
 import { simulate } from './world.ts'
 
-const seed = Number(process.argv[2] ?? 1)
-const many = Number(process.argv[3] ?? 1)
-const tells = process.argv[4] === 'tell'
-const t = process.hrtime.bigint()
-let steps = 0
-for (let s = seed; s < seed + many; s++) {
-  const outcome = await simulate(drawPlan(s), { tells })
-  steps += outcome.steps
-  if (tells) console.log(outcome.story.join('\n'))
-  if (outcome.violations.length) console.log(s, outcome.violations[0])
+/**
+ * `npm run simulate -- --seed 1 --seeds 1000`: results on standard output, which the same seeds repeat byte for byte;
+ * progress and timings on standard error. Ends with 1 where a promise was breached, 2 where a point was never reached.
+ */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '100' },
+    /** Prints all that happens in one seed. */
+    trace: { type: 'boolean', default: false },
+    /** Ends at the first breach of this invariant, without a story: for mutants. */
+    until: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const seed = Number(values.seed)
+const seeds = values.trace ? 1 : Number(values.seeds)
+const until =
+  values.until === 'any' ? 'any' : Object.keys(invariants).find((name): name is Invariant => name === values.until)
+
+if (values.trace) {
+  const { story } = await simulate(drawPlan(seed), { tells: true })
+  console.log(story.join('\n'))
 }
-console.error(Number(process.hrtime.bigint() - t) / 1e6 / many, 'ms a seed', steps / many, 'steps')
+
+const startedMs = systemClock.monotonicMs()
+const found = await campaign({
+  seed,
+  seeds,
+  ...(until === undefined ? {} : { until }),
+  progress: (done, failures) => {
+    if (done % 100 === 0) console.error(`${done} of ${seeds} seeds, ${failures} failed, ${rate(done)} ms a seed`)
+  },
+})
+
+if (values.json) {
+  const { failures, seeds: done } = found
+  console.log(JSON.stringify({ seed, seeds: done, failures, reached: [...found.reached].sort() }))
+} else {
+  for (const { seed: failed, violations } of found.failures.slice(0, 3)) {
+    const [first] = violations
+    if (first) console.log(`seed ${failed}\n${await storyOf(drawPlan(failed), first)}\n`)
+  }
+  for (const { seed: failed, violations } of found.failures)
+    console.log(`seed ${failed} failed: ${violations.map(({ invariant, what }) => `${invariant} ${what}`).join('; ')}`)
+  const missed = sometimes.filter((point) => !found.reached.has(point))
+  console.log(`${found.seeds} seeds from ${seed}: ${found.failures.length} failed`)
+  console.log(
+    `${found.events} events, ${found.steps} steps of the schedule, ${Math.round(found.virtualMs / 1_000)} virtual seconds`,
+  )
+  console.log(
+    `${found.reached.size} of ${sometimes.length} points reached${missed.length ? `; never: ${missed.join(', ')}` : ''}`,
+  )
+  // Few seeds cannot reach everything.
+  if (found.failures.length === 0 && missed.length > 0 && seeds >= 1_000) process.exitCode = 2
+}
+console.error(`${rate(found.seeds)} ms a seed`)
+if (found.failures.length > 0) process.exitCode = 1
+
+function rate(done: number): string {
+  return ((systemClock.monotonicMs() - startedMs) / done).toFixed(1)
+}

@@ -39,6 +39,7 @@ export function drawPlan(seed: number): Plan {
     graceMs: draw.pick([300, 1_000, 3_000]),
     concurrency: draw.pick([1, 2, 3, 100]),
     latencyMs: draw.pick([2, 10, 40]),
+    turnMs: draw.pick([0, 5, 30]),
     nodes: Array.from({ length: nodeCount }, (_, index) => ({
       startsAtMs: index === 0 ? 0 : draw.whole(0, 3_000),
       door: on.has('door') && index > 0 && index === nodeCount - 1,
@@ -100,7 +101,7 @@ function drawDeeds(draw: Draw, on: ReadonlySet<Feature>, kind: string): Deed[] {
         do: 'both',
         deeds: [drawStep(draw, on, kind, `a${index}`), drawStep(draw, on, kind, `b${index}`)],
       }))
-    if (on.has('bad_service')) makers.push(() => ({ do: 'lingers', ms: draw.pick([100, 800, 2_500]) }))
+    if (on.has('bad_service')) makers.push(() => ({ do: 'lingers', ms: draw.pick([100, 800, 2_500, 4_400]) }))
     deeds.push(draw.pick(makers)())
   }
   if (on.has('poison') && draw.chance(0.3)) {
@@ -127,7 +128,7 @@ function drawStep(draw: Draw, on: ReadonlySet<Feature>, kind: string, name: stri
   const undoReactions: Reaction[] = []
   if (on.has('bad_service')) {
     while (draw.chance(0.4) && reactions.length < 3)
-      reactions.push(draw.pick(['does_unheard', 'breaks', 'refuses', 'hangs', 'later', 'breaks', 'does_unheard']))
+      reactions.push(draw.pick(['does_unheard', 'breaks', 'refuses', 'hangs', 'later', 'dawdles', 'dawdles']))
     if (draw.chance(0.05)) reactions.push('never')
     if (draw.chance(0.3)) undoReactions.push(draw.pick(['does_unheard', 'breaks', 'refuses', 'hangs']))
   }
@@ -167,11 +168,14 @@ function drawActs(
       }
     }
   }
+  const sagas = sends.flatMap(({ type }, index) => (type === 'saga.made' ? [index] : []))
   if (on.has('acts')) {
     for (let left = draw.whole(1, 6); left > 0; left--) {
       const send = draw.whole(0, sends.length - 1)
       const makers: [() => Act, ...(() => Act)[]] = [
         () => ({ ...when(), kind: 'cancel', send, ...(draw.chance(0.7) ? { undo: draw.chance(0.6) } : {}) }),
+        // Of a saga that stands, some time after it began.
+        () => ({ ...when(), kind: 'cancel', send: sagas[draw.whole(0, sagas.length - 1)] ?? send, undo: true }),
         () => ({ ...when(), kind: 'retry', send }),
         () => ({ ...when(), kind: 'replay', send, newKeys: draw.chance(0.5) }),
         () => ({ ...when(), kind: 'replay', send, fromStep: 's1', newKeys: false }),

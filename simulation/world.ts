@@ -49,7 +49,7 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
   const surroundings = { plan, schedule, carrier, model, outside, weather, connect }
   const nodes = plan.nodes.map((node, index) => new SimulatedNode(index, node, surroundings))
   const senders = new Senders(schedule, model, nodes)
-  const operator = new Operator(schedule, model, nodes, senders, plan.graceMs)
+  const operator = new Operator(schedule, model, nodes, senders, plan)
   const unheard = (error: unknown) =>
     watch.violate('engine.error', error instanceof Error ? `${error.name}: ${error.message}` : String(error))
   process.on('unhandledRejection', unheard)
@@ -105,8 +105,8 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
       node.wire.heal()
       node.start()
     }
-    operator.heal()
     await schedule.until(Math.max(...nodes.map((node) => node.stillUntilMs)))
+    operator.heal()
     const deadlineMs = schedule.nowMs + convergesMs
     const isDone = () => senders.isDone && operator.isDone && model.runs.unfinished().length === 0
     while (schedule.nowMs < deadlineMs && !isDone()) await schedule.until(schedule.nowMs + 250)

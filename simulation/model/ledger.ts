@@ -54,6 +54,9 @@ export class Ledger {
   /** A follow-up event was committed with the checkpoint of its step. */
   emitted(item: AcceptItem, run: string): void {
     this.#watch.reach('emitted')
+    const parent = this.events.get(run.slice(0, 26))
+    if (parent && parent.tenant !== item.tenant)
+      this.#watch.violate('G11.tenant', `${identityOf(item)} was emitted by an event of ${parent.tenant}`)
     if (!this.#byIdentity.has(identityOf(item))) this.#written(item, run, false)
   }
 
@@ -104,7 +107,8 @@ export class Ledger {
     if (receipt.outcome === 'conflict' && same)
       this.#watch.violate('G2.verdict', `${identity} has the same content and got conflict`)
     event.receiptAtMs ??= this.#watch.nowMs
-    for (const { id } of receipt.runs) event.promised.add(id)
+    // A duplicate's receipt names the handlers that its own node knows, which the original may not have had.
+    if (receipt.outcome === 'accepted') for (const { id } of receipt.runs) event.promised.add(id)
   }
 }
 

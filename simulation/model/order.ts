@@ -50,20 +50,26 @@ export class Order {
     const { state } = run
     if (!state || run.enteredGeneration < state.generation) return false
     if (state.status === 'completed' || state.status === 'cancelled') return false
-    if (state.status !== 'dead') {
-      this.#watch.reach('order key held by a standing head')
-      return true
-    }
+    if (state.status !== 'dead') return true
     return blocks(run, this.#eventOf(run.event))
   }
 
   #isBefore(other: RunFacts, event: EventFacts): boolean {
     const before = this.#eventOf(other.event)
-    if (before?.receiptAtMs === undefined || event.sentAtMs === undefined || before.receiptAtMs >= event.sentAtMs)
+    // A run that no receipt promised is given to its handler later: it has its place from then on.
+    if (!before?.promised.has(other.id)) return false
+    if (before.receiptAtMs === undefined || event.sentAtMs === undefined || before.receiptAtMs >= event.sentAtMs)
       return false
     if (other.state && isTerminal(other.state.status)) return blocks(other, before)
     // A later generation of a run that had its turn has its own place.
     return (other.state?.generation ?? 1) === 1
+  }
+
+  /** Whether others of its key wait for their turn. */
+  hasFollowers(run: RunFacts, event: EventFacts): boolean {
+    const name = nameOf(event)
+    if (name === undefined) return false
+    return [...(this.#queues.get(name) ?? [])].some((other) => other !== run && other.firstEnteredAtMs === undefined)
   }
 
   /** Whether something of its key stands before this run for good, so that it rightly never begins. */

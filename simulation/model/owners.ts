@@ -10,6 +10,7 @@ interface Beaten {
 export class Owners {
   readonly #watch: Watch
   readonly #pairs = new Map<string, { node: string; epoch: number }>()
+  readonly #lastEpochs = new Map<string, number>()
   readonly #beats = new Map<string, Beaten>()
 
   constructor(watch: Watch) {
@@ -28,13 +29,14 @@ export class Owners {
       const name = nameOf(grant)
       const before = this.#pairs.get(name)
       if (before && before.node !== node) this.#took(name, before.node, node, now)
-      if (before?.epoch !== grant.epoch && before && grant.epoch <= before.epoch)
+      if (before?.node !== node && grant.epoch <= (this.#lastEpochs.get(name) ?? 0))
         this.#watch.violate('G6.fence', `pair ${name} was granted to ${node} under epoch ${grant.epoch} again`)
       if (before?.epoch !== grant.epoch) {
         this.#watch.tell('store', `grants ${name} to ${node}, epoch ${grant.epoch}${grant.graceful ? '' : ', lapsed'}`)
         if (!grant.graceful) this.#watch.reach('takeover after a lapsed lease')
       }
       this.#pairs.set(name, { node, epoch: grant.epoch })
+      this.#lastEpochs.set(name, grant.epoch)
     }
     this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
   }

@@ -66,6 +66,11 @@ export class Runs {
     return run
   }
 
+  /** The store has an event: its runs have their places. */
+  knows(event: EventFacts): void {
+    this.#dueRuns(event)
+  }
+
   get all(): readonly RunFacts[] {
     return [...this.#runs.values()]
   }
@@ -159,7 +164,7 @@ export class Runs {
     run.progressed = false
     const why = next.reason === undefined ? '' : ` (${next.reason})`
     this.#watch.tell('store', `${run.name} is ${next.status}${why}, turn ${next.generation}.${next.turn}`)
-    this.#reach(next, item)
+    this.#reach(next, run)
     return run
   }
 
@@ -195,7 +200,7 @@ export class Runs {
       this.#watch.violate('G8.attempts', `${run.name} failed without an attempt`)
   }
 
-  #reach(state: RunState, { intervention }: SettleItem): void {
+  #reach(state: RunState, run: RunFacts): void {
     const watch = this.#watch
     if (state.status === 'completed') watch.reach('completed')
     if (state.status === 'dead' && state.reason === 'Fatal') watch.reach('dead: fatal')
@@ -213,8 +218,9 @@ export class Runs {
     if (state.reason === 'picked_up') watch.reach('picked up while unclaimed')
     if (state.losses > 0) watch.reach('lease lost and counted')
     if (state.error?.code === 'step_timeout') watch.reach('step timed out')
-    const verb = intervention === undefined ? undefined : this.#verbs.get(intervention)
-    if (verb?.verb === 'signal' && state.status === 'waiting') watch.reach('early signal taken')
+    const event = this.#ledger.events.get(run.event)
+    if (event && !isTerminal(state.status) && this.#order.hasFollowers(run, event))
+      watch.reach('order key held by a standing head')
   }
 
   /** The store has a verb. */
@@ -297,8 +303,8 @@ export class Runs {
     return [...this.#runs.values()].flatMap((run) => {
       const { state } = run
       if (state?.status !== 'waiting' || state.waitingFor === undefined) return []
-      return this.signals.hasFor(run, state.generation, state.waitingFor)
-        ? [`${run.name} waits for ${state.waitingFor}, which is there`]
+      return state.waitingFor.some((name) => this.signals.hasFor(run, state.generation, name))
+        ? [`${run.name} waits for ${state.waitingFor.join(' or ')}, which is there`]
         : []
     })
   }

@@ -6,6 +6,8 @@ interface Signal {
   readonly key: string
   readonly name: string
   readonly position: number
+  /** It came before its run waited. */
+  readonly isEarly: boolean
 }
 
 /** Signals in the order of their commits, and which waits took them. */
@@ -22,14 +24,15 @@ export class Signals {
     const signals = this.#byRun.get(run.id) ?? []
     this.#byRun.set(run.id, signals)
     if (signals.some((signal) => signal.key === item.key)) return
-    signals.push({ key: item.key, name: item.name ?? '', position: answer.position })
-    if (run.state?.status !== 'waiting') this.#watch.tell('store', `has an early signal for ${run.name}`)
+    const isEarly = run.state?.status !== 'waiting'
+    signals.push({ key: item.key, name: item.name ?? '', position: answer.position, isEarly })
   }
 
   taken(run: RunFacts, generation: number, name: string, key: string): void {
     const signals = this.#byRun.get(run.id) ?? []
     const signal = signals.find((one) => one.key === key)
     const at = `${run.id}/${generation}/`
+    if (signal?.isEarly) this.#watch.reach('early signal taken')
     if (!signal) this.#watch.violate('G5.signal', `${run.name} took a signal that nobody sent`)
     if (this.#taken.has(at + key)) this.#watch.violate('G5.signal', `${run.name} took one signal twice`)
     const earlier = signals.find(

@@ -117,6 +117,10 @@ export class Attempt {
   readonly #origins = new WeakMap<object, ErrorOrigin>()
   #controller: AbortController | undefined
   #inFlight = 0
+  #writes = 0
+  #written: (() => void)[] = []
+  /** Its time is up: what its steps still bring is not kept, since the next attempt begins from what was kept by now. */
+  #closed = false
   #suspensions: Suspension[] = []
   #ended: Outcome | 'lost' | undefined
   #resolveEnd: ((outcome: Outcome | 'lost') => void) | undefined
@@ -179,8 +183,10 @@ export class Attempt {
     const outcome = await ended
     deadline.cancel()
     // A timed-out or lost attempt leaves its steps behind (they straggle); any other end waits for them.
-    if (outcome !== 'lost' && !(outcome.kind === 'failed' && outcome.error.code === 'attempt_timeout'))
-      await this.#quieted()
+    if (outcome !== 'lost') {
+      this.#closed = outcome.kind === 'failed' && outcome.error.code === 'attempt_timeout'
+      await (this.#closed ? this.#allWritten() : this.#quieted())
+    }
     this.#controller?.abort()
     return this.#ended ?? outcome
   }
@@ -292,7 +298,20 @@ export class Attempt {
   /** Writes a verb's checkpoint, and gives back its value as every later attempt will see it. */
   async keep(step: StepAddress, text: string, facts: CheckpointFacts): Promise<unknown> {
     const item = this.item(step, facts)
-    return this.kept(text, item, await this.host.committer.checkpoint(item))
+    const answer = await this.write(() => this.host.committer.checkpoint(item))
+    return answer ? this.kept(text, item, answer) : this.forgotten()
+  }
+
+  /** Writes a checkpoint, unless the attempt's time is up; its end waits for those that are under way. */
+  async write(checkpoint: () => Promise<CheckpointAnswer>): Promise<CheckpointAnswer | undefined> {
+    if (this.#closed) return undefined
+    this.#writes++
+    try {
+      return await checkpoint()
+    } finally {
+      this.#writes--
+      if (this.#writes === 0) for (const resolve of this.#written.splice(0)) resolve()
+    }
   }
 
   item(step: StepAddress, facts: CheckpointFacts): CheckpointItem {
@@ -337,14 +356,25 @@ export class Attempt {
 
   #endSuspended(): void {
     if (this.#inFlight > 0 || this.#ended) return
-    const waiting = this.#suspensions.find((one) => one.status === 'waiting')
+    const waitingFor = this.#suspensions.flatMap((one) => one.waitingFor ?? [])
+    // It came after the wait had looked for it.
+    const isAwaited = ({ name }: InterventionRecord) => name !== undefined && waitingFor.includes(name)
+    if (this.#signals.some((one) => isAwaited(one) && !this.#signalsTaken.has(one.key))) {
+      this.end({ kind: 'signalled' })
+      return
+    }
     const due = this.#suspensions.flatMap((one) => one.dueAt ?? [])
     this.end({
       kind: 'suspended',
-      status: waiting ? 'waiting' : 'scheduled',
+      status: waitingFor.length ? 'waiting' : 'scheduled',
       dueAt: due.length ? Math.min(...due) : undefined,
-      waitingFor: waiting?.waitingFor,
+      waitingFor: waitingFor.length ? waitingFor : undefined,
     })
+  }
+
+  #allWritten(): Promise<void> {
+    if (this.#writes === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#written.push(resolve))
   }
 
   #quieted(): Promise<void> {

@@ -56,7 +56,7 @@ describe('decide', () => {
     const before = { ...stateAfter(failed()), failures: 2 }
     for (const outcome of [
       { kind: 'deferred', error, until: 9 },
-      { kind: 'suspended', status: 'waiting', dueAt: undefined, waitingFor: 'x' },
+      { kind: 'suspended', status: 'waiting', dueAt: undefined, waitingFor: ['x'] },
       { kind: 'handed_back' },
     ] as const) {
       expect(stateAfter(outcome, before).failures).toBe(2)
@@ -98,7 +98,7 @@ describe('decide', () => {
       fc.boolean().map(failed),
       fc.constant({ kind: 'fatal' as const, error }),
       fc.constant({ kind: 'deferred' as const, error, until: 5_000 }),
-      fc.constant({ kind: 'suspended' as const, status: 'waiting' as const, dueAt: undefined, waitingFor: 'x' }),
+      fc.constant({ kind: 'suspended' as const, status: 'waiting' as const, dueAt: undefined, waitingFor: ['x'] }),
       fc.constant({ kind: 'suspended' as const, status: 'scheduled' as const, dueAt: 2_000, waitingFor: undefined }),
       fc.constant({ kind: 'handed_back' as const }),
       fc.constant({ kind: 'no_handler' as const, error }),

@@ -24,7 +24,7 @@ export type Outcome =
       readonly kind: 'suspended'
       readonly status: 'scheduled' | 'waiting'
       readonly dueAt: Instant | undefined
-      readonly waitingFor: string | undefined
+      readonly waitingFor: readonly string[] | undefined
     }
   /** The node stops or gives its shard away: no attempt is lost by it. */
   | { readonly kind: 'handed_back' }

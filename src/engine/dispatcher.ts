@@ -641,7 +641,9 @@ export class Dispatcher {
         this.#movedSince = undefined
         for (const { event, run, owned: pair } of page.runs) {
           const id = runId(run)
-          if (!moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)
+          // Before the first page of a pair it is not known who holds its order keys.
+          const isRead = this.#pairs.get(pair.shard)?.cursor !== undefined
+          if (isRead && !moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)
           else nextMs = fullPageMs
         }
         // A full page may be of runs that are in memory already: then what comes after them waits for those to settle.

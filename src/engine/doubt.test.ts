@@ -187,3 +187,20 @@ it('a signal that was refused is none for a later generation', async () => {
   await world.standing(receipt, 'waiting')
   await world.close()
 })
+
+it('waits for the first of several signals', async () => {
+  const approving = handler('approving', on, (_event, run) =>
+    Promise.race([
+      run.waitFor('approved', { timeout: '2d' }).then(() => 'yes'),
+      run.waitFor('rejected').then(() => 'no'),
+    ]),
+  )
+  const world = await testWorld({ handlers: [approving], shards: 1 })
+  const receipt = await world.hapax.accept(order('1'))
+  const id = receipt.runs[0]?.id ?? ''
+  await world.standing(receipt, 'waiting')
+  expect(await world.hapax.runs.get(id)).toMatchObject({ state: { waitingFor: ['approved', 'rejected'] } })
+  await world.soon(world.hapax.runs.signal(id, 'rejected', 1))
+  expect(await world.ended(receipt)).toMatchObject({ status: 'completed', state: { result: '"no"' } })
+  await world.close()
+})

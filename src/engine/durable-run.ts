@@ -85,13 +85,17 @@ export class DurableRun implements Run {
       const startedAt = attempt.host.now()
       const item = attempt.item(step, { startedAt, firstTriedAt: startedAt })
       let value: string | undefined
-      const answer = await store.transact(item, (transaction) => {
-        // The one store that has the ability today hands a node:sqlite connection.
-        const result = body(transaction as DatabaseSync)
-        if (result instanceof Promise) throw new HapaxError('transaction_async')
-        value = encodeJson(result, name)
-        return value ?? 'null'
-      })
+      const { transact } = store
+      const answer = await attempt.write(() =>
+        transact.call(store, item, (transaction) => {
+          // The one store that has the ability today hands a node:sqlite connection.
+          const result = body(transaction as DatabaseSync)
+          if (result instanceof Promise) throw new HapaxError('transaction_async')
+          value = encodeJson(result, name)
+          return value ?? 'null'
+        }),
+      )
+      if (!answer) return attempt.forgotten()
       return attempt.kept(text, value === undefined ? item : { ...item, value }, answer)
     })
   }

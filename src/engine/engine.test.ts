@@ -613,6 +613,112 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.close()
     })
 
+    it('hears a signal that comes between the end of an attempt and its settlement (G5)', async () => {
+      const late: (() => void)[] = []
+      let hold = false
+      const world = await open({
+        handlers: [handler('wait', on, async (_event, run) => run.waitFor('go'))],
+        wrapStore: commits(async (batch, go) => {
+          const answer = await go()
+          if (hold && batch.settle?.length) await new Promise<void>((resolve) => late.push(resolve))
+          return answer
+        }),
+      })
+      const door = await world.node([])
+      hold = true
+      const receipt = await world.hapax.accept(order('1'))
+      await world.until(() => late.length > 0)
+      hold = false
+      // To the store the run waits; to its owner it is still running.
+      const signalled = door.runs.signal(receipt.runs[0]?.id ?? '', 'go', 'now')
+      await world.advance('2s')
+      for (const go of late) go()
+      await world.soon(signalled)
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state: { result: '"now"' } })
+      await world.close()
+    })
+
+    it('begins no ordered run before it has read who holds its key (G7)', async () => {
+      let slow = false
+      let fails = true
+      const entered: string[] = []
+      const world = await open({
+        handlers: [
+          handler('ledger', { ...on, order: true }, (event, run) => {
+            entered.push(`${event.id} ${run.generation}`)
+            if (event.id === '2' && fails) throw new Fatal('no')
+          }),
+        ],
+        wrapStore: (store) =>
+          new Proxy(store, {
+            get(target, name) {
+              const member: unknown = Reflect.get(target, name, target)
+              if (typeof member !== 'function') return member
+              if (name !== 'tail' || !slow) return member.bind(target)
+              return async (...args: Parameters<Store['tail']>) => {
+                await new Promise<void>((resolve) => world.clock.setTimer(3_000, resolve))
+                return target.tail(...args)
+              }
+            },
+          }),
+      })
+      const first = await world.hapax.accept({ ...order('1'), orderKey: 'k' })
+      const second = await world.hapax.accept({ ...order('2'), orderKey: 'k' })
+      await world.ended(second)
+      await world.soon(world.hapax.runs.replay(first.runs[0]?.id ?? '', { reason: 'test' }))
+      await world.crash()
+      slow = true
+      await world.node()
+      await world.advance('30s')
+      // The second is dead and blocks its key, the replay of the first waits.
+      expect(entered).toEqual(['1 1', '2 1'])
+      fails = false
+      const [run] = second.runs
+      await world.soon(world.newest().runs.retry(run?.id ?? '', { reason: 'mended' }))
+      await world.until(() => entered.length === 4, '1m')
+      expect(entered).toEqual(['1 1', '2 1', '2 2', '1 2'])
+      await world.close()
+    })
+
+    it('keeps nothing that a step brings after its attempt’s time was up (G3)', async () => {
+      const pass = (delayMs: number) => new Promise<void>((resolve) => world.clock.setTimer(delayMs, resolve))
+      const woke: number[] = []
+      const world = await open({
+        handlers: [
+          handler(
+            'slow',
+            { ...on, timeout: '5s', retry: { attempts: 2, min: '10s', jitter: 'none' } },
+            async (_event, run) => {
+              if (run.attempt === 1) await pass(4_500)
+              await run.step('late', () => pass(1_000))
+            },
+          ),
+          handler(
+            'nap',
+            { ...on, timeout: '5s', retry: { attempts: 2, min: '10s', jitter: 'none' } },
+            async (_event, run) => {
+              if (run.attempt === 1) await pass(4_999)
+              await run.sleep('long', '1m')
+              woke.push(run.attempt)
+            },
+          ),
+        ],
+        wrapStore: commits(async (batch, go) => {
+          const answer = await go()
+          if (batch.checkpoint?.length) await pass(50)
+          return answer
+        }),
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      for (const run of receipt.runs) expect(await world.endedRun(run.id, '5m')).toMatchObject({ status: 'completed' })
+      const [late] = (await world.hapax.runs.get(receipt.runs[0]?.id ?? '')).steps
+      expect(late?.attempt).toBe(2)
+      // The sleep was kept in time; the attempt that was over did not go on after it.
+      expect(woke).toHaveLength(1)
+      expect(woke[0]).toBeGreaterThan(1)
+      await world.close()
+    })
+
     it('forgets neither a run nor a verb while the store cannot be read (G5)', async () => {
       let blind = true
       let failures = 0

@@ -122,6 +122,8 @@ export class Intervener {
    */
   #onLive(entry: Entry, intervention: InterventionRecord): string | undefined | 'judge' | 'ending' {
     if (intervention.verb === 'signal') {
+      // It takes no signal any more, and how the run stands then is not known yet.
+      if (entry.attempt?.ended) return 'ending'
       entry.attempt?.deliver(intervention)
       return undefined
     }

@@ -90,7 +90,7 @@ function judgeSignal(
   if (!state) return { outcome: 'noted' }
   if (isTerminal(state.status)) return refused(state.status)
   if (state.status !== 'waiting' || state.reason === 'no_handler') return { outcome: 'noted' }
-  if (state.waitingFor !== undefined && state.waitingFor !== intervention.name) return { outcome: 'noted' }
+  if (state.waitingFor && !state.waitingFor.includes(intervention.name ?? '')) return { outcome: 'noted' }
   return {
     outcome: 'applied',
     state: {

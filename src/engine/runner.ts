@@ -278,7 +278,9 @@ function awaitedCame(entry: Entry, state: RunState): boolean {
   const taken = new Set(entry.record.checkpoints.flatMap((checkpoint) => checkpoint.signal ?? []))
   return entry.record.interventions.some(
     (intervention) =>
-      isDeliverable(intervention) && intervention.name === state.waitingFor && !taken.has(intervention.key),
+      isDeliverable(intervention) &&
+      state.waitingFor?.includes(intervention.name ?? '') &&
+      !taken.has(intervention.key),
   )
 }
 

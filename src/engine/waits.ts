@@ -23,8 +23,8 @@ export async function sleepUntil(
     return attempt.keep(step, text, facts)
   }
   if (!done) {
-    const kept = await attempt.keep(step, text, facts)
-    if (attempt.ended) return kept
+    await attempt.keep(step, text, facts)
+    if (attempt.ended) return attempt.forgotten()
   }
   if (until <= attempt.host.now()) return undefined
   return attempt.suspend({ status: 'scheduled', dueAt: until, waitingFor: undefined })
@@ -65,8 +65,8 @@ export async function waitForSignal(
     const deadline = timeoutMs === undefined ? undefined : startedAt + timeoutMs
     if (timeoutMs !== undefined && deadline !== undefined && deadline <= now) {
       const error = recordError(new HapaxError('wait_timeout', { name: step.name, timeoutMs }))
-      const kept = await attempt.keep(step, text, { startedAt, firstTriedAt: startedAt, error })
-      if (attempt.ended) return kept
+      await attempt.keep(step, text, { startedAt, firstTriedAt: startedAt, error })
+      if (attempt.ended) return attempt.forgotten()
       throw new WaitTimeout(step.name, timeoutMs)
     }
     if (deadline === undefined || deadline - now >= limits.shortWaitMs) {

@@ -66,8 +66,8 @@ export interface RunState {
   readonly losses: number
   /** When its owner moves it on. Absent: a signal, a deploy or a person does. */
   readonly dueAt: Instant | undefined
-  /** The signal it waits for. */
-  readonly waitingFor: string | undefined
+  /** The signals it waits for: any of them brings it back. */
+  readonly waitingFor: readonly string[] | undefined
   /** The handler's result as JSON text. */
   readonly result: string | undefined
   readonly error: RecordedError | undefined

@@ -48,7 +48,7 @@ export const dueCases = contractCases('due', {
     assert.deepEqual(await scene.store.due([scene.owned(0)], 50, 10), { runs: [], nextDueAt: 90 })
   },
   'a wait without a time limit is never due': async (scene) => {
-    await scene.settle(scene.settlement(await scene.accept(), { status: 'waiting', waitingFor: 'paid' }))
+    await scene.settle(scene.settlement(await scene.accept(), { status: 'waiting', waitingFor: ['paid'] }))
     assert.deepEqual(await scene.store.due([scene.owned(0)], Number.MAX_SAFE_INTEGER, 10), {
       runs: [],
       nextDueAt: undefined,

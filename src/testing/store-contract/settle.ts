@@ -14,7 +14,7 @@ export const settleCases = contractCases('settle', {
       losses: 1,
       failuresInAll: 4,
       dueAt: 9_000,
-      waitingFor: 'paid',
+      waitingFor: ['paid'],
       result: '{"a":[1,null]}',
       error: { code: 'step_timeout', message: 'took long', stack: 'at charge', step: 'charge' },
       undoBegun: 'cancel',

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HapaxError } from '../src/errors/hapax-error.ts'
+import type { Failure } from './campaign.ts'
+import type { Mutation } from './mutations.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** A mutant may loop for ever in one moment of virtual time: it is ended after this, and counts as not caught. */
+const patienceMs = 240_000
+
+/** How far from the recorded seed it is looked for. */
+const around = 20
+
+/** What became of a mutant. */
+export interface Verdict {
+  /** The seed that caught it by the invariant meant for it. */
+  readonly seed: number | undefined
+  /** What else noticed, at that seed or before. */
+  readonly others: readonly string[]
+}
+
+/** A copy of the source tree, in which one bug at a time is planted. */
+export class Mutants {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'hapax-mutants-'))
+
+  constructor() {
+    for (const part of ['src', 'simulation', 'package.json'])
+      cpSync(join(root, part), join(this.#folder, part), { recursive: true })
+    symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'))
+  }
+
+  /** Plants the bug, simulates, and takes it out again. @param search from seed 1 so many, instead of the recorded seed */
+  async run(mutation: Mutation, search?: number): Promise<Verdict> {
+    const path = join(this.#folder, mutation.file)
+    const source = readFileSync(path, 'utf8')
+    writeFileSync(path, mutated(source, mutation))
+    const from = search === undefined ? Math.max(1, mutation.seed - around) : 1
+    const seeds = search ?? mutation.seed + around - from + 1
+    try {
+      const failures = await this.#simulate(from, seeds, mutation.killedBy)
+      const caught = failures.find(({ violations }) =>
+        violations.some((violation) => violation.invariant === mutation.killedBy),
+      )
+      const all = failures.flatMap(({ violations }) => violations.map((violation) => violation.invariant))
+      return { seed: caught?.seed, others: [...new Set(all)].filter((name) => name !== mutation.killedBy).sort() }
+    } finally {
+      writeFileSync(path, source)
+    }
+  }
+
+  #simulate(seed: number, seeds: number, until: string): Promise<readonly Failure[]> {
+    const args = ['simulation/run.ts', '--seed', `${seed}`, '--seeds', `${seeds}`, '--until', until, '--json']
+    return new Promise((resolve) => {
+      const limits = { cwd: this.#folder, timeout: patienceMs, maxBuffer: 64 * 1_048_576 }
+      execFile(process.execPath, args, limits, (_error, output) => {
+        try {
+          const { failures }: { failures: readonly Failure[] } = JSON.parse(output)
+          resolve(failures)
+        } catch {
+          resolve([])
+        }
+      })
+    })
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** The source with the bug in it. @throws `config_invalid` where its place is not there exactly once */
+export function mutated(source: string, { name, file, find, replace }: Mutation): string {
+  const places = source.split(find).length - 1
+  if (places !== 1)
+    throw new HapaxError('config_invalid', {
+      problems: `mutation "${name}": found ${places} times in ${file}, wanted once`,
+    })
+  return source.replace(find, () => replace)
+}
