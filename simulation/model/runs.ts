@@ -257,6 +257,7 @@ export class Runs {
     const run = this.byId(`${verb.event}-${verb.tag}`)
     if (!run.unanswered.delete(item.intervention)) return
     this.#watch.reach(item.outcome === 'applied' ? 'verb applied' : 'verb refused')
+    if (item.outcome === 'refused') this.signals.refused(item.intervention)
     this.#watch.tell('store', `${verb.verb} of ${run.name} is ${item.outcome}${item.reason ? `: ${item.reason}` : ''}`)
   }
 

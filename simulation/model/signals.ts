@@ -15,6 +15,7 @@ export class Signals {
   readonly #watch: Watch
   readonly #byRun = new Map<string, Signal[]>()
   readonly #taken = new Set<string>()
+  readonly #refused = new Set<string>()
 
   constructor(watch: Watch) {
     this.#watch = watch
@@ -34,12 +35,18 @@ export class Signals {
     const at = `${run.id}/${generation}/`
     if (signal?.isEarly) this.#watch.reach('early signal taken')
     if (!signal) this.#watch.violate('G5.signal', `${run.name} took a signal that nobody sent`)
+    if (this.#refused.has(key)) this.#watch.violate('G5.signal', `${run.name} took a signal that had been refused`)
     if (this.#taken.has(at + key)) this.#watch.violate('G5.signal', `${run.name} took one signal twice`)
     const earlier = signals.find(
-      (one) => one.name === name && one.position < (signal?.position ?? 0) && !this.#taken.has(at + one.key),
+      (one) => one.name === name && one.position < (signal?.position ?? 0) && this.#isFree(at, one.key),
     )
     if (earlier) this.#watch.violate('G5.signal', `${run.name} took a signal before an earlier one`)
     this.#taken.add(at + key)
+  }
+
+  /** It came when its run had ended: no later generation may take it. */
+  refused(key: string): void {
+    this.#refused.add(key)
   }
 
   /** A generation began with the wait that took it. */
@@ -50,6 +57,10 @@ export class Signals {
   /** Whether a signal of this name is there that no wait of the generation took. */
   hasFor(run: RunFacts, generation: number, name: string): boolean {
     const at = `${run.id}/${generation}/`
-    return (this.#byRun.get(run.id) ?? []).some((one) => one.name === name && !this.#taken.has(at + one.key))
+    return (this.#byRun.get(run.id) ?? []).some((one) => one.name === name && this.#isFree(at, one.key))
+  }
+
+  #isFree(at: string, key: string): boolean {
+    return !this.#taken.has(at + key) && !this.#refused.has(key)
   }
 }

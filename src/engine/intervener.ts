@@ -85,14 +85,17 @@ export class Intervener {
       }
       if (refused !== 'judge') return answer(refused)
     }
-    const isQueued = entry?.stage === 'ready' || entry?.stage === 'aside'
-    const record = isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
+    const stage = entry?.stage
+    const isQueued = stage === 'ready' || stage === 'aside'
+    const record = entry && isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
     if (!record) return answer('not_found')
     if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
     const judgement = judge(record, intervention, this.#host.now(), blocksKey)
     if (judgement.outcome === 'refused') return answer(judgement.reason)
     if (judgement.outcome === 'noted') return answer(undefined)
+    // What was read may be old by now: it began meanwhile, or ended, or came into memory.
+    if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     return this.#apply(owned, record, intervention, judgement, entry)
   }
 

@@ -256,10 +256,11 @@ export class Runner {
       })
       if (answer === 'settled') return this.#host.settled(entry, state)
       if (answer === 'stale') return this.#host.stale(entry)
-      if (answer === 'finished') return this.#host.dropped(entry)
       const fresh = await this.#reread(entry)
       if (fresh === 'lost') return
       if (!fresh) return this.#host.dropped(entry)
+      // By another hand: it may stand now, and hold its order key.
+      if (answer === 'finished') return fresh.state ? this.#host.settled(entry, fresh.state) : this.#host.dropped(entry)
       entry.record = fresh
       if (state.status === 'waiting' && awaitedCame(entry, state)) outcome = { kind: 'signalled' }
       seenIntervention = seenOf(entry)
