@@ -61,11 +61,12 @@ export class Accepter {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
     const item = this.#item(event, options, tenant, key)
+    // Of the version that the event records: by the time of the answer the registry may be another.
+    const handlers = this.#handlers(item.source, item.type)
     const answer = await this.#commit(item)
     const durability = this.#host.store.durability
     if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
     if (answer.outcome === 'accepted') {
-      const handlers = this.#handlers(item.source, item.type)
       return {
         outcome: 'accepted',
         durability,
