@@ -10,7 +10,7 @@ import { toMs } from '../kit/duration.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { AcceptAnswer, AcceptItem, Owned, Store } from '../store/store.ts'
+import type { AcceptAnswer, AcceptItem, Owned, RunRecord, Store } from '../store/store.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
 import type { HandOver } from './dispatcher.ts'
@@ -117,12 +117,22 @@ export class Accepter {
     // Another owner reads it by `tail`: it was not handed to that one.
     while (this.#host.holds(owned)) {
       try {
-        handTo(handOver, item, await this.#host.committer.accept(item))
+        const event = eventOf(item, await this.#host.committer.accept(item))
+        // Whoever asked again has had its key meanwhile, and may have sent it signals.
+        const records = event ? await this.#recordsOf(event) : []
+        if (event) handOver.take(event, records)
+        else handOver.forgo()
         return
       } catch {
         await sleep(this.#host.clock, limits.pollMaxMs)
       }
     }
+  }
+
+  async #recordsOf(event: EventRecord): Promise<RunRecord[]> {
+    const tags = this.#handlers(event.source, event.type).map(({ tag }) => tag)
+    const records = await Promise.all(tags.map((tag) => this.#host.store.run(event.key, tag)))
+    return records.filter((record) => record !== undefined)
   }
 
   /** Writes the event inside the caller's own open transaction: committed or not with what the caller does. */

@@ -63,8 +63,8 @@ interface Pair {
 
 /** An accept under way whose event its node will hand over. */
 export interface HandOver {
-  /** The event, after its commit. */
-  take(event: EventRecord): void
+  /** The event, after its commit; with its runs as the store has them, where that was a while ago. */
+  take(event: EventRecord, records?: readonly RunRecord[]): void
   /** There is none: it was a duplicate, or was never sent. */
   forgo(): void
 }
@@ -212,12 +212,17 @@ export class Dispatcher {
     if (pair?.grant.epoch === owned.epoch) pair.expected.add(place)
     return {
       forgo: () => pair?.expected.delete(place),
-      take: (event) => {
+      take: (event, records = []) => {
         // A pair that was lost, and granted again, under the same epoch even, was read from its low mark: it has the event.
         if (!pair?.expected.has(place) || this.#pairs.get(owned.shard) !== pair) return
         if (pair.handedBack || !this.#taking) return
         pair.expected.delete(place)
-        for (const handler of this.#handlersFor(event)) this.#admitFresh(pair, event, handler, undefined)
+        for (const handler of this.#handlersFor(event)) {
+          const record = records.find(({ tag }) => tag === handler.tag)
+          if (record?.state) continue
+          if (record) this.#add(pair, event, record, undefined)
+          else this.#admitFresh(pair, event, handler, undefined)
+        }
         this.pump()
       },
     }

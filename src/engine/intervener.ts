@@ -90,12 +90,12 @@ export class Intervener {
     const record = entry && isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
     if (!record) return answer('not_found')
     if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
+    // What was read may be old by now: it began meanwhile, or ended, or came into memory.
+    if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
     const judgement = judge(record, intervention, this.#host.now(), blocksKey)
     if (judgement.outcome === 'refused') return answer(judgement.reason)
     if (judgement.outcome === 'noted') return answer(undefined)
-    // What was read may be old by now: it began meanwhile, or ended, or came into memory.
-    if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     return this.#apply(owned, record, intervention, judgement, entry)
   }
 
