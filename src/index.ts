@@ -10,6 +10,7 @@ export type {
   Events,
   EventView,
   HapaxCore,
+  HeldRun,
   Intent,
   NewEvent,
   PendingAccept,

@@ -76,12 +76,23 @@ export interface RunView {
   readonly handler: string
   /** A run that never settled is `ready`, or `running` where this process is running it. */
   readonly status: RunStatus
+  /** Why a `ready` one does not go: its handler or source is paused, or it waits behind another of its order key. */
+  readonly held: HeldRun | undefined
   readonly state: RunState | undefined
   readonly steps: readonly CheckpointRecord[]
   readonly interventions: readonly InterventionRecord[]
   /** Where this process runs it and the handler told. */
   readonly progress: { readonly fraction: number; readonly note: string | undefined } | undefined
 }
+
+/**
+ * What holds a run that is ready. Pauses are known everywhere; the head of an order key to the process that owns the
+ * run.
+ */
+export type HeldRun =
+  | { readonly reason: 'paused'; readonly by: string }
+  /** `by`: the run that goes first. */
+  | { readonly reason: 'behind'; readonly by: string }
 
 /** One event as it is shown, with its runs. */
 export interface EventView {

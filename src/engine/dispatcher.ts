@@ -146,6 +146,13 @@ export class Dispatcher {
     return this.#pairs.get(shard)?.entries.get(id)
   }
 
+  /** The head that a run waits behind. */
+  headBefore(shard: number, id: string): string | undefined {
+    const entry = this.entry(shard, id)
+    const head = entry?.orderName === undefined ? undefined : this.#orders.head(entry.orderName)
+    return head === entry ? undefined : head?.id
+  }
+
   granted(grant: Grant): void {
     this.#pairs.set(grant.shard, {
       grant,

@@ -200,6 +200,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry: () => registry,
     freshRegistry: refresh,
     isRunning,
+    headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
     settingsChanged: applySettings,
     news,

@@ -9,7 +9,7 @@ import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
 import type { EventQuery, HistoryEntry, InterveneItem, RunQuery, Settings, Store, StoreCounts } from '../store/store.ts'
-import type { Controls, Events, EventView, Intent, Runs, RunView, VerbAnswer } from './api.ts'
+import type { Controls, Events, EventView, HeldRun, Intent, Runs, RunView, VerbAnswer } from './api.ts'
 import type { Committer } from './committer.ts'
 import { Redrives } from './redrive.ts'
 import type { RunNews } from './run-news.ts'
@@ -24,6 +24,8 @@ export interface OperationsHost {
   /** The registry as the store has it now: another process may have registered handlers. */
   freshRegistry(): Promise<Registry>
   isRunning(run: string): boolean
+  /** The run that goes before this one by their order key, where this node owns them. */
+  headBefore(run: string): string | undefined
   progressOf(run: string): RunView['progress']
   settingsChanged(settings: Settings): void
   readonly news: RunNews
@@ -152,17 +154,30 @@ export class Operations {
     const [record, registry] = await Promise.all([this.#host.store.run(event, tag), this.#registryWith(tag)])
     const handler = handlerOfTag(registry, tag)
     if (!record || !handler) throw new HapaxError('not_found', { what: 'run' })
+    const status = this.#status(id, record.state)
     return {
       id,
       event,
       group: handler.group,
       handler: handler.name,
-      status: this.#status(id, record.state),
+      status,
+      held: status === 'ready' ? await this.#heldBy(id, event, handler.name) : undefined,
       state: record.state,
       steps: record.checkpoints,
       interventions: record.interventions,
       progress: this.#host.progressOf(id),
     }
+  }
+
+  async #heldBy(id: string, key: EventKey, handler: string): Promise<HeldRun | undefined> {
+    const { paused } = await this.#host.store.settings()
+    if (paused.length > 0) {
+      const source = (await this.#host.store.event(key))?.source
+      const pause = paused.find(({ what, name }) => name === (what === 'handler' ? handler : source))
+      if (pause) return { reason: 'paused', by: `${pause.what} ${pause.name}` }
+    }
+    const head = this.#host.headBefore(id)
+    return head === undefined ? undefined : { reason: 'behind', by: head }
   }
 
   #status(id: string, state: RunState | undefined): RunStatus {

@@ -96,6 +96,7 @@ export const schemas = {
     {
       state: named('RunState'),
       progress: shape({ fraction: { type: 'number' } }, { note: string }),
+      held: shape({ reason: { type: 'string', enum: ['paused', 'behind'] }, by: string }),
     },
   ),
   RunSummary: shape({

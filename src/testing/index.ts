@@ -5,5 +5,6 @@
  */
 export { type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
 export { FakeClock } from './fake-clock.ts'
+export { faultyStore, type Passage, type StoreCall, type Wire } from './faulty-store.ts'
 export { type ContractCase, type ContractWorld, storeContract } from './store-contract/index.ts'
 export { type TestWorld, type TestWorldOptions, testWorld } from './test-world.ts'

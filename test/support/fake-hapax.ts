@@ -133,6 +133,7 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
         state: undefined,
         steps: [],
         interventions: [],
+        held: undefined,
         progress: undefined,
       }),
       list: async (query = {}) => {

@@ -32,7 +32,7 @@ export const runs: Command = {
             ['run', run.id],
             ['handler', run.handler],
             ['status', run.status],
-            ['reason', run.state?.reason],
+            ['reason', run.held ? `${run.held.reason}: ${run.held.by}` : run.state?.reason],
             ['attempt', run.state?.attempt],
             ['generation', run.state?.generation],
             ['due', run.state?.dueAt === undefined ? undefined : shortTime(run.state.dueAt)],
