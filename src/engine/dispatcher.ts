@@ -33,8 +33,8 @@ export interface Entry {
   readonly orderName: string | undefined
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
-  /** `aside`: ready, but behind the head of its order key, or paused. */
-  stage: 'ready' | 'aside' | 'running' | 'standing'
+  /** `aside`: ready, but behind the head of its order key, or paused. `moving`: an intervention has it in hand. */
+  stage: 'ready' | 'aside' | 'moving' | 'running' | 'standing'
   /** An attempt of it was begun: no other run of its order key goes before it. */
   begun: boolean
   /** While it runs. */
@@ -105,6 +105,7 @@ export class Dispatcher {
   #suspects: Entry[] = []
   #paused: Entry[] = []
   #pausedNames: ReadonlySet<string> = new Set()
+  #settingsVersion = -1
   #running = 0
   #alone = false
   #held = 0
@@ -249,6 +250,9 @@ export class Dispatcher {
   }
 
   settings(settings: Settings): void {
+    // Two readings may come in another order than they were asked for.
+    if (settings.version < this.#settingsVersion) return
+    this.#settingsVersion = settings.version
     this.#pausedNames = new Set(settings.paused.map((pause) => `${pause.what}:${pause.name}`))
     const queued = [...this.#paused, ...this.#suspects, ...this.#ready.slice(this.#readyFrom)]
     this.#paused = []
@@ -325,18 +329,27 @@ export class Dispatcher {
     if (entry.position > (pair.cursor ?? -1)) pair.finished.set(entry.id, entry.position)
   }
 
-  /** An intervention is about to move the run: until it has, no page that names it counts. Answers how to say that it has. */
-  moves(id: string): () => void {
+  /**
+   * An intervention has the run in hand: until it is done the run is not begun, and no page that names it counts. Answers
+   * how to say that it is done.
+   */
+  moves(id: string, entry: Entry | undefined): () => void {
+    if (entry) this.#stage(entry, entry.stage === 'standing' ? 'standing' : 'moving')
     this.#moving.add(id)
     return () => {
       this.#moving.delete(id)
       this.#movedSince?.add(id)
+      // It was not moved after all.
+      if (entry?.stage === 'moving' && this.#pairs.get(entry.owned.shard)?.entries.get(id) === entry) {
+        this.#place(entry, entry.orderName === undefined || this.#orders.head(entry.orderName) === entry)
+        this.pump()
+      }
     }
   }
 
   /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
   moved(entry: Entry, state: RunState): void {
-    if (entry.stage === 'ready' || entry.stage === 'aside') this.settled(entry, state)
+    if (entry.stage === 'moving') this.settled(entry, state)
     else if (state.reason === 'released' || !this.#holdsKey(entry, state)) this.dropped(entry)
     else entry.record = { ...entry.record, state }
   }
@@ -525,7 +538,7 @@ export class Dispatcher {
     this.#stage(entry, 'gone')
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
-    if (next && next.stage !== 'standing') this.#queue(next)
+    if (next && next.stage !== 'standing' && next.stage !== 'moving') this.#queue(next)
   }
 
   async #tail(): Promise<void> {

@@ -94,10 +94,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       handBack: (owned) => dispatcher.handBack(owned),
       lowMarks: () => dispatcher.lowMarks(),
       registryChanged: () => {
-        refresh().then(() => dispatcher.wake(), logged('reading the registry'))
+        const reading = refresh().then(() => dispatcher.wake())
+        reading.catch(logged('reading the registry'))
+        return reading
       },
       settingsChanged: () => {
-        store.settings().then(applySettings, logged('reading the settings'))
+        const reading = store.settings().then(applySettings)
+        reading.catch(logged('reading the settings'))
+        return reading
       },
     },
   )

@@ -150,7 +150,7 @@ export class Intervener {
     entry: Entry | undefined,
   ): Promise<boolean> {
     const { committer } = this.#host
-    const moved = this.#host.dispatcher().moves(runId({ event: intervention.event, tag: record.tag }))
+    const isDone = this.#host.dispatcher().moves(runId({ event: intervention.event, tag: record.tag }), entry)
     const seenIntervention = Math.max(
       judgement.state.seenIntervention,
       ...record.interventions.map((one) => one.position),
@@ -186,16 +186,16 @@ export class Intervener {
     })
     // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
     // next owner, judging anew, finds it done.
-    const answer = await settled.finally(moved)
+    const answer = await settled
+    if (answer === 'settled' && entry) this.#host.dispatcher().moved(entry, state)
+    isDone()
     if (answer === 'stale') {
       this.#host.lose(owned)
       return true
     }
     if (answer !== 'settled') return false
-    await this.#answer(owned, intervention, undefined)
-    if (entry) this.#host.dispatcher().moved(entry, state)
     if (!isTerminal(state.status) && state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
-    return true
+    return this.#answer(owned, intervention, undefined)
   }
 
   async #answer(owned: Owned, intervention: InterventionRecord, refusal: string | undefined): Promise<true> {

@@ -12,8 +12,9 @@ export interface OwnershipListener {
   handBack(owned: Owned): Promise<void>
   /** Positions below which everything of a pair is finished or stands in a place of its own. */
   lowMarks(): NodeBeat['lowMarks']
-  registryChanged(version: number): void
-  settingsChanged(version: number): void
+  /** Both are told again with the next beat where they reject. */
+  registryChanged(version: number): Promise<void>
+  settingsChanged(version: number): Promise<void>
 }
 
 /** What a node is, for its store. */
@@ -165,12 +166,14 @@ export class Ownership {
     this.#turnOrder = [...this.#pairs.keys()].filter((shard) => !this.#handingBack.has(shard))
     for (const asked of answer.asked) this.#handBack(asked)
     if (answer.registryVersion !== this.#registryVersion) {
-      this.#registryVersion = answer.registryVersion
-      this.#listener.registryChanged(answer.registryVersion)
+      this.#listener.registryChanged(answer.registryVersion).then(() => {
+        this.#registryVersion = answer.registryVersion
+      }, notYet)
     }
     if (answer.settingsVersion !== this.#settingsVersion) {
-      this.#settingsVersion = answer.settingsVersion
-      this.#listener.settingsChanged(answer.settingsVersion)
+      this.#listener.settingsChanged(answer.settingsVersion).then(() => {
+        this.#settingsVersion = answer.settingsVersion
+      }, notYet)
     }
   }
 
@@ -215,3 +218,6 @@ export class Ownership {
     for (const held of [...this.#pairs.values()]) this.#drop(held)
   }
 }
+
+/** What could not be read now is asked for again with the next beat, since its version was not noted. */
+function notYet(): void {}
