@@ -7,6 +7,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'] } },
+      { extends: true, test: { name: 'simulation', include: ['simulation/**/*.test.ts'] } },
       {
         extends: true,
         test: { name: 'outside', include: ['test/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000 },

@@ -68,7 +68,6 @@ export class Model {
       const run = this.runs.byId(`${item.run.event}-${item.run.tag}`)
       const name = `checkpoint ${item.generation} ${JSON.stringify(item.step)} ${item.attempt} ${item.owned.epoch}`
       if (answer.outcome === 'stale') this.watch.reach('checkpoint of a stale epoch refused')
-      if (answer.outcome === 'refused') this.watch.reach('checkpoint refused')
       if (answer.outcome === 'written' && !run.written.has(name)) {
         run.written.set(name, item.owned.epoch)
         run.progressed = true

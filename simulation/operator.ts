@@ -125,9 +125,19 @@ export class Operator {
   }
 
   #resume(what: 'handler' | 'source', name: string): void {
-    const again = () => void this.#schedule.at(this.#schedule.nowMs + 300, () => this.#resume(what, name))
-    const engine = this.#senders.engineFrom(0)
-    if (engine) engine.controls.resume(what, name, intent).catch(again)
-    else again()
+    let isDone = false
+    this.#senders
+      .engineFrom(0)
+      ?.controls.resume(what, name, intent)
+      .then(
+        () => {
+          isDone = true
+        },
+        () => {},
+      )
+    // No node takes calls, or the one that was asked has gone: asked again until one has answered.
+    this.#schedule.at(this.#schedule.nowMs + 2_000, () => {
+      if (!isDone) this.#resume(what, name)
+    })
   }
 }

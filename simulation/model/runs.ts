@@ -258,6 +258,10 @@ export class Runs {
     if (!run.unanswered.delete(item.intervention)) return
     this.#watch.reach(item.outcome === 'applied' ? 'verb applied' : 'verb refused')
     if (item.outcome === 'refused') this.signals.refused(item.intervention)
+    const { state } = run
+    const isCancelled = state && (state.status === 'cancelled' || state.undoBegun || state.reason === 'released')
+    if (verb.verb === 'cancel' && item.outcome === 'applied' && !isCancelled && state?.reason !== 'replay')
+      this.#watch.violate('G5.answered', `${run.name} was answered as cancelled and is ${state?.status ?? 'ready'}`)
     this.#watch.tell('store', `${verb.verb} of ${run.name} is ${item.outcome}${item.reason ? `: ${item.reason}` : ''}`)
   }
 
