@@ -281,6 +281,8 @@ export class Runs {
   #whyUnfinished(run: RunFacts, event: EventFacts): string | undefined {
     const { state } = run
     if (state && (isTerminal(state.status) || state.status === 'unknown')) return undefined
+    // As its last settlement left it, it may wait; its next attempt executes by now.
+    if (this.#isActive(run)) return 'is running'
     if (this.#order.isBlocked(run, event)) {
       this.#watch.reach('blocked behind a dead head')
       return undefined
@@ -294,7 +296,7 @@ export class Runs {
   unheard(): string[] {
     return [...this.#runs.values()].flatMap((run) => {
       const { state } = run
-      if (state?.status !== 'waiting' || state.waitingFor === undefined) return []
+      if (state?.status !== 'waiting' || state.waitingFor === undefined || this.#isActive(run)) return []
       return state.waitingFor.some((name) => this.signals.hasFor(run, state.generation, name))
         ? [`${run.name} waits for ${state.waitingFor.join(' or ')}, which is there`]
         : []
