@@ -6,7 +6,7 @@ const groups: readonly (readonly Fault['kind'][])[] = [
   ['crash'],
   ['stall'],
   ['cut'],
-  ['lose_request', 'lose_reply'],
+  ['lose_request', 'lose_reply', 'reply_late'],
   ['commit_late', 'commit_twice', 'commit_torn'],
   ['lose_beat'],
   ['lose_read', 'slow_read'],
@@ -48,6 +48,7 @@ function drawFault(draw: Draw, kind: Fault['kind'], busyMs: number, nodes: numbe
     case 'lose_read':
       return { ...at, kind, calls: draw.whole(1, 6) }
     case 'slow_read':
+    case 'reply_late':
       return { ...at, kind, calls: draw.whole(1, 4), ms: draw.pick([100, 500, 1_500]) }
     case 'store_down':
     case 'store_full':

@@ -82,6 +82,7 @@ export const sometimes = [
   'commit applied after its node gave up',
   'commit torn',
   'reply lost',
+  'reply late',
   'request lost',
   'beat lost',
   'read lost',

@@ -56,11 +56,13 @@ export class Mutants {
     const args = ['simulation/run.ts', '--seed', `${seed}`, '--seeds', `${seeds}`, '--until', until, '--json']
     return new Promise((resolve) => {
       const limits = { cwd: this.#folder, timeout: patienceMs, maxBuffer: 64 * 1_048_576 }
-      execFile(process.execPath, args, limits, (_error, output) => {
+      execFile(process.execPath, args, limits, (_error, output, complaint) => {
         try {
           const { failures }: { failures: readonly Failure[] } = JSON.parse(output)
           resolve(failures)
         } catch {
+          // It crashed, or was ended: no invariant has caught it. What it said is for whoever looks why.
+          if (complaint !== '') console.error(complaint.slice(0, 2_000))
           resolve([])
         }
       })

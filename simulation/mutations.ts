@@ -38,7 +38,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (!state.holds(owned) || !entry) return { outcome: 'stale' }",
     replace: "if (!entry) return { outcome: 'stale' }",
     killedBy: 'G6.fence',
-    seed: 46,
+    seed: 16,
   },
   {
     name: 'begin without its epoch checked',
@@ -155,7 +155,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return options.once || forgotten ?',
     replace: 'return forgotten ?',
     killedBy: 'G4.once',
-    seed: 49,
+    seed: 16,
   },
   {
     name: 'a begin that is not kept',
@@ -163,7 +163,7 @@ export const mutations: readonly Mutation[] = [
     find: 'state.run(entry, address.tag).begins.push(',
     replace: 'if (step === undefined) state.run(entry, address.tag).begins.push(',
     killedBy: 'G4.confirm',
-    seed: 109,
+    seed: 153,
   },
   {
     name: 'a doubt left out of settlements that did not come to it',
@@ -171,7 +171,7 @@ export const mutations: readonly Mutation[] = [
     find: 'tried.set(text, { ...before, step, firstTriedAt: before?.firstTriedAt ?? at, doubt: true })',
     replace: 'continue',
     killedBy: 'G4.confirm',
-    seed: 109,
+    seed: 153,
   },
   {
     name: 'an error taken for a refusal',
@@ -195,7 +195,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const undo = undoable && detail.undo === true',
     replace: 'const undo = undoable && detail.undo === false',
     killedBy: 'G4.undo',
-    seed: 641,
+    seed: 316,
   },
   {
     name: 'an undone step undone again',
@@ -251,7 +251,7 @@ export const mutations: readonly Mutation[] = [
     find: 'filter(({ dueAt }) => dueAt <= until)',
     replace: 'filter(({ dueAt }) => dueAt <= until + 10)',
     killedBy: 'G5.early',
-    seed: 247,
+    seed: 154,
   },
   {
     name: 'retry timers in memory alone',
@@ -389,7 +389,7 @@ export const mutations: readonly Mutation[] = [
     find: "return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     replace: "return { ...base, failures: failures + 1, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     killedBy: 'G8.attempts',
-    seed: 28,
+    seed: 55,
   },
   {
     name: 'one attempt too many',
@@ -421,7 +421,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#fenced++',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 507,
+    seed: 1080,
   },
   {
     name: 'a handler entered after its lease ran out',

@@ -45,12 +45,12 @@ export class Operator {
       return
     }
     this.#model.watch.tell('operator', `${act.kind} ${'send' in act ? this.#model.runs.byId(run ?? '').name : ''}`)
-    this.#ask(engine, act, run ?? '').catch(() => {
+    this.#ask(engine, act, run ?? '', tries).catch(() => {
       // No answer, or no: what was committed of it, the model hears from the store.
     })
   }
 
-  async #ask(engine: Engine, act: Exclude<Act, { kind: 'deploy' }>, run: string): Promise<unknown> {
+  async #ask(engine: Engine, act: Exclude<Act, { kind: 'deploy' }>, run: string, tries: number): Promise<unknown> {
     switch (act.kind) {
       case 'cancel':
         return engine.runs.cancel(run, { ...intent, ...(act.undo === undefined ? {} : { undo: act.undo }) })
@@ -62,6 +62,11 @@ export class Operator {
       }
       case 'resolve': {
         const view = await engine.runs.get(run)
+        // A person decides what is unknown: until it is, he looks again.
+        if (view.status !== 'unknown' && tries < 20) {
+          this.#schedule.at(this.#schedule.nowMs + 500, () => this.act(act, tries + 1))
+          return undefined
+        }
         const [step = '', of = ''] = (view.state?.error?.step ?? '').split('/')
         const decision =
           act.how === 'result'

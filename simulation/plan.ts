@@ -87,7 +87,7 @@ export type Fault = { readonly atMs: number; readonly node: number } & (
       readonly calls: number
     }
   | { readonly kind: 'lose_beat' | 'lose_read'; readonly calls: number }
-  | { readonly kind: 'slow_read'; readonly calls: number; readonly ms: number }
+  | { readonly kind: 'slow_read' | 'reply_late'; readonly calls: number; readonly ms: number }
   | { readonly kind: 'store_down' | 'store_full'; readonly ms: number }
   | { readonly kind: 'clock_jump'; readonly ms: number }
   | { readonly kind: 'hints_lost'; readonly ms: number }

@@ -33,14 +33,19 @@ export class SimulatedWire {
   readonly #armed = new Map<Armed, number>()
   readonly #die: () => void
   #slowReadMs = 0
+  #lateReplyMs = 0
   #cutUntilMs = 0
   #deafUntilMs = 0
   #hintlessUntilMs = 0
+  #isHealed = false
 
   constructor(index: number, world: WireWorld, die: () => void) {
     this.#world = world
     this.#latencies = new Draw(world.plan.seed, `latencies of node ${index}`)
-    this.#die = die
+    this.#die = () => {
+      // What was armed before the world healed, and would strike after it, does not.
+      if (!this.#isHealed) die()
+    }
   }
 
   /** Arms a fault for the node's next calls, or for a time. */
@@ -48,6 +53,7 @@ export class SimulatedWire {
     const untilMs = this.#world.schedule.nowMs + ('ms' in fault ? fault.ms : 0)
     if ('calls' in fault) this.#armed.set(fault.kind, (this.#armed.get(fault.kind) ?? 0) + fault.calls)
     if (fault.kind === 'slow_read') this.#slowReadMs = fault.ms
+    if (fault.kind === 'reply_late') this.#lateReplyMs = fault.ms
     if (fault.kind === 'crash' && fault.when !== 'now') this.#armed.set(fault.when, 1)
     if (fault.kind === 'cut' && fault.way === 'both') this.#cutUntilMs = untilMs
     if (fault.kind === 'cut') this.#deafUntilMs = untilMs
@@ -56,6 +62,7 @@ export class SimulatedWire {
 
   /** Nothing breaks any more. */
   heal(): void {
+    this.#isHealed = true
     this.#armed.clear()
     this.#cutUntilMs = 0
     this.#deafUntilMs = 0
@@ -145,6 +152,10 @@ export class SimulatedWire {
     if (this.#take('lose_reply')) {
       reached('reply lost')
       return { kind: 'reply_lost', requestMs, afterMs }
+    }
+    if (this.#take('reply_late')) {
+      reached('reply late')
+      return { kind: 'passes', requestMs, replyMs: replyMs + this.#lateReplyMs }
     }
     if (this.#take('commit_late')) {
       reached('commit applied after its node gave up')

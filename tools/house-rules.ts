@@ -34,6 +34,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
 }
 
+/** What the simulation may import beside itself: the engine's own folders, never a door or a real store. */
+const simulationMay: readonly string[] = ['engine', 'store', 'store/memory', 'testing', ...base]
+
 const folders = Object.keys(arrows).sort((one, other) => other.length - one.length)
 
 /** The folder of the table that a path under `src/` belongs to. */
@@ -42,9 +45,17 @@ export function folderOf(path: string): string {
   return folders.find((folder) => folder !== '' && inside.startsWith(`${folder}/`)) ?? (inside.includes('/') ? '?' : '')
 }
 
-/** Arrows point down only. */
+/** Arrows point down only; `simulation/` is above the engine and beside the product. */
 export const importArrows: Rule = (files) =>
   files.flatMap(({ path, imports }) => {
+    if (path.startsWith('simulation/')) {
+      return imports.flatMap(({ specifier }) => {
+        const target = posix.normalize(posix.join(posix.dirname(path), specifier))
+        if (!specifier.startsWith('.') || target.startsWith('simulation/') || target === '.') return []
+        if (target.startsWith('src/') && simulationMay.includes(folderOf(target))) return []
+        return [breach(path, undefined, `imports ${specifier}: the simulation may import ${simulationMay.join(', ')}`)]
+      })
+    }
     if (!path.startsWith('src/')) return []
     const from = folderOf(path)
     const test = path.endsWith('.test.ts')

@@ -83,6 +83,8 @@ describe('each rule can fail', () => {
     expect(importArrows(one('src/engine/x.ts', "import { a } from '../store/sqlite/index.ts'\n"))).toHaveLength(1)
     expect(importArrows(one('src/cli/x.ts', "import type { a } from '../testing/index.ts'\n"))).toHaveLength(1)
     expect(importArrows(one('src/engine/x.ts', "import { a } from '../kit/clock.ts'\n"))).toEqual([])
+    expect(importArrows(one('simulation/x.ts', "import { a } from '../src/store/sqlite/index.ts'\n"))).toHaveLength(1)
+    expect(importArrows(one('simulation/x.ts', "import { a } from '../src/engine/engine.ts'\n"))).toEqual([])
   })
 
   it('clocks, environment, errors', () => {

@@ -6,6 +6,7 @@ import type { AnswerItem, InterveneAnswer, InterveneItem, SettleAnswer, SettleIt
 import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
 import { Order } from './order.ts'
 import type { Owners } from './owners.ts'
+import { pointsOf } from './points.ts'
 import { type Entered, RunFacts } from './run-facts.ts'
 import { Signals } from './signals.ts'
 import type { Watch } from './watch.ts'
@@ -115,6 +116,8 @@ export class Runs {
     this.mayStart(run, at, 'the handler')
     this.#order.enters(run, event, at)
     const { state } = run
+    if (state && isTerminal(state.status) && state.generation === at.generation && this.#watch.clocksAgree)
+      this.#watch.violate('G5.final', `${run.name} is ${state.status} and began attempt ${at.attempt}`)
     if (state?.dueAt !== undefined && state.generation === at.generation)
       this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
@@ -201,26 +204,10 @@ export class Runs {
   }
 
   #reach(state: RunState, run: RunFacts): void {
-    const watch = this.#watch
-    if (state.status === 'completed') watch.reach('completed')
-    if (state.status === 'dead' && state.reason === 'Fatal') watch.reach('dead: fatal')
-    if (state.reason === 'attempts_exhausted') watch.reach('dead: attempts exhausted')
-    if (state.reason === 'undone') watch.reach(state.status === 'dead' ? 'dead after undo' : 'cancelled after undo')
-    if (state.status === 'cancelled') watch.reach('cancelled')
-    if (state.status === 'unknown') watch.reach('unknown')
-    if (state.reason === 'resolved') watch.reach('unknown resolved')
-    if (state.status === 'waiting')
-      watch.reach(state.reason === 'no_handler' ? 'waiting: no handler' : 'waiting for a signal')
-    if (state.reason === 'deferred') watch.reach('deferred')
-    if (state.reason === 'handed_back') watch.reach('handed back')
-    if (state.reason === 'replay') watch.reach('replayed')
-    if (state.reason === 'redrive') watch.reach('redriven')
-    if (state.reason === 'picked_up') watch.reach('picked up while unclaimed')
-    if (state.losses > 0) watch.reach('lease lost and counted')
-    if (state.error?.code === 'step_timeout') watch.reach('step timed out')
+    for (const point of pointsOf(state)) this.#watch.reach(point)
     const event = this.#ledger.events.get(run.event)
     if (event && !isTerminal(state.status) && this.#order.hasFollowers(run, event))
-      watch.reach('order key held by a standing head')
+      this.#watch.reach('order key held by a standing head')
   }
 
   /** The store has a verb. */
@@ -294,6 +281,8 @@ export class Runs {
   #whyUnfinished(run: RunFacts, event: EventFacts): string | undefined {
     const { state } = run
     if (state && (isTerminal(state.status) || state.status === 'unknown')) return undefined
+    // As its last settlement left it, it may wait; its next attempt executes by now.
+    if (this.#isActive(run)) return 'is running'
     if (this.#order.isBlocked(run, event)) {
       this.#watch.reach('blocked behind a dead head')
       return undefined
@@ -307,7 +296,7 @@ export class Runs {
   unheard(): string[] {
     return [...this.#runs.values()].flatMap((run) => {
       const { state } = run
-      if (state?.status !== 'waiting' || state.waitingFor === undefined) return []
+      if (state?.status !== 'waiting' || state.waitingFor === undefined || this.#isActive(run)) return []
       return state.waitingFor.some((name) => this.signals.hasFor(run, state.generation, name))
         ? [`${run.name} waits for ${state.waitingFor.join(' or ')}, which is there`]
         : []

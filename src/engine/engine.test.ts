@@ -680,6 +680,33 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
       await world.close()
     })
 
+    it('judges a verb though another one, which it has not seen, waits behind it (G5)', async () => {
+      const late: (() => void)[] = []
+      let holds = false
+      const world = await open({
+        handlers: [handler('feed', { ...on, order: true }, async (_event, run) => run.waitFor('go'))],
+        wrapStore: commits(async (batch, go) => {
+          if (holds && batch.settle?.length) await new Promise<void>((resolve) => late.push(resolve))
+          return go()
+        }),
+      })
+      const door = await world.node([])
+      await world.soon(world.hapax.accept({ ...order('head'), orderKey: 'k' }))
+      const behind = await world.soon(world.hapax.accept({ ...order('behind'), orderKey: 'k' }))
+      const id = behind.runs[0]?.id ?? ''
+      await world.advance('1s')
+      holds = true
+      const cancelled = door.runs.cancel(id, { reason: 'test' })
+      await world.until(() => late.length > 0)
+      const signalled = door.runs.signal(id, 'go')
+      await world.advance('1s')
+      holds = false
+      for (const go of late) go()
+      expect(await world.soon(cancelled)).toMatchObject({ outcome: 'applied' })
+      expect(await world.soon(signalled)).toMatchObject({ outcome: 'refused' })
+      await world.close()
+    })
+
     it('keeps nothing that a step brings after its attempt’s time was up (G3)', async () => {
       const pass = (delayMs: number) => new Promise<void>((resolve) => world.clock.setTimer(delayMs, resolve))
       const woke: number[] = []

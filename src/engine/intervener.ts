@@ -188,6 +188,8 @@ export class Intervener {
     // next owner, judging anew, finds it done.
     const answer = await settled
     if (answer === 'settled' && entry) this.#host.dispatcher().moved(entry, state)
+    // What it has not seen waits behind this verb: judged on the record in memory, it would be asked to look for ever.
+    if (answer === 'look_again' && entry) await this.#look(entry)
     isDone()
     if (answer === 'stale') {
       this.#host.lose(owned)
@@ -196,6 +198,11 @@ export class Intervener {
     if (answer !== 'settled') return false
     if (!isTerminal(state.status) && state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
     return this.#answer(owned, intervention, undefined)
+  }
+
+  async #look(entry: Entry): Promise<void> {
+    const fresh = await this.#host.store.run(entry.record.event, entry.tag).catch(() => undefined)
+    if (fresh) entry.record = fresh
   }
 
   async #answer(owned: Owned, intervention: InterventionRecord, refusal: string | undefined): Promise<true> {
