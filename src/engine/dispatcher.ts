@@ -15,7 +15,7 @@ import type {
   Store,
   TailPage,
 } from '../store/store.ts'
-import type { Attempt } from './attempt.ts'
+import type { LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
 import { OrderQueues } from './order-queues.ts'
 
@@ -38,7 +38,7 @@ export interface Entry {
   /** An attempt of it was begun: no other run of its order key goes before it. */
   begun: boolean
   /** While it runs. */
-  attempt: Attempt | undefined
+  attempt: LiveAttempt | undefined
   /** A cancel that came before its attempt had begun. */
   cancelled: Outcome | undefined
 }

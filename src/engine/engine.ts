@@ -175,6 +175,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry: () => registry,
     dispatcher: () => dispatcher,
     news,
+    undoOnDeath: (tag) => index.get(tag)?.undoOnDeath,
     holds: (owned) => ownership.holds(owned),
     lose,
   })

@@ -6,6 +6,7 @@ import type { Log } from '../kit/log.ts'
 import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store.ts'
 import type { Committer } from './committer.ts'
 import type { Dispatcher, Entry } from './dispatcher.ts'
+import { isUndoable } from './doubts.ts'
 import { adopted, type Judgement, judge } from './interventions.ts'
 import type { RunNews } from './run-news.ts'
 
@@ -20,6 +21,8 @@ export interface IntervenerHost {
   registry(): Registry
   dispatcher(): Dispatcher
   readonly news: RunNews
+  /** What the handler says of death; undefined where this node does not have it. */
+  undoOnDeath(tag: string): boolean | undefined
   /** Whether the pair is still this node's. */
   holds(owned: Owned): boolean
   lose(owned: Owned): void
@@ -93,7 +96,7 @@ export class Intervener {
     // What was read may be old by now: it began meanwhile, or ended, or came into memory.
     if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
-    const judgement = judge(record, intervention, this.#host.now(), blocksKey)
+    const judgement = judge(record, intervention, this.#host.now(), blocksKey, this.#host.undoOnDeath(tag))
     if (judgement.outcome === 'refused') return answer(judgement.reason)
     if (judgement.outcome === 'noted') return answer(undefined)
     return this.#apply(owned, record, intervention, judgement, entry)
@@ -132,9 +135,11 @@ export class Intervener {
     }
     if (entry.stage !== 'running') return 'judge'
     if (intervention.verb !== 'cancel') return 'running'
+    if (entry.record.state?.undoBegun) return 'undo_begun'
     const detail: unknown = JSON.parse(intervention.detail)
     const undo: unknown = typeof detail === 'object' && detail !== null ? Reflect.get(detail, 'undo') : undefined
-    if (entry.attempt?.undoable && typeof undo !== 'boolean') return 'undo_unspecified'
+    const undoable = entry.attempt ? entry.attempt.undoable : isUndoable(entry.record)
+    if (undoable && typeof undo !== 'boolean') return 'undo_unspecified'
     const outcome = { kind: 'cancelled', undo: undo === true, intervention: intervention.key } as const
     if (entry.attempt) entry.attempt.end(outcome)
     else entry.cancelled = outcome
@@ -166,16 +171,17 @@ export class Intervener {
         ...(value === undefined ? {} : { value }),
         ...(undoable && { undoable }),
       }
-      void committer.checkpoint({
-        owned,
-        run: record,
-        generation: state.generation,
-        attempt: state.attempt,
-        step,
-        ...facts,
-      })
+      // Durable before the run may begin again: the step would be in doubt no more, and have no result.
+      const item = { owned, run: record, generation: state.generation, attempt: state.attempt, step, ...facts }
+      if ((await committer.checkpoint(item)).outcome === 'stale') {
+        isDone()
+        this.#host.lose(owned)
+        return true
+      }
     }
-    const settled = committer.settle({
+    // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
+    // next owner, judging anew, finds it done.
+    const answer = await committer.settle({
       owned,
       run: record,
       state,
@@ -184,9 +190,6 @@ export class Intervener {
       ...(judgement.tried?.length ? { tried: judgement.tried } : {}),
       ...(judgement.keepCheckpoints === undefined ? {} : { keepCheckpoints: judgement.keepCheckpoints }),
     })
-    // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
-    // next owner, judging anew, finds it done.
-    const answer = await settled
     if (answer === 'settled' && entry) this.#host.dispatcher().moved(entry, state)
     // What it has not seen waits behind this verb: judged on the record in memory, it would be asked to look for ever.
     if (answer === 'look_again' && entry) await this.#look(entry)

@@ -20,6 +20,8 @@ export const limits = {
   resultBytes: 1_048_576,
   /** Longest error text kept, in characters: enough for a stack's head, too little for a body echoed into it. */
   errorTextLength: 2_000,
+  /** What is kept of the failure of a step whose error the handler caught, in characters. */
+  failureTextLength: 200,
   /** Headers kept with an event, and the longest value kept, in characters. */
   headersKept: 64,
   headerLength: 4_096,

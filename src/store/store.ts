@@ -86,10 +86,13 @@ export interface Store {
 
   /**
    * Where `abilities.transaction`: runs `body` with the store's own client inside one transaction with the fence and
-   * the checkpoint of `item`; the value that `body` returns, as JSON, is the checkpoint. A checkpoint that is there
-   * already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
+   * the checkpoint of `item`; the value that `body` returns, as JSON text or undefined, is the checkpoint. A checkpoint that
+   * is there already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
    */
-  transact?(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer>
+  transact?(
+    item: Omit<CheckpointItem, 'value'>,
+    body: (transaction: unknown) => string | undefined,
+  ): Promise<CheckpointAnswer>
 
   /**
    * Where `abilities.transaction`: writes the event inside the caller's own open transaction. No shard lock, no epoch;
@@ -178,7 +181,13 @@ export interface BeginItem extends Decision {
   /** Absent: the attempt itself. */
   readonly step?: StepAddress
   readonly at: Instant
+  /** The step has an undo. */
+  readonly undoable?: boolean
+  readonly guard?: StepGuard
 }
+
+/** What stands between a step in doubt and its repetition: nothing at all repeats it, or its `confirm` is asked first. */
+export type StepGuard = 'once' | 'confirm'
 
 /**
  * A step's result. Named by (run, generation, step), whichever the attempt: the first stays; the same attempt again is
@@ -238,6 +247,9 @@ export interface TriedStep {
   /** Whether it may have had its effect. */
   readonly doubt: boolean
   readonly undoable?: boolean
+  readonly guard?: StepGuard
+  /** What it failed with last: the handler may have caught it and gone on. */
+  readonly error?: RecordedError
 }
 
 export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
@@ -391,6 +403,8 @@ export interface BeginRecord {
   readonly attempt: number
   readonly step: StepAddress | undefined
   readonly at: Instant
+  readonly undoable?: boolean
+  readonly guard?: StepGuard
 }
 
 export interface CheckpointRecord extends Omit<CheckpointItem, 'owned' | 'run' | 'emits'> {

@@ -222,6 +222,7 @@ export class Walk {
       keySeries: 0,
       handlerVersion: this.chance(0.2) ? 'v2' : undefined,
       seenIntervention: 0,
+      openedAt: undefined,
     }
   }
 

@@ -195,7 +195,10 @@ export class SqliteStore implements Store {
     return this.#closing
   }
 
-  transact(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer> {
+  transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: (transaction: unknown) => string | undefined,
+  ): Promise<CheckpointAnswer> {
     let thrown: { error: unknown } | undefined
     const guarded = (transaction: unknown) => {
       try {

@@ -109,6 +109,7 @@ export class Scene {
       keySeries: 0,
       handlerVersion: undefined,
       seenIntervention: 0,
+      openedAt: undefined,
       ...over,
     }
   }
