@@ -190,7 +190,7 @@ export class Intervener {
       ...(judgement.tried?.length ? { tried: judgement.tried } : {}),
       ...(judgement.keepCheckpoints === undefined ? {} : { keepCheckpoints: judgement.keepCheckpoints }),
     })
-    if (answer === 'settled' && entry) this.#host.dispatcher().moved(entry, state)
+    if (answer === 'settled') this.#host.dispatcher().moved(owned, record, entry, state)
     // What it has not seen waits behind this verb: judged on the record in memory, it would be asked to look for ever.
     if (answer === 'look_again' && entry) await this.#look(entry)
     isDone()

@@ -43,8 +43,12 @@ export interface Store {
   /** What came to these pairs since their cursors; pairs whose epoch is no longer current come back `stale`. */
   tail(request: TailRequest): Promise<TailPage[]>
 
-  /** Standing runs whose time has come, oldest first, of pairs that are still owned under these epochs. */
-  due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage>
+  /**
+   * Standing runs whose time has come, oldest first, of pairs that are still owned under these epochs.
+   *
+   * @param after the last one of the page before; absent: from the oldest.
+   */
+  due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage>
 
   /**
    * Says which handlers this node has. A handler not seen before, or changed in what it takes, enters at the next
@@ -343,11 +347,15 @@ export interface Grant extends Owned {
 export interface OwnedCursor extends Owned {
   /** As the last page gave it; absent after a takeover: everything unfinished is read, from the low mark on. */
   readonly cursor?: number
+  /** Unfinished events alone, and also those that were handed over to this very pair: it had let go of some. */
+  readonly all?: boolean
+  /** As the last page gave it: interventions up to here were given. Absent: those up to `cursor`. */
+  readonly asked?: number
 }
 
 export interface TailRequest {
   readonly cursors: readonly OwnedCursor[]
-  /** Most events over all pages; a page that was cut says `more`. */
+  /** Most events over all pages; a page that was cut says `more`. Of 0, pages bring interventions alone. */
   readonly limit: number
 }
 
@@ -358,8 +366,10 @@ export interface TailPage extends Owned {
   readonly cursor: number
   readonly more: boolean
   readonly events: readonly TailEvent[]
-  /** Not answered yet, in commit order. */
+  /** All that came since and are not answered yet, in commit order: a page that was cut holds none of them up. */
   readonly interventions: readonly InterventionRecord[]
+  /** For the next call. */
+  readonly asked: number
   /**
    * After a takeover: the runs of ordered handlers that stand (scheduled, waiting, unknown, dead …): they may hold
    * their key.
@@ -377,6 +387,13 @@ export interface StandingRun extends RunAddress {
   readonly tenant: string
   readonly orderKey: string
   readonly state: RunState
+}
+
+/** Where a due run lies: due runs are in the order of time, then position, then tag. */
+export interface DuePlace {
+  readonly dueAt: Instant
+  readonly position: number
+  readonly tag: string
 }
 
 export interface DuePage {

@@ -12,6 +12,7 @@ import type {
   Commit,
   CommitResult,
   DuePage,
+  DuePlace,
   EventQuery,
   EventSummary,
   HistoryEntry,
@@ -129,8 +130,8 @@ export class SqliteStore implements Store {
     })
   }
 
-  async due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage> {
-    return this.#read(() => this.#tails.due(owned, until, limit))
+  async due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage> {
+    return this.#read(() => this.#tails.due(owned, until, limit, after))
   }
 
   register(group: string, node: string, handlers: readonly HandlerDeclaration[]): Promise<Registry> {

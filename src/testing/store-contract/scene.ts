@@ -16,6 +16,7 @@ import type {
   InterveneItem,
   NodeBeat,
   Owned,
+  OwnedCursor,
   Ownership,
   RunRecord,
   SettleAnswer,
@@ -205,7 +206,7 @@ export class Scene {
     return defined(await store.run(event.key, this.tag))
   }
 
-  async tail(owned: Owned & { cursor?: number }, limit = 100, store = this.store): Promise<TailPage> {
+  async tail(owned: OwnedCursor, limit = 100, store = this.store): Promise<TailPage> {
     return only(await store.tail({ cursors: [owned], limit }))
   }
 
