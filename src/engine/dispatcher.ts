@@ -83,6 +83,18 @@ export interface HandOver {
   forgo(): void
 }
 
+/** How many runs a node knows of at once; deeper backlog stays in the store. */
+export interface RunsInMemory {
+  /** Ready or running. */
+  readonly held: number
+  /** Waiting behind their order key's head, or paused. */
+  readonly aside: number
+  /** Of one order key, however many wait in all. */
+  readonly perKey: number
+  /** Events of one page. */
+  readonly page: number
+}
+
 /** What the dispatcher asks of its engine. */
 export interface DispatcherHost {
   readonly clock: Clock
@@ -90,6 +102,7 @@ export interface DispatcherHost {
   readonly store: Store
   readonly group: string
   readonly concurrency: number
+  readonly bounds: RunsInMemory
   registry(): Registry
   /** Reads the registry again: an event names a version that this node has not seen. */
   refreshRegistry(): Promise<Registry>
@@ -126,6 +139,8 @@ export class Dispatcher {
   #aside = 0
   /** Order keys of which runs were let go: what comes later of them is, too. */
   readonly #letGoKeys = new Set<string>()
+  /** Some of them may begin now, though there is not much room. */
+  #letGoWanted = false
   #taking = true
   #tailing = false
   #tailAgain = false
@@ -158,7 +173,7 @@ export class Dispatcher {
    * would be overtaken, and whose cursor could not pass what was finished meanwhile.
    */
   takesHandOver(shard: number): boolean {
-    return this.#taking && this.#held < limits.runsHeld && this.#pairs.get(shard)?.more === false
+    return this.#taking && this.#held < this.#host.bounds.held && this.#pairs.get(shard)?.more === false
   }
 
   /** The entry of a run, where it is in memory. */
@@ -177,7 +192,7 @@ export class Dispatcher {
     this.#pairs.set(grant.shard, {
       grant,
       grantedAt: this.#host.now(),
-      suspectsLeft: grant.graceful ? 0 : limits.runsHeld,
+      suspectsLeft: grant.graceful ? 0 : this.#host.bounds.held,
       cursor: undefined,
       asked: undefined,
       more: true,
@@ -285,6 +300,7 @@ export class Dispatcher {
     this.#ready = []
     this.#readyFrom = 0
     for (const entry of queued) if (this.#isQueued(entry)) this.#queue(entry)
+    this.#letGoWanted = true
     this.#readDueAnew()
     this.pump()
   }
@@ -366,28 +382,28 @@ export class Dispatcher {
    * An intervention has the run in hand: until it is done the run is not begun, and no page that names it counts. Answers
    * how to say that it is done.
    */
-  moves(id: string, entry: Entry | undefined): () => void {
-    if (entry) this.#stage(entry, entry.stage === 'standing' ? 'standing' : 'moving')
+  moves(owned: Owned, id: string): () => void {
+    const entry = this.entry(owned.shard, id)
+    if (entry && entry.stage !== 'standing') this.#stage(entry, 'moving')
     this.#moving.add(id)
     return () => {
       this.#moving.delete(id)
       this.#movedSince?.add(id)
       // It was not moved after all.
-      if (entry?.stage === 'moving' && this.#pairs.get(entry.owned.shard)?.entries.get(id) === entry) {
-        this.#place(entry, entry.orderName === undefined || this.#orders.head(entry.orderName) === entry)
-        this.pump()
-      }
+      const unmoved = this.entry(owned.shard, id)
+      if (unmoved?.stage !== 'moving') return
+      this.#place(unmoved, unmoved.orderName === undefined || this.#orders.head(unmoved.orderName) === unmoved)
+      this.pump()
     }
   }
 
   /** An intervention moved a run: it ended, or `due` will bring it back. */
-  moved(owned: Owned, record: RunRecord, entry: Entry | undefined, state: RunState): void {
-    if (!entry) {
-      const pair = this.#pairs.get(owned.shard)
-      if (pair?.grant.epoch === owned.epoch) this.#noteFinished(pair, { id: runId(record), position: record.position })
-      return
-    }
-    if (entry.stage === 'moving') this.settled(entry, state)
+  moved(owned: Owned, record: RunRecord, state: RunState): void {
+    const pair = this.#pairs.get(owned.shard)
+    if (pair?.grant.epoch !== owned.epoch) return
+    const entry = pair.entries.get(runId(record))
+    if (!entry) this.#noteFinished(pair, { id: runId(record), position: record.position })
+    else if (entry.stage === 'moving') this.settled(entry, state)
     else if (state.reason === 'released' || !this.#holdsKey(entry, state)) this.dropped(entry)
     else entry.record = { ...entry.record, state }
   }
@@ -471,7 +487,7 @@ export class Dispatcher {
         this.#idle = []
         for (const resolve of idle) resolve()
       }
-      if (this.#held < limits.runsHeld / 2 && this.#backlog()) void this.#tail()
+      if (this.#held < this.#host.bounds.held / 2 && this.#backlog()) void this.#tail()
     })
   }
 
@@ -533,10 +549,17 @@ export class Dispatcher {
     pair.entries.set(id, entry)
     // A run that comes back to a key that it had left (redriven, where a dead one is skipped) goes behind the others.
     const isHead = name === undefined || this.#orders.add(name, entry, { back: !isNew && !entry.begun })
-    if (this.#aside >= limits.runsAside && (!isHead || (name === undefined && this.#isPaused(entry)))) {
+    if (this.#aside >= this.#host.bounds.aside && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
       this.#letGo(pair, event.position, name)
-    } else this.#place(entry, isHead)
+    } else if (this.#moving.has(id)) this.#stage(entry, 'moving')
+    else this.#place(entry, isHead)
+  }
+
+  /** Of each key some stay, so that it is not read anew for every run of it. */
+  #mayLetGo(entry: Entry): boolean {
+    if (entry.orderName === undefined) return this.#isPaused(entry)
+    return this.#orders.length(entry.orderName) > this.#host.bounds.perKey + 1
   }
 
   /** A run that waits finds no room: it stays in the store until there is some, and holds up nobody but its own key. */
@@ -547,8 +570,11 @@ export class Dispatcher {
 
   /** There is room again for what was let go: it is read in its order, beside what is in memory. */
   #takeUpAgain(): void {
-    const pairs = [...this.#pairs.values()].filter(({ letGoFrom }) => letGoFrom !== undefined)
-    if (pairs.length === 0) return
+    const held = [...this.#pairs.values()]
+    const pairs = held.filter(({ letGoFrom }) => letGoFrom !== undefined)
+    // Begun anew before it is through, it would never come to what lies behind.
+    if (pairs.length === 0 || held.some(({ all }) => all)) return
+    this.#letGoWanted = false
     for (const pair of pairs) {
       const { letGoFrom = 0 } = pair
       pair.cursor = Math.min(letGoFrom - 1, pair.cursor ?? 0)
@@ -610,6 +636,10 @@ export class Dispatcher {
     this.#stage(entry, 'gone')
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
+    if (this.#letGoKeys.has(entry.orderName) && this.#orders.length(entry.orderName) === 0) {
+      this.#letGoWanted = true
+      this.wake()
+    }
     if (next && next.stage !== 'standing' && next.stage !== 'moving') this.#queue(next)
   }
 
@@ -638,7 +668,7 @@ export class Dispatcher {
   }
 
   async #tailOnce(): Promise<void> {
-    if (this.#aside < limits.runsAside / 2) this.#takeUpAgain()
+    if (this.#letGoWanted || this.#aside < this.#host.bounds.aside / 2) this.#takeUpAgain()
     const pairs = [...this.#pairs.values()]
     const handedBack = pairs.filter((pair) => pair.handedBack).map(cursorOf)
     const cursors = pairs.filter((pair) => !pair.handedBack).map(cursorOf)
@@ -647,7 +677,7 @@ export class Dispatcher {
       for (const page of await this.#host.store.tail({ cursors: handedBack, limit: 0 })) this.#takeAsked(page)
     }
     if (cursors.length === 0) return
-    const limit = Math.max(0, Math.min(limits.pageEvents, limits.runsHeld - this.#held))
+    const limit = Math.max(0, Math.min(this.#host.bounds.page, this.#host.bounds.held - this.#held))
     const pages = await this.#host.store.tail({ cursors, limit })
     const seenVersion = this.#host.registry().version
     // A handler that came with the last deploy: without it the event would be passed by, with no run at all.
@@ -656,7 +686,7 @@ export class Dispatcher {
     }
     for (const page of pages) this.#take(page)
     this.pump()
-    if (this.#held < limits.runsHeld && this.#backlog()) this.#tailAgain = true
+    if (this.#held < this.#host.bounds.held && this.#backlog()) this.#tailAgain = true
   }
 
   #take(page: TailPage): void {
@@ -750,7 +780,7 @@ export class Dispatcher {
     this.#movedSince = moved
     try {
       const owned = [...this.#pairs.values()].filter((pair) => !pair.handedBack).map((pair) => pair.grant)
-      const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
+      const room = Math.min(this.#host.bounds.page, this.#host.bounds.held - this.#held)
       if (owned.length > 0 && room > 0) {
         if (this.#host.now() - this.#dueReadAt >= dueRereadMs) this.#dueAfter = undefined
         if (this.#dueAfter === undefined) this.#dueReadAt = this.#host.now()

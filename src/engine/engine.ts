@@ -13,7 +13,7 @@ import type { Owned, Settings, Store } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
-import { Dispatcher } from './dispatcher.ts'
+import { Dispatcher, type RunsInMemory } from './dispatcher.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import type { Handler } from './handler.ts'
 import { handlerIndex } from './handlers.ts'
@@ -44,6 +44,8 @@ export interface EngineOptions {
   /** How long a stop waits for runs before it hands them back. Default 25 s. */
   readonly grace?: Duration
   readonly retention?: Retention
+  /** Default what the limits say; smaller ones let a test reach what they do. */
+  readonly bounds?: RunsInMemory
   /** Wraps the fingerprint keys in the store. */
   readonly key?: string
 }
@@ -187,6 +189,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     leaseMs,
     concurrency: options.concurrency ?? limits.concurrency,
+    bounds: options.bounds ?? {
+      held: limits.runsHeld,
+      aside: limits.runsAside,
+      perKey: limits.runsAsidePerKey,
+      page: limits.pageEvents,
+    },
     registry: () => registry,
     refreshRegistry: refresh,
     orderOf: (tag) => index.get(tag)?.order,

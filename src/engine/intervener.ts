@@ -155,7 +155,7 @@ export class Intervener {
     entry: Entry | undefined,
   ): Promise<boolean> {
     const { committer } = this.#host
-    const isDone = this.#host.dispatcher().moves(runId({ event: intervention.event, tag: record.tag }), entry)
+    const isDone = this.#host.dispatcher().moves(owned, runId(record))
     const seenIntervention = Math.max(
       judgement.state.seenIntervention,
       ...record.interventions.map((one) => one.position),
@@ -190,7 +190,7 @@ export class Intervener {
       ...(judgement.tried?.length ? { tried: judgement.tried } : {}),
       ...(judgement.keepCheckpoints === undefined ? {} : { keepCheckpoints: judgement.keepCheckpoints }),
     })
-    if (answer === 'settled') this.#host.dispatcher().moved(owned, record, entry, state)
+    if (answer === 'settled') this.#host.dispatcher().moved(owned, record, state)
     // What it has not seen waits behind this verb: judged on the record in memory, it would be asked to look for ever.
     if (answer === 'look_again' && entry) await this.#look(entry)
     isDone()

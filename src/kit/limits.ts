@@ -58,6 +58,8 @@ export const limits = {
   runsHeld: 4_000,
   /** Runs a node knows of and cannot begin: behind the head of their order key, or paused. Some 500 bytes each. */
   runsAside: 100_000,
+  /** Of one order key, however many wait in all: the key is read anew once for so many of its runs. */
+  runsAsidePerKey: 16,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
