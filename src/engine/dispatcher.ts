@@ -332,6 +332,12 @@ export class Dispatcher {
     }
   }
 
+  /** Whether a run of this shard executes. */
+  executes(shard: number): boolean {
+    for (const entry of this.#pairs.get(shard)?.entries.values() ?? []) if (entry.stage === 'running') return true
+    return false
+  }
+
   stop(): void {
     this.#stopped = true
     this.takeNoMore()

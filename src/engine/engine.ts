@@ -73,6 +73,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   let state: 'accepting' | 'started' | 'stopping' | 'stopped' = 'accepting'
   let registryTimer: Timer | undefined
   let stopWatching: (() => void) | undefined
+  let stopping: Promise<void> | undefined
 
   const refresh = async (): Promise<Registry> => {
     const fresh = await store.registry()
@@ -105,6 +106,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         reading.catch(logged('reading the settings'))
         return reading
       },
+      renewed: () => dispatcher.pump(),
     },
   )
 
@@ -310,39 +312,51 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
     },
 
-    async stop() {
-      if (state === 'stopping' || state === 'stopped') return
-      const wasStarted = state === 'started'
-      state = 'stopping'
-      registryTimer?.cancel()
-      sweeper.stop()
-      operations.stop()
-      if (wasStarted) {
-        dispatcher.takeNoMore()
-        await quietWithin(toMs(options.grace ?? limits.graceMs))
-        await committer.drained()
-        dispatcher.stop()
-        await ownership.stop()
-      }
-      stopWatching?.()
-      await committer.drained()
-      await store.close()
-      state = 'stopped'
-      log.info('stopped', { node })
+    stop() {
+      stopping ??= stop()
+      return stopping
     },
   }
 
-  /** Waits for runs to end; those that outlive the grace are handed back, at no cost of an attempt. */
-  async function quietWithin(graceMs: number): Promise<void> {
+  async function stop(): Promise<void> {
+    const wasStarted = state === 'started'
+    state = 'stopping'
+    registryTimer?.cancel()
+    sweeper.stop()
+    operations.stop()
+    if (wasStarted) {
+      dispatcher.takeNoMore()
+      await endRuns(toMs(options.grace ?? limits.graceMs))
+      dispatcher.stop()
+      await ownership.stop((shard) => dispatcher.executes(shard))
+    }
+    stopWatching?.()
+    await endsWithin(committer.drained(), limits.lastWordMs)
+    committer.close()
+    await store.close()
+    state = 'stopped'
+    log.info('stopped', { node })
+  }
+
+  /**
+   * Waits for runs to end. Those that outlive the grace are asked to, and handed back, at no cost of an attempt; those that
+   * do not even end then are handed back with their steps in doubt.
+   */
+  async function endRuns(graceMs: number): Promise<void> {
+    if (await endsWithin(dispatcher.quiet(), graceMs)) return
+    dispatcher.handBackAll()
+    if (await endsWithin(dispatcher.quiet(), limits.lastWordMs)) return
+    dispatcher.abandonAll()
+    await endsWithin(dispatcher.quiet(), limits.lastWordMs)
+  }
+
+  async function endsWithin(end: Promise<void>, spanMs: number): Promise<boolean> {
     let timer: Timer | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimer(graceMs, () => {
-        dispatcher.handBackAll()
-        // What does not even end then is left: its lease is released, its steps are refused.
-        timer = clock.setTimer(1_000, resolve)
-      })
+    const late = new Promise<boolean>((resolve) => {
+      timer = clock.setTimer(spanMs, () => resolve(false))
     })
-    await Promise.race([dispatcher.quiet(), late])
+    const ended = await Promise.race([end.then(() => true), late])
     timer?.cancel()
+    return ended
   }
 }

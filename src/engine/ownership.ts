@@ -15,6 +15,8 @@ export interface OwnershipListener {
   /** Both are told again with the next beat where they reject. */
   registryChanged(version: number): Promise<void>
   settingsChanged(version: number): Promise<void>
+  /** The lease was renewed; it may have run out meanwhile. */
+  renewed(): void
 }
 
 /** What a node is, for its store. */
@@ -96,12 +98,17 @@ export class Ownership {
     await this.beat()
   }
 
-  /** Gives every pair back, and tells the store that this node takes none. What runs must have ended before. */
-  async stop(): Promise<void> {
+  /**
+   * Gives every pair back, and tells the store that this node takes none.
+   *
+   * @param executes whether something of the shard has not ended: its lease is left to run out, since to give it back would
+   *   tell the next owner that nothing is in doubt.
+   */
+  async stop(executes: (shard: number) => boolean): Promise<void> {
     this.#owns = false
     this.#timer?.cancel()
     this.#fence?.cancel()
-    for (const grant of this.#pairs.values()) this.#releasing.set(grant.shard, grant)
+    for (const grant of this.#pairs.values()) if (!executes(grant.shard)) this.#releasing.set(grant.shard, grant)
     await this.#beating
     await this.#beat().catch((error: unknown) => this.#log.warn('last beat failed', { error: String(error) }))
     this.#timer?.cancel()
@@ -175,6 +182,7 @@ export class Ownership {
         this.#settingsVersion = answer.settingsVersion
       }, notYet)
     }
+    this.#listener.renewed()
   }
 
   #handBack(owned: Owned): void {

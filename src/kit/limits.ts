@@ -74,6 +74,8 @@ export const limits = {
   pollMaxMs: 1_000,
   /** Grace of a stop: what runs longer is handed back. */
   graceMs: 25_000,
+  /** After the grace, how long runs that were asked to end, and then their last records, are waited for. */
+  lastWordMs: 1_000,
   /** An attempt and a step, by default. */
   handlerTimeoutMs: 60_000,
   stepTimeoutMs: 30_000,
