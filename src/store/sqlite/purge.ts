@@ -86,7 +86,10 @@ export class Purges {
     if (!row) return
     const generation = numberIn(row, 'generation')
     const { changes } = this.#statements.dropIdentities.run(generation, generation, rows)
-    if (changes === 0) this.#statements.dropGeneration.run(generation)
+    if (changes !== 0) return
+    // The newest leaves its number behind: given again, another process would take the one for the other.
+    this.#statements.dropGeneration.run(generation)
+    this.#statements.emptyGeneration.run(generation)
   }
 
   /** Nothing of it stands, and each handler that the event is due to has settled it. */
@@ -114,7 +117,8 @@ type Prepared = Record<
   | 'oldest'
   | 'passedGeneration'
   | 'dropIdentities'
-  | 'dropGeneration',
+  | 'dropGeneration'
+  | 'emptyGeneration',
   StatementSync
 > & { readonly dropEvent: readonly StatementSync[] }
 
@@ -156,6 +160,12 @@ function prepare(database: DatabaseSync): Prepared {
       `delete from ledger where generation = ? and identity in
          (select identity from ledger where generation = ? order by identity limit ?)`,
     ),
-    dropGeneration: database.prepare('delete from ledger_generation where generation = ?'),
+    dropGeneration: database.prepare(
+      `delete from ledger_generation
+       where generation = ? and generation < (select max(generation) from ledger_generation)`,
+    ),
+    emptyGeneration: database.prepare(
+      "update ledger_generation set state = 'empty', entries = 0, bloom = null where generation = ?",
+    ),
   }
 }
