@@ -9,7 +9,10 @@ import type { Row } from './rows.ts'
 /** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
 const looksPerRow = 8
 
-/** Drops what retention allows, in the order of acceptance, and goes on where the last call ended. */
+/**
+ * Drops what retention allows, in the order of acceptance, and goes on where the last call ended. Every span counts from
+ * the acceptance; an event with a run that is unfinished, unknown or dead stays whole.
+ */
 export class Purges {
   readonly #progress: Progress
   readonly #registers: RegistryReads
@@ -138,7 +141,7 @@ function prepare(database: DatabaseSync): Prepared {
       ...tables.map((table) => database.prepare(`delete from ${table} where position = ?`)),
       database.prepare('delete from intervention where event_position = ?'),
     ],
-    // A dead run stands until it is redriven or cancelled, or until its journal may go with it.
+    // Also a dead run stands, however old: it keeps what a redrive needs until that ended otherwise.
     stands: database.prepare('select 1 from standing where position = ? limit 1'),
     settled: database.prepare('select 1 from settlement where position = ? and tag = ? limit 1'),
     keepOrigin: database.prepare(
