@@ -52,18 +52,23 @@ export const options: readonly Option[] = [
   option('grace', 'duration', '25s', 'How long a stop waits for runs before it hands them back.'),
   option('server.host', 'text', '127.0.0.1', 'The address to listen on. Without tokens only loopback is allowed.'),
   option('server.port', 'number', 4400, 'The port to listen on; 0 takes a free one.'),
-  option('retention.payloads', 'duration', '30d', 'How long bodies are kept after their runs have ended.'),
+  option(
+    'retention.payloads',
+    'duration',
+    '30d',
+    'How long a body is kept, from the acceptance of its event; longer while a run of it is unfinished, unknown or dead.',
+  ),
   option(
     'retention.journal',
     'duration',
     '90d',
-    'How long events with their history are kept after their runs have ended.',
+    'How long an event is kept with its history, from its acceptance; longer while a run of it is unfinished, unknown or dead.',
   ),
   option(
     'retention.identities',
     'duration',
     '90d',
-    'How long an identity is remembered: a resend after that is a new event.',
+    'How long an identity is remembered, from the acceptance; longer while its event is kept. A resend after that is a new event.',
   ),
   option('log.level', 'text', 'info', 'The least that is logged: `debug`, `info`, `warn` or `error`.'),
 ]

@@ -537,10 +537,11 @@ export interface SettingChange {
   readonly reason?: string
 }
 
+/** Every span counts from the acceptance. An event with a run that is unfinished, unknown or dead stays whole, however old. */
 export interface PurgeRequest {
-  /** Bodies of events accepted before this, whose runs have ended. */
+  /** Bodies of events accepted before this, all of whose runs are completed or cancelled. */
   readonly payloadsBefore: Instant
-  /** Events with all their records, whose runs have ended. */
+  /** Events with all their records, under the same condition. */
   readonly journalBefore: Instant
   /** Identities; never one whose event is still kept. */
   readonly identitiesBefore: Instant

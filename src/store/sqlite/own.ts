@@ -14,8 +14,8 @@ export interface Moment {
 
 interface Pair {
   readonly shard: number
-  readonly epoch: number
-  readonly node: string | undefined
+  epoch: number
+  node: string | undefined
   readonly graceful: boolean
 }
 
@@ -46,22 +46,13 @@ export class Ownerships {
 
     const live = s.live.all(group)
     const takers = live.filter((row) => row.owns === 1).map((row) => String(row.node))
-    let pairs = this.#pairs(group)
-    const owned = pairs.filter((pair) => pair.node === node)
-    if (takes) {
-      const share = Math.ceil(this.#shards / takers.length)
-      for (const pair of pairs) {
-        if (owned.length >= share) break
-        if (pair.node !== undefined) continue
-        s.take.run(node, group, pair.shard)
-        owned.push({ ...pair, node, epoch: pair.epoch + 1 })
-      }
-      pairs = this.#pairs(group)
-    }
+    const pairs = this.#pairs(group)
+    if (takes) this.#grantShare(group, node, takers, pairs)
+    const held = pairs.filter((pair) => pair.node === node)
     return {
       now: moment.now,
-      owned: pairs.filter((pair) => pair.node === node).map((pair): Grant => grantOf(group, pair)),
-      asked: this.#asked(group, node, takes, takers, pairs),
+      owned: held.map((pair): Grant => ({ ...ownedOf(group, pair), graceful: pair.graceful })),
+      asked: (takes ? asked(pairs, held, takers) : held).map((pair) => ownedOf(group, pair)),
       nodes: live.length,
       registryVersion: this.#progress.registryVersion,
       settingsVersion: this.#progress.settingsVersion,
@@ -85,20 +76,25 @@ export class Ownerships {
     return names
   }
 
-  /** What this node must give so that others reach their even part; all of it, where the node takes none. */
-  #asked(group: string, node: string, takes: boolean, takers: readonly string[], pairs: readonly Pair[]): Owned[] {
-    const mine = pairs.filter((pair) => pair.node === node)
-    const ownedOf = ({ shard, epoch }: Pair): Owned => ({ group, shard, epoch })
-    if (!takes) return mine.map(ownedOf)
-    const least = Math.floor(this.#shards / takers.length)
-    const held = new Map(takers.map((taker) => [taker, 0]))
-    for (const { node: owner } of pairs) {
-      if (owner !== undefined && held.has(owner)) held.set(owner, (held.get(owner) ?? 0) + 1)
+  /**
+   * Free pairs go to the node up to its even share, rounded up; beyond the share rounded down only those that no other
+   * lacks, or a node would take back at once what it just gave. Each grant raises the epoch.
+   */
+  #grantShare(group: string, node: string, takers: readonly string[], pairs: readonly Pair[]): void {
+    const { least, most } = sharesOf(pairs, takers)
+    const others = takers.filter((taker) => taker !== node)
+    const lackedByOthers = lacked(pairs, others, least)
+    let held = heldBy(pairs, node)
+    let free = pairs.filter((pair) => pair.node === undefined).length
+    for (const pair of pairs) {
+      if (held >= most || (held >= least && free <= lackedByOthers)) return
+      if (pair.node !== undefined) continue
+      this.#statements.take.run(node, group, pair.shard)
+      pair.node = node
+      pair.epoch++
+      held++
+      free--
     }
-    let lacked = -pairs.filter((pair) => pair.node === undefined).length
-    for (const count of held.values()) lacked += Math.max(0, least - count)
-    const extra = Math.min(mine.length - least, Math.max(lacked, mine.length - Math.ceil(this.#shards / takers.length)))
-    return extra <= 0 ? [] : mine.slice(-extra).map(ownedOf)
   }
 
   /** A node that was not heard within its lease, or since the machine's boot, holds nothing. */
@@ -116,8 +112,29 @@ export class Ownerships {
   }
 }
 
-function grantOf(group: string, pair: Pair): Grant {
-  return { group, shard: pair.shard, epoch: pair.epoch, graceful: pair.graceful }
+/** What the node must give so that each other reaches the even share, rounded down; never below it itself. */
+function asked(pairs: readonly Pair[], held: readonly Pair[], takers: readonly string[]): readonly Pair[] {
+  const { least, most } = sharesOf(pairs, takers)
+  const free = pairs.filter((pair) => pair.node === undefined).length
+  const extra = Math.min(held.length - least, Math.max(lacked(pairs, takers, least) - free, held.length - most))
+  return extra > 0 ? held.slice(-extra) : []
+}
+
+function sharesOf(pairs: readonly Pair[], takers: readonly string[]): { least: number; most: number } {
+  const even = pairs.length / takers.length
+  return { least: Math.floor(even), most: Math.ceil(even) }
+}
+
+function lacked(pairs: readonly Pair[], takers: readonly string[], least: number): number {
+  return takers.reduce((sum, taker) => sum + Math.max(0, least - heldBy(pairs, taker)), 0)
+}
+
+function heldBy(pairs: readonly Pair[], node: string): number {
+  return pairs.filter((pair) => pair.node === node).length
+}
+
+function ownedOf(group: string, { shard, epoch }: Pair): Owned {
+  return { group, shard, epoch }
 }
 
 function prepare(
