@@ -474,8 +474,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a stop that does not wait for its runs',
     file: 'src/engine/engine.ts',
-    find: 'registryTimer?.cancel()\n      sweeper.stop()',
-    replace: 'registryTimer?.cancel()\n      if (wasStarted) return\n      sweeper.stop()',
+    find: 'registryTimer?.cancel()\n    sweeper.stop()',
+    replace: 'registryTimer?.cancel()\n    if (wasStarted) return\n    sweeper.stop()',
     killedBy: 'G10.stop',
     seed: 27,
   },

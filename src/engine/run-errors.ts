@@ -16,6 +16,7 @@ const codeMistakes: ReadonlySet<string> = new Set([
   'ability_missing',
   'schema_mismatch',
   'duration_invalid',
+  'config_invalid',
 ])
 
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */

@@ -51,3 +51,13 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
     clock.setTimer(delayMs, resolve)
   })
 }
+
+/** Resolves when the promise has settled, however, or after so many milliseconds. */
+export async function settledWithin(clock: Clock, promise: Promise<unknown>, withinMs: number): Promise<void> {
+  let timer: Timer | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = clock.setTimer(withinMs, resolve)
+  })
+  await Promise.race([promise.catch(() => {}), late])
+  timer?.cancel()
+}

@@ -62,6 +62,7 @@ export const serve: Command = {
         : await listen(hapax, {
             host: config.host,
             port: config.port,
+            hosts: config.hosts,
             grace: config.graceMs,
             log,
             clock: context.clock,
