@@ -183,6 +183,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     now: () => ownership.now(),
     registry: () => registry,
+    refreshRegistry: refresh,
     orderOf: (tag) => index.get(tag)?.order,
     dispatcher: () => dispatcher,
     news,

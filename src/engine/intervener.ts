@@ -18,6 +18,8 @@ export interface IntervenerHost {
   readonly group: string
   now(): Instant
   registry(): Registry
+  /** The registry as the store has it now. */
+  refreshRegistry(): Promise<Registry>
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
   dispatcher(): Dispatcher
@@ -237,14 +239,16 @@ export class Intervener {
     const event = await this.#host.store.event(intervention.event)
     if (!event) return this.#answer(owned, intervention, 'not_found')
     const only = intervention.id?.startsWith('pick-up:') ? intervention.id.slice('pick-up:'.length) : undefined
-    const takers = this.#host
-      .registry()
-      .handlers.filter(
+    const takersIn = ({ handlers: all }: Registry) =>
+      all.filter(
         (handler) =>
           handler.untilVersion === undefined &&
           (only === undefined || handler.tag === only) &&
           handlerTakes(handler, event.source, event.type),
       )
+    const known = takersIn(this.#host.registry())
+    // A deploy that this node has not heard of yet may have brought the handler.
+    const takers = known.length > 0 ? known : takersIn(await this.#host.refreshRegistry())
     const handlers = takers.filter((handler) => handler.group === this.#host.group)
     // Another group's to answer: a refusal by this one would stand before what that one does.
     if (handlers.length === 0 && takers.length > 0) return true

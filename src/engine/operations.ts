@@ -249,11 +249,12 @@ export class Operations {
     const item = { key, event, verb: 'redrive' as const, detail: '{}', reason: intent.reason, actor }
     const written = await this.#host.committer.intervene(item)
     if (written.outcome === 'not_found') throw new HapaxError('not_found', { what: 'event' })
-    const judged = await this.#look(event, limits.interventionWaitMs, async () => {
+    const read = async () => {
       const history = await this.#host.store.history(event)
       for (const entry of history) if (entry.kind === 'intervention' && entry.key === key) return entry.answer
       return undefined
-    })
+    }
+    const judged = await this.#look(event, limits.interventionWaitMs, read, false)
     return answerOf(event, judged)
   }
 
@@ -265,12 +266,13 @@ export class Operations {
     id: string,
     withinMs: number,
     read: (told: RunState | undefined) => Promise<Answer | undefined>,
+    isRunning = this.#host.isRunning(id),
   ): Promise<Answer | undefined> {
     const { clock, news } = this.#host
     const until = clock.monotonicMs() + withinMs
     const watch = news.watch(id)
     try {
-      let told = withinMs > 0 && this.#host.isRunning(id) ? await watch.next(Math.min(pollMinMs, withinMs)) : undefined
+      let told = withinMs > 0 && isRunning ? await watch.next(Math.min(pollMinMs, withinMs)) : undefined
       for (let pollMs = pollMinMs; ; pollMs = Math.min(pollMs * 2, pollMaxMs)) {
         const answer = await read(told)
         const leftMs = until - clock.monotonicMs()
