@@ -58,7 +58,16 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
     const entry = { alive: true }
     const wrap = options.wrapStore ?? ((store: Store) => store)
     const store = mortal(wrap(memory.connect()), () => entry.alive)
-    const engine = await createEngine({ sources: [], ...options, ...more, handlers, store, clock, random, log: silentLog })
+    const engine = await createEngine({
+      sources: [],
+      ...options,
+      ...more,
+      handlers,
+      store,
+      clock,
+      random,
+      log: silentLog,
+    })
     const started = engine.start()
     await within(started, '1m')
     nodes.push(Object.assign(entry, { engine, store }))
