@@ -293,6 +293,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       : accepter.acceptWithin(event, acceptOptions)
   }) as HapaxCore['accept']
 
+  if (store.acceptWithin) await openKeys()
   watchRegistry()
   sweeper.start()
 
@@ -319,6 +320,17 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       stopping ??= stopNow(after)
       return stopping
     },
+  }
+
+  /** Inside a caller's transaction, which holds the store, none could be made. Where that fails, the first accept does it. */
+  async function openKeys(): Promise<void> {
+    const tenants = new Set(['default', ...options.sources.map((source) => source.tenant)])
+    const opened = await Promise.allSettled([...tenants].map((tenant) => keys.open(tenant)))
+    for (const one of opened) {
+      const error: unknown = one.status === 'rejected' ? one.reason : undefined
+      // Wrapped with another secret: no accept will ever work.
+      if (error instanceof HapaxError && error.code === 'store_refused') throw error
+    }
   }
 
   async function startNow(): Promise<void> {
