@@ -1,3 +1,4 @@
+import { checkOptions } from './config/check-options.ts'
 import type { HapaxCore } from './engine/api.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import type { Handler } from './engine/handler.ts'
@@ -66,28 +67,28 @@ export interface Hapax extends HapaxCore, AsyncDisposable {
  * const receipt = await hapax.accept({ source: 'shop', id: 'order-1', type: 'order.paid', data: { total: 1999 } })
  */
 export async function createHapax(options: HapaxOptions): Promise<Hapax> {
+  checkOptions(options)
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom()
   const log = options.log ?? silentLog
   const store =
     typeof options.store === 'string' ? await openStore(options.store, { clock, random, log }) : options.store
-  await store.migrate()
   const sources = options.sources ?? []
-  const engine: Engine = await createEngine({
-    ...options,
-    store,
-    clock,
-    random,
-    log,
-    handlers: options.handlers ?? [],
-    sources,
-  })
+  const handlers = options.handlers ?? []
+  let engine: Engine
+  try {
+    await store.migrate()
+    engine = await createEngine({ ...options, store, clock, random, log, handlers, sources })
+  } catch (error) {
+    if (store !== options.store) await store.close()
+    throw error
+  }
   const ingress = createHttpIngress({ sources, accept: engine.accept, clock, reject: engine.reject, log })
   return {
     ...engine,
     sources,
     ingress,
-    handlers: async () => (await store.registry()).handlers,
+    handlers: () => engine.whileOpen(async () => (await store.registry()).handlers),
     fetch: createFetchIngress(ingress),
     [Symbol.asyncDispose]: () => engine.stop(),
   }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { HapaxError } from '../errors/hapax-error.ts'
+import { asSentence } from '../errors/sentence.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Command } from './command.ts'
 
@@ -85,5 +86,5 @@ export function jsonIn(given: Given, flag: string): unknown {
 
 /** An error of the command line. */
 export function usage(reason: string): HapaxError {
-  return new HapaxError('usage', { reason: `${reason}.` })
+  return new HapaxError('usage', { reason: asSentence(reason) })
 }

@@ -32,7 +32,7 @@ export function json(value: unknown): string {
 /** Facts, one a line: what they are, what they say. */
 export function facts(pairs: readonly (readonly [string, unknown])[]): string {
   const told = pairs.filter(([, value]) => value !== undefined && value !== '')
-  const width = Math.max(...told.map(([name]) => name.length))
+  const width = Math.max(0, ...told.map(([name]) => name.length))
   return told.map(([name, value]) => `${name.padEnd(width)}  ${shown(value)}\n`).join('')
 }
 

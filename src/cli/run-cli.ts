@@ -1,4 +1,5 @@
-import { HapaxError } from '../errors/hapax-error.ts'
+import { HapaxError, sentenceOf } from '../errors/hapax-error.ts'
+import { asSentence } from '../errors/sentence.ts'
 import { nearest } from '../kit/nearest.ts'
 import { readArgs } from './args.ts'
 import { type Context, exitCodes } from './command.ts'
@@ -20,7 +21,7 @@ export async function runCli(context: Context, args: readonly string[]): Promise
       all.map((one) => one.name),
     )
     context.err(
-      `hapax: there is no verb ${name}${meant === undefined ? '' : `; did you mean ${meant}?`} See hapax help.\n`,
+      `hapax: there is no verb ${name}${meant === undefined ? '.' : `; did you mean ${meant}?`} See hapax help.\n`,
     )
     return exitCodes.usage
   }
@@ -38,10 +39,12 @@ export async function runCli(context: Context, args: readonly string[]): Promise
 
 function failed(context: Context, name: string, error: unknown): number {
   if (!(error instanceof HapaxError)) {
-    context.err(`hapax ${name}: ${error instanceof Error ? error.message : String(error)}\n`)
+    context.err(`hapax ${name}: ${asSentence(error instanceof Error ? error.message : String(error))}\n`)
     return exitCodes.failed
   }
-  context.err(`hapax ${name}: ${error.message}${error.code === 'usage' ? ` (hapax help ${name})` : ''}\n`)
+  // The page of this very verb, instead of the cure that names all of them.
+  const said = error.code === 'usage' ? `${sentenceOf(error)} See hapax help ${name}.` : error.message
+  context.err(`hapax ${name}: ${said}\n`)
   if (error.code === 'usage') return exitCodes.usage
   if (error.code === 'not_found') return exitCodes.notFound
   if (error.code === 'server_unreachable') return exitCodes.unreachable

@@ -4,18 +4,19 @@ import type {
   EventView,
   Intent,
   NewEvent,
+  PauseAnswer,
   RedriveView,
   Runs,
   RunView,
   VerbAnswer,
 } from '../engine/api.ts'
+import { resultIn } from '../engine/run-result.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { errorOf, problemType } from '../errors/problem.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { type Clock, sleep, systemClock } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
-import { decodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
 import type {
   EventAnswer,
@@ -170,25 +171,15 @@ async function resultOf(
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : clock.monotonicMs() + toMs(timeout)
   for (;;) {
     const run = await get(id)
-    if (run.state && isTerminal(run.state.status)) return endingOf(run)
-    if (clock.monotonicMs() >= until) {
-      throw new HapaxError('wait_timeout', { name: 'result', timeoutMs: timeout === undefined ? 0 : toMs(timeout) })
-    }
+    if (run.state && isTerminal(run.state.status)) return resultIn(run.state)
+    if (clock.monotonicMs() >= until) throw new HapaxError('run_unfinished', { status: run.status })
     await sleep(clock, limits.pollMinMs)
   }
 }
 
-function endingOf({ state, status }: RunView): unknown {
-  if (status === 'completed') return decodeJson(state?.result)
-  const { code = 'run_terminal', message = '' } = state?.error ?? {}
-  throw errorOf({ code, details: { status } }) ?? new HapaxError('run_terminal', { status: `${status} (${message})` })
-}
-
 function controlsOver(call: Call): Controls {
   const change = (verb: 'pause' | 'resume') => (what: 'handler' | 'source', name: string, intent: Intent) =>
-    call<Awaited<ReturnType<Controls['settings']>>>('POST', `/v1/${what}s/${encodeURIComponent(name)}/${verb}`, {
-      json: intent,
-    })
+    call<PauseAnswer>('POST', `/v1/${what}s/${encodeURIComponent(name)}/${verb}`, { json: intent })
   return {
     pause: change('pause'),
     resume: change('resume'),

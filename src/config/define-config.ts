@@ -13,7 +13,7 @@ export interface HapaxConfig {
   readonly lease?: Duration
   readonly beat?: Duration
   readonly grace?: Duration
-  readonly server?: { readonly host?: string; readonly port?: number }
+  readonly server?: { readonly host?: string; readonly port?: number; readonly hosts?: readonly string[] }
   readonly retention?: Retention
   readonly log?: { readonly level?: LogLevel }
   readonly sources?: readonly Source[]

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
-import { HapaxError } from '../errors/hapax-error.ts'
-import { toMs } from '../kit/duration.ts'
+import { configInvalid } from '../errors/config-invalid.ts'
+import { durationMs } from '../kit/duration.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
+import { type CheckedOptions, optionProblems } from './check-options.ts'
 import { lists, type Option, options } from './schema.ts'
 
 /** A configuration with every default filled in; durations in milliseconds. */
@@ -20,6 +21,8 @@ export interface Config {
   readonly graceMs: number
   readonly host: string
   readonly port: number
+  /** Host names, beside those of loopback, by which the API may be called. */
+  readonly hosts: readonly string[]
   readonly payloadsMs: number
   readonly journalMs: number
   readonly identitiesMs: number
@@ -43,6 +46,8 @@ export interface LoadOptions {
 }
 
 const files = ['hapax.config.ts', 'hapax.config.js', 'hapax.config.mjs']
+/** As a `Host` header has it, less the port. */
+const hostName = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*)|\[[0-9A-Fa-f:.]+\])$/
 const levels = ['debug', 'info', 'warn', 'error'] as const
 
 /**
@@ -54,6 +59,8 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   const env = given.env ?? readEnvironment()
   const cwd = given.cwd ?? process.cwd()
   const problems: string[] = []
+  /** Options that are refused for themselves: not looked at again beside others. */
+  const refused = new Set<string>()
   const file =
     given.file === undefined ? files.map((name) => resolve(cwd, name)).find(existsSync) : resolve(cwd, given.file)
   const written = file === undefined ? {} : await fileOf(file)
@@ -63,7 +70,10 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
     const found = options.find((one) => one.path === path)
     if (!found) return undefined
     const [raw, from] = pick(found, written, given.flags ?? {}, env)
-    return checked(found, raw, from, problems)
+    const before = problems.length
+    const value = checked(found, raw, from, problems)
+    if (problems.length > before) refused.add(path)
+    return value
   }
   const text = (path: string): string => String(value(path) ?? '')
   const number = (path: string): number => Number(value(path))
@@ -85,13 +95,15 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
     journalMs: number('retention.journal'),
     identitiesMs: number('retention.identities'),
     logLevel: level ?? 'info',
-    sources: listOf<Source>(written, 'sources', (one) => typeof Reflect.get(one, 'verify') === 'function', problems),
-    handlers: listOf<Handler>(written, 'handlers', (one) => typeof Reflect.get(one, 'body') === 'function', problems),
+    hosts: hostsOf(text('server.hosts')),
+    sources: listOf<Source>(written, 'sources', problems),
+    handlers: listOf<Handler>(written, 'handlers', problems),
     file,
   }
-  refuseContradictions(config, problems)
-  if (problems.length)
-    throw new HapaxError('config_invalid', { problems: problems.map((problem) => `  ${problem}`).join('\n') })
+  for (const { about, says } of optionProblems(checkedOf(config)))
+    if (!about.some((path) => refused.has(path))) problems.push(says)
+  if (config.port > 65_535) problems.push('server.port must be 65535 or less')
+  if (problems.length > 0) throw configInvalid(problems)
   return Object.freeze(config)
 }
 
@@ -101,12 +113,10 @@ export function readEnvironment(): Readonly<Record<string, string | undefined>> 
 }
 
 async function fileOf(file: string): Promise<object> {
-  if (!existsSync(file)) throw new HapaxError('config_invalid', { problems: `  there is no file ${file}` })
+  if (!existsSync(file)) throw configInvalid([`there is no file ${file}`])
   const loaded: { default?: unknown } = await import(pathToFileURL(file).href)
   if (typeof loaded.default !== 'object' || loaded.default === null) {
-    throw new HapaxError('config_invalid', {
-      problems: `  ${file} has no default export: export default defineConfig({ … })`,
-    })
+    throw configInvalid([`${file} has no default export: export default defineConfig({ … })`])
   }
   return loaded.default
 }
@@ -154,13 +164,16 @@ function checked(
     problems.push(`${path} (from ${from}): wanted text, found ${shown}`)
     return undefined
   }
+  if (type === 'list') {
+    const items: readonly unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? hostsOf(raw) : [raw]
+    if (items.every((item) => typeof item === 'string' && hostName.test(item))) return items.join(',')
+    problems.push(`${path} (from ${from}): wanted host names without their ports, found ${shown}`)
+    return undefined
+  }
   if (type === 'duration') {
-    try {
-      return toMs(raw as never)
-    } catch {
-      problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${shown}`)
-      return 0
-    }
+    const ms = durationMs(raw)
+    if (ms === undefined) problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${shown}`)
+    return ms ?? Number.NaN
   }
   const parsed = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : Number.NaN
   if (!Number.isSafeInteger(parsed) || parsed < 0)
@@ -168,31 +181,25 @@ function checked(
   return parsed
 }
 
-function listOf<Item>(
-  written: object,
-  name: string,
-  fits: (item: object) => boolean,
-  problems: string[],
-): readonly Item[] {
+/** A list of the file as it is written: {@link optionProblems} looks at its items. */
+function listOf<Item>(written: object, name: string, problems: string[]): readonly Item[] {
   const list: unknown = Reflect.get(written, name)
   if (list === undefined) return []
-  if (!Array.isArray(list) || !list.every((item: unknown) => typeof item === 'object' && item !== null && fits(item))) {
-    const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
-    problems.push(`${name}: wanted a list of what ${maker} returns`)
-    return []
-  }
-  return list
+  if (Array.isArray(list)) return list
+  const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
+  problems.push(`${name}: wanted a list of what ${maker} returns`)
+  return []
 }
 
-function refuseContradictions(config: Config, problems: string[]): void {
-  if (config.leaseMs < 3 * config.beatMs)
-    problems.push(`lease (${config.leaseMs} ms) must be at least three beats (${config.beatMs} ms each)`)
-  if (config.identitiesMs < config.journalMs)
-    problems.push('retention.identities must be at least retention.journal: a kept event needs its identity')
-  if (config.journalMs < config.payloadsMs) problems.push('retention.journal must be at least retention.payloads')
-  if (config.concurrency < 1) problems.push('concurrency must be 1 or more')
-  if (config.port > 65_535) problems.push('server.port must be 65535 or less')
-  const names = config.sources.map(({ name }) => name)
-  for (const name of new Set(names.filter((one, index) => names.indexOf(one) !== index)))
-    problems.push(`two sources are named ${name}: give one a name`)
+function hostsOf(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((host) => host.trim())
+    .filter((host) => host !== '')
+}
+
+function checkedOf(config: Config): CheckedOptions {
+  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers } = config
+  const retention = { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs }
+  return { group, concurrency, lease, beat, grace, retention, sources, handlers }
 }

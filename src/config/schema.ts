@@ -4,7 +4,8 @@ import { limits } from '../kit/limits.ts'
 export interface Option {
   /** Where it is in the config file, like `server.port`. */
   readonly path: string
-  readonly type: 'text' | 'number' | 'duration'
+  /** `list`: in the file a list of texts; elsewhere one text, with commas. */
+  readonly type: 'text' | 'number' | 'duration' | 'list'
   /** As a person writes it; undefined: there is none. */
   readonly default: string | number | undefined
   readonly unit?: string
@@ -52,6 +53,12 @@ export const options: readonly Option[] = [
   option('grace', 'duration', '25s', 'How long a stop waits for runs before it hands them back.'),
   option('server.host', 'text', '127.0.0.1', 'The address to listen on. Without tokens only loopback is allowed.'),
   option('server.port', 'number', 4400, 'The port to listen on; 0 takes a free one.'),
+  option(
+    'server.hosts',
+    'list',
+    undefined,
+    'Host names by which the API may be called, beside those of loopback: of a proxy in front of it.',
+  ),
   option(
     'retention.payloads',
     'duration',

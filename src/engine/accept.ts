@@ -137,15 +137,26 @@ export class Accepter {
 
   /** Writes the event inside the caller's own open transaction: committed or not with what the caller does. */
   async acceptWithin(event: NewEvent, options: AcceptOptions): Promise<PendingAccept> {
-    const tenant = this.#tenant(event)
-    const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
-    const { handedTo: _handedTo, ...item } = this.#item(event, options, tenant, key)
     const { store } = this.#host
     if (!store.acceptWithin) {
       throw new HapaxError('ability_missing', { handler: 'accept', ability: 'transaction', store: store.kind })
     }
+    const tenant = this.#tenant(event)
+    const key = this.#host.keys.known(tenant) ?? (await this.#openWithin(tenant))
+    const { handedTo: _handedTo, ...item } = this.#item(event, options, tenant, key)
     const answer = store.acceptWithin(options.transaction, item)
     return { outcome: answer.outcome, event: { key: answer.outcome === 'exists' ? answer.key : item.key } }
+  }
+
+  /** The caller's own transaction may hold the place where a new tenant's key is to be written. */
+  async #openWithin(tenant: string): Promise<HmacKey> {
+    try {
+      return await this.#host.keys.open(tenant)
+    } catch (error) {
+      if (!(error instanceof HapaxError) || error.code !== 'store_busy') throw error
+      const reason = `tenant ${tenant} has no fingerprint key yet, and none can be made while the caller's transaction holds the store; accept one event of the tenant without a transaction first`
+      throw new HapaxError('store_busy', { reason }, { cause: error })
+    }
   }
 
   /** The item of a follow-up event, for the commit of the checkpoint that emits it. */

@@ -1,6 +1,6 @@
 import type { EventRecord } from '../event/event.ts'
 import type { EventKey } from '../event/event-key.ts'
-import type { Receipt } from '../event/receipt.ts'
+import type { Durability, Receipt } from '../event/receipt.ts'
 import type { RunState } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
 import type { Instant } from '../kit/clock.ts'
@@ -48,12 +48,21 @@ export interface AcceptOptions {
   readonly idSigned?: boolean
   /** What strict parsing made of `body`, where the caller has it: a webhook's source did, and 1 kB costs 4 µs. */
   readonly parsed?: StrictJson
-  /** The caller's own open transaction (node:sqlite's DatabaseSync): event and business row commit together. */
-  readonly transaction?: unknown
+  /**
+   * The caller's own open transaction, as the store's client has it (SQLite: a node:sqlite DatabaseSync): event and
+   * business row commit together.
+   */
+  readonly transaction?: object | undefined
 }
 
 /** The answer inside a caller's transaction: never a receipt, since nothing is durable before it commits. */
 export type PendingAccept = { readonly outcome: 'pending' | 'exists'; readonly event: { readonly key: EventKey } }
+
+/** `accept` as every way in uses it. */
+export type AcceptEvent = (
+  event: NewEvent,
+  options?: AcceptOptions & { readonly transaction?: undefined },
+) => Promise<Receipt>
 
 /** Who asks, and why: on record with every verb. */
 export interface Intent {
@@ -64,7 +73,12 @@ export interface Intent {
 
 /** What became of a verb: judged by the run's owner. `pending`: not answered within 5 s; look at the run later. */
 export type VerbAnswer =
-  | { readonly outcome: 'applied'; readonly run: string }
+  | {
+      readonly outcome: 'applied'
+      readonly run: string
+      /** The run had left its order key (a dead one that is skipped, one that had ended): it goes behind all others of it. */
+      readonly note?: 'to_the_back'
+    }
   | { readonly outcome: 'refused'; readonly run: string; readonly reason: string }
   | { readonly outcome: 'pending'; readonly run: string }
 
@@ -120,7 +134,9 @@ export interface RedriveRequest {
   readonly source?: string
   readonly handler?: string
   readonly tenant?: string
+  /** Of events accepted at this time or later. */
   readonly after?: Instant
+  /** Of events accepted before this time. */
   readonly before?: Instant
   /** Events that no handler took, instead of dead runs. */
   readonly unclaimed?: boolean
@@ -131,24 +147,48 @@ export interface RedriveRequest {
 /** How far a redrive is. Kept by the process that runs it: stop it, and start it again by the same filter. */
 export interface RedriveView {
   readonly id: string
+  /** `failed`: it gave up before its end, as `error` says; what was asked until then stands. */
   readonly state: 'running' | 'done' | 'stopped' | 'failed'
   readonly asked: number
   readonly applied: number
   readonly refused: number
+  /** How many were refused for each reason. */
+  readonly refusals: Readonly<Record<string, number>>
+  /** Asked, and not answered within 5 s: their owners judge them when they can. */
+  readonly pending: number
+  /** Could not be asked: see `error`. */
+  readonly failed: number
+  /** Of the applied, those that went behind the others of their order key. */
+  readonly toTheBack: number
+  /** The latest of what went wrong. */
+  readonly error: { readonly code: string; readonly message: string; readonly run: string | undefined } | undefined
 }
 
 /** Reading runs, and the operator's verbs. */
 export interface Runs {
   /** @throws `not_found` */
   get(id: string): Promise<RunView>
-  /** Newest settlement first; runs that never settled are not listed. */
+  /**
+   * Newest settlement first; runs that never settled are not listed. The status `running`, asked for alone, lists what
+   * this process executes now.
+   *
+   * @throws `invalid_query` for `ready`, which is not indexed, and for `running` beside others
+   */
   list(query?: Partial<RunQuery>): Promise<{ runs: RunSummary[]; next: string | undefined }>
   /** Brings a waiting or scheduled run forward; opens a new generation of a dead one, with its checkpoints. */
   retry(id: string, intent: Intent): Promise<VerbAnswer>
   /** Ends it. @throws `undo_unspecified` where a step has an undo and `undo` is not said. */
   cancel(id: string, intent: Intent & { readonly undo?: boolean }): Promise<VerbAnswer>
-  /** Runs it again in a new generation, without its checkpoints or from a step on. */
-  replay(id: string, intent: Intent & { readonly fromStep?: string; readonly newKeys?: boolean }): Promise<VerbAnswer>
+  /**
+   * Runs it again in a new generation, without its checkpoints or from a step on (`of`: its item, where it is one of a
+   * loop).
+   *
+   * @throws `invalid_query` for `of` without `fromStep`
+   */
+  replay(
+    id: string,
+    intent: Intent & { readonly fromStep?: string; readonly of?: string; readonly newKeys?: boolean },
+  ): Promise<VerbAnswer>
   /** Decides a step in doubt. */
   resolve(
     id: string,
@@ -165,7 +205,11 @@ export interface Runs {
     payload?: unknown,
     options?: { readonly id?: string; readonly actor?: string },
   ): Promise<VerbAnswer>
-  /** Waits for the run's end and resolves to the handler's result. @throws the recorded error of a dead run */
+  /**
+   * Waits for the run's end and resolves to the handler's result.
+   *
+   * @throws `run_ended` with the recorded error of a dead or cancelled run; `run_unfinished` after the timeout
+   */
   result(id: string, options?: { readonly timeout?: Duration }): Promise<unknown>
   redrive(request: RedriveRequest, intent: Intent): Promise<RedriveView>
   /** @throws `not_found` */
@@ -173,23 +217,67 @@ export interface Runs {
   stopRedrive(id: string): Promise<RedriveView>
 }
 
+/** The settings as they are now, and what the name stands for today. */
+export interface PauseAnswer extends Settings {
+  readonly matches: {
+    /** Handlers of this name; for a source, those that take its events. */
+    readonly handlers: number
+    /** Configured sources of this name, of the process that was asked. */
+    readonly sources: number
+  }
+}
+
+/** What {@link HapaxCore.ready} found. */
+export interface Readiness {
+  /** The store's kind, like `sqlite`. */
+  readonly store: string
+  /** What an accept that is answered now has got. */
+  readonly durability: Durability
+}
+
 /** Pause and resume: runtime data, which a deploy does not undo. */
 export interface Controls {
-  pause(what: 'handler' | 'source', name: string, intent: Intent): Promise<Settings>
-  resume(what: 'handler' | 'source', name: string, intent: Intent): Promise<Settings>
+  /**
+   * Holds the runs of a handler, or of a source's events; what executes goes on. Any name may be paused, also before a
+   * deploy brings it: `matches` says what it holds today.
+   *
+   * @throws `invalid_query` for an empty name
+   */
+  pause(what: 'handler' | 'source', name: string, intent: Intent): Promise<PauseAnswer>
+  /** Lets them go on. */
+  resume(what: 'handler' | 'source', name: string, intent: Intent): Promise<PauseAnswer>
   settings(): Promise<Settings>
   counts(): Promise<StoreCounts>
 }
 
 /** What a Hapax is to who embeds it. */
 export interface HapaxCore {
+  /**
+   * Writes the event inside the caller's own open transaction: no receipt, since nothing is durable before it commits.
+   *
+   * @throws `ability_missing` where the store has no transactions
+   */
+  accept(event: NewEvent, options: AcceptOptions & { readonly transaction: object }): Promise<PendingAccept>
   /** The receipt comes only after the event is committed (G1). */
   accept(event: NewEvent, options?: AcceptOptions & { readonly transaction?: undefined }): Promise<Receipt>
   readonly events: Events
   readonly runs: Runs
   readonly controls: Controls
-  /** Begins to own shards and run handlers here. */
+  /**
+   * Proves, at most a second ago, that the store commits: a beat of this process was written.
+   *
+   * @throws `store_unavailable`; `engine_stopped`
+   */
+  ready(): Promise<Readiness>
+  /**
+   * Begins to own shards and run handlers here. Safe to call twice.
+   *
+   * @throws `ability_missing`; `engine_stopped` after a stop
+   */
   start(): Promise<void>
-  /** Takes nothing new, finishes or hands back within the grace period, closes the store. Safe to call twice. */
-  stop(): Promise<void>
+  /**
+   * Begins no run any more, finishes or hands back within the grace period, closes the store. Asked again, it gives the
+   * same promise. `after`: accepts go on until it settles, within the same grace: of a server that is closing.
+   */
+  stop(options?: { readonly after?: Promise<unknown> }): Promise<void>
 }

@@ -4,7 +4,7 @@ import { mintEventKey, shardOfKey } from '../event/event-key.ts'
 import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
-import type { Clock, Timer } from '../kit/clock.ts'
+import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
@@ -14,12 +14,15 @@ import { Accepter } from './accept.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
 import { Dispatcher, type RunsInMemory } from './dispatcher.ts'
+import { Executing } from './executing.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
+import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
+import { ReadinessCheck } from './readiness.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
 import type { SourceTraits } from './source-traits.ts'
@@ -54,6 +57,8 @@ export interface EngineOptions {
 export interface Engine extends HapaxCore {
   /** Counts a request that was turned away before it was an event. */
   reject(source: string, code: string): void
+  /** Asks the store: once it is closed, the error is `engine_stopped`, whatever the store says. */
+  whileOpen<Answer>(ask: () => Promise<Answer>): Promise<Answer>
 }
 
 /** Opens an engine on a store that is migrated. It accepts at once; `start()` makes it own shards and run handlers. */
@@ -68,12 +73,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
   const news = new RunNews(clock)
+  const executing = new Executing(group, (tag) => handlerName(tag))
   const progress = new Map<string, NonNullable<RunView['progress']>>()
   let registry: Registry = await store.registry()
-  let state: 'accepting' | 'started' | 'stopping' | 'stopped' = 'accepting'
+  /** `draining`: it begins no run any more, and still accepts. */
+  let state: 'accepting' | 'started' | 'draining' | 'stopping' | 'stopped' = 'accepting'
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
+  const gate = new Gate()
   let registryTimer: Timer | undefined
   let stopWatching: (() => void) | undefined
-  let stopping: Promise<void> | undefined
 
   const refresh = async (): Promise<Registry> => {
     const fresh = await store.registry()
@@ -177,6 +186,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     now: () => ownership.now(),
     registry: () => registry,
+    refreshRegistry: refresh,
+    orderOf: (tag) => index.get(tag)?.order,
     dispatcher: () => dispatcher,
     news,
     undoOnDeath: (tag) => index.get(tag)?.undoOnDeath,
@@ -202,7 +213,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     orderOf: (tag) => index.get(tag)?.order,
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
-    run: (entry) => runner.run(entry),
+    run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
     intervene: (owned, intervention) => intervener.intervene(owned, intervention),
     isSuspect: (entry) => lossesOf(entry) > 0,
   })
@@ -218,9 +229,22 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
     settingsChanged: applySettings,
+    executing: () => executing.list(),
+    hasSource: (name) => sources.has(name),
     news,
   })
-  const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, () => ownership.now())
+  /** A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry. */
+  const beat = async (): Promise<void> => {
+    const before = ownership.renewals
+    await ownership.beat()
+    if (ownership.renewals === before) throw new HapaxError('store_unavailable', { reason: 'a beat was not committed' })
+  }
+  const readiness = new ReadinessCheck(store, clock, beat)
+  const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, async () => {
+    // Retention by a wall clock that is wrong would drop what is to be kept.
+    if (state !== 'started') await beat()
+    return ownership.now()
+  })
 
   function logged(what: string): (error: unknown) => void {
     return (error) => log.warn(`${what} failed`, { error: error instanceof Error ? error.message : String(error) })
@@ -279,60 +303,89 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       : accepter.acceptWithin(event, acceptOptions)
   }) as HapaxCore['accept']
 
+  if (store.acceptWithin) await openKeys()
   watchRegistry()
+  sweeper.start()
 
   return {
     accept,
-    events: operations.events,
-    runs: operations.runs,
-    controls: operations.controls,
+    events: gate.guard(operations.events),
+    runs: gate.guard(operations.runs),
+    controls: gate.guard(operations.controls),
+    whileOpen: (ask) => gate.whileOpen(ask),
+    ready: () =>
+      stopping ? Promise.reject(new HapaxError('engine_stopped')) : gate.whileOpen(() => readiness.check()),
     reject: (source, code) => committer.reject(source, code),
 
-    async start() {
-      if (state !== 'accepting') return
-      for (const one of options.handlers) {
-        for (const ability of one.needs) {
-          if (!store.abilities[ability])
-            throw new HapaxError('ability_missing', { handler: one.name, ability, store: store.kind })
-        }
-      }
-      registry = await store.register(
-        group,
-        node,
-        options.handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
-      )
-      state = 'started'
-      stopWatching = store.onWork(() => dispatcher.wake())
-      applySettings(await store.settings())
-      await ownership.start(
-        registry,
-        options.handlers.map((one) => one.name),
-      )
-      sweeper.start()
-      log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
+    start() {
+      if (stopping) return Promise.reject(new HapaxError('engine_stopped'))
+      starting ??= startNow().catch((error: unknown) => {
+        starting = undefined
+        throw error
+      })
+      return starting
     },
 
-    stop() {
-      stopping ??= stop()
+    stop({ after } = {}) {
+      stopping ??= stopNow(after)
       return stopping
     },
   }
 
-  async function stop(): Promise<void> {
+  /** Inside a caller's transaction, which holds the store, none could be made. Where that fails, the first accept does it. */
+  async function openKeys(): Promise<void> {
+    const tenants = new Set(['default', ...options.sources.map((source) => source.tenant)])
+    const opened = await Promise.allSettled([...tenants].map((tenant) => keys.open(tenant)))
+    for (const one of opened) {
+      const error: unknown = one.status === 'rejected' ? one.reason : undefined
+      // Wrapped with another secret: no accept will ever work.
+      if (error instanceof HapaxError && error.code === 'store_refused') throw error
+    }
+  }
+
+  async function startNow(): Promise<void> {
+    for (const one of options.handlers) {
+      for (const ability of one.needs) {
+        if (!store.abilities[ability])
+          throw new HapaxError('ability_missing', { handler: one.name, ability, store: store.kind })
+      }
+    }
+    registry = await store.register(
+      group,
+      node,
+      options.handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
+    )
+    state = 'started'
+    stopWatching = store.onWork(() => dispatcher.wake())
+    applySettings(await store.settings())
+    await ownership.start(
+      registry,
+      options.handlers.map((one) => one.name),
+    )
+    log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
+  }
+
+  async function stopNow(after: Promise<unknown> | undefined): Promise<void> {
+    await starting?.catch(() => {})
     const wasStarted = state === 'started'
+    state = after ? 'draining' : 'stopping'
+    const graceMs = toMs(options.grace ?? limits.graceMs)
+    dispatcher.takeNoMore()
+    const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
+    if (after) await settledWithin(clock, after, graceMs)
     state = 'stopping'
     registryTimer?.cancel()
     sweeper.stop()
     operations.stop()
+    await quiet
     if (wasStarted) {
-      dispatcher.takeNoMore()
-      await endRuns(toMs(options.grace ?? limits.graceMs))
       dispatcher.stop()
       await ownership.stop((shard) => dispatcher.executes(shard))
     }
     stopWatching?.()
-    await endsWithin(committer.drained(), limits.lastWordMs)
+    await settledWithin(clock, committer.drained(), limits.lastWordMs)
     committer.close()
+    gate.close()
     await store.close()
     state = 'stopped'
     log.info('stopped', { node })
@@ -343,20 +396,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
    * do not even end then are handed back with their steps in doubt.
    */
   async function endRuns(graceMs: number): Promise<void> {
-    if (await endsWithin(dispatcher.quiet(), graceMs)) return
+    if (await settledWithin(clock, dispatcher.quiet(), graceMs)) return
     dispatcher.handBackAll()
-    if (await endsWithin(dispatcher.quiet(), limits.lastWordMs)) return
+    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return
     dispatcher.abandonAll()
-    await endsWithin(dispatcher.quiet(), limits.lastWordMs)
-  }
-
-  async function endsWithin(end: Promise<void>, spanMs: number): Promise<boolean> {
-    let timer: Timer | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = clock.setTimer(spanMs, () => resolve(false))
-    })
-    const ended = await Promise.race([end.then(() => true), late])
-    timer?.cancel()
-    return ended
+    await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)
   }
 }

@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { HapaxError } from '../errors/hapax-error.ts'
+import { configInvalid } from '../errors/config-invalid.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { StandardSchema } from '../event/standard-schema.ts'
 import type { Backoff } from '../kit/backoff.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
+import { handlerProblems, retryProblems } from './handler-problems.ts'
 
 /** How failures are retried. */
 export interface RetryOptions {
@@ -174,9 +175,15 @@ export interface Handler {
 /** The policy where a handler says nothing. */
 export const defaultRetry: RetryPolicy = { attempts: 10, minMs: 1_000, maxMs: 3_600_000, factor: 2, jitter: 'full' }
 
-/** A policy from options, with `base` where they say nothing. */
+/**
+ * A policy from options, with `base` where they say nothing.
+ *
+ * @throws `config_invalid`
+ */
 export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy = defaultRetry): RetryPolicy {
   if (!options) return base
+  const problems = retryProblems(options, base)
+  if (problems.length > 0) throw configInvalid(problems)
   return {
     attempts: options.attempts ?? base.attempts,
     minMs: options.min === undefined ? base.minMs : toMs(options.min),
@@ -186,13 +193,11 @@ export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy
   }
 }
 
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
-
 /**
  * Declares a handler: a named function subscribed to event types of a source. The name is its identity: change it only
  * with `formerly`.
  *
- * @throws `config_invalid` for a bad name or an empty subscription; `duration_invalid`
+ * @throws `config_invalid` with everything that is wrong with its options
  * @example
  * const greet = handler('greet', { source: 'github', on: 'issues.opened' }, async (event, run) => {
  *   await run.step('comment', (key) => comment(event.data, key))
@@ -203,27 +208,14 @@ export function handler<Data = unknown>(
   options: HandlerOptions<Data>,
   body: (event: HandlerEvent<Data>, run: Run) => unknown,
 ): Handler {
-  const sources = list(options.source)
-  const types = list(options.on)
-  const problems: string[] = []
-  if (!namePattern.test(name) || name.length > limits.nameLength) {
-    problems.push(
-      `handler name "${name}": wanted 1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`,
-    )
-  }
-  if (sources.length === 0 || sources.includes('')) problems.push(`handler "${name}": source is empty`)
-  if (types.length === 0 || types.includes('')) problems.push(`handler "${name}": on is empty`)
-  const retry = retryPolicy(options.retry)
-  if (!(retry.attempts >= 1))
-    problems.push(`handler "${name}": retry.attempts must be 1 or more, found ${retry.attempts}`)
-  if (!(retry.factor >= 1)) problems.push(`handler "${name}": retry.factor must be 1 or more, found ${retry.factor}`)
-  if (problems.length) throw new HapaxError('config_invalid', { problems: problems.join('\n') })
+  const problems = handlerProblems(name, options, body)
+  if (problems.length > 0) throw configInvalid(problems.map((problem) => `handler "${name}": ${problem}`))
   return Object.freeze({
     name,
-    sources,
-    types,
+    sources: list(options.source),
+    types: list(options.on),
     schema: options.schema,
-    retry,
+    retry: retryPolicy(options.retry),
     timeoutMs: toMs(options.timeout ?? limits.handlerTimeoutMs),
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),

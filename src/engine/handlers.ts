@@ -1,4 +1,4 @@
-import { HapaxError } from '../errors/hapax-error.ts'
+import { configInvalid } from '../errors/config-invalid.ts'
 import { handlerTag } from '../event/handler-record.ts'
 import type { Handler } from './handler.ts'
 
@@ -14,7 +14,7 @@ export function handlerIndex(group: string, handlers: readonly Handler[]): Reado
     const firstName = handler.formerly[0] ?? handler.name
     const tag = handlerTag(group, firstName)
     if (names.has(handler.name) || index.has(tag)) {
-      throw new HapaxError('config_invalid', { problems: `handler "${handler.name}" is given twice` })
+      throw configInvalid([`handler "${handler.name}" is given twice`])
     }
     names.add(handler.name)
     index.set(tag, handler)

@@ -19,6 +19,10 @@ export interface IntervenerHost {
   readonly group: string
   now(): Instant
   registry(): Registry
+  /** The registry as the store has it now. */
+  refreshRegistry(): Promise<Registry>
+  /** Whether the handler with this tag is ordered here. */
+  orderOf(tag: string): 'block' | 'skip' | undefined
   dispatcher(): Dispatcher
   readonly news: RunNews
   /** What the handler says of death; undefined where this node does not have it. */
@@ -46,8 +50,7 @@ export class Intervener {
   /** Judges and answers; never rejects. */
   intervene(owned: Owned, intervention: InterventionRecord): Promise<void> {
     if (intervention.answer) return Promise.resolve()
-    const name =
-      intervention.tag === undefined ? intervention.event : runId({ event: intervention.event, tag: intervention.tag })
+    const name = nameOf(intervention)
     const work = async () => {
       // `tail` names it once: what is not judged here, while the pair is held, nobody judges.
       while (this.#host.holds(owned)) {
@@ -200,7 +203,15 @@ export class Intervener {
     }
     if (answer !== 'settled') return false
     if (!isTerminal(state.status) && state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
-    return this.#answer(owned, intervention, undefined)
+    const note = entry ? undefined : await this.#noteOf(record)
+    return this.#answer(owned, intervention, undefined, note)
+  }
+
+  /** A run that had ended and holds no place in its order key's queue begins behind all that have one (G7). */
+  async #noteOf({ event, tag, state }: RunRecord): Promise<'to_the_back' | undefined> {
+    if (!state || !isTerminal(state.status) || this.#host.orderOf(tag) === undefined) return undefined
+    const orderKey = (await this.#host.store.event(event))?.orderKey
+    return orderKey === undefined ? undefined : 'to_the_back'
   }
 
   async #look(entry: Entry): Promise<void> {
@@ -208,16 +219,21 @@ export class Intervener {
     if (fresh) entry.record = fresh
   }
 
-  async #answer(owned: Owned, intervention: InterventionRecord, refusal: string | undefined): Promise<true> {
+  async #answer(
+    owned: Owned,
+    intervention: InterventionRecord,
+    refusal: string | undefined,
+    note?: string,
+  ): Promise<true> {
+    const reason = refusal ?? note
     const answer = await this.#host.committer.answer({
       owned,
       intervention: intervention.key,
       outcome: refusal === undefined ? 'applied' : 'refused',
-      ...(refusal === undefined ? {} : { reason: refusal }),
+      ...(reason === undefined ? {} : { reason }),
     })
     if (answer === 'stale') this.#host.lose(owned)
-    else if (intervention.tag !== undefined)
-      this.#host.news.tell(runId({ event: intervention.event, tag: intervention.tag }))
+    else this.#host.news.tell(nameOf(intervention))
     return true
   }
 
@@ -226,15 +242,19 @@ export class Intervener {
     const event = await this.#host.store.event(intervention.event)
     if (!event) return this.#answer(owned, intervention, 'not_found')
     const only = intervention.id?.startsWith('pick-up:') ? intervention.id.slice('pick-up:'.length) : undefined
-    const handlers = this.#host
-      .registry()
-      .handlers.filter(
+    const takersIn = ({ handlers: all }: Registry) =>
+      all.filter(
         (handler) =>
-          handler.group === this.#host.group &&
           handler.untilVersion === undefined &&
           (only === undefined || handler.tag === only) &&
           handlerTakes(handler, event.source, event.type),
       )
+    const known = takersIn(this.#host.registry())
+    // A deploy that this node has not heard of yet may have brought the handler.
+    const takers = known.length > 0 ? known : takersIn(await this.#host.refreshRegistry())
+    const handlers = takers.filter((handler) => handler.group === this.#host.group)
+    // Another group's to answer: a refusal by this one would stand before what that one does.
+    if (handlers.length === 0 && takers.length > 0) return true
     for (const { tag, name } of handlers) {
       const record = await this.#host.store.run(event.key, tag)
       if (!record || record.state) continue
@@ -258,6 +278,11 @@ export class Intervener {
   #nameOf(tag: string): string {
     return handlerOfTag(this.#host.registry(), tag)?.name ?? tag
   }
+}
+
+/** The run that it is addressed to, or the event that no handler took. */
+function nameOf({ event, tag }: InterventionRecord): string {
+  return tag === undefined ? event : runId({ event, tag })
 }
 
 function noteIn(entry: Entry, intervention: InterventionRecord): void {

@@ -203,7 +203,8 @@ function findStep(record: RunRecord, name: string, of = ''): StepAddress | undef
   return known.find((step) => step.name === name && step.of === of)
 }
 
-function freshState(now: Instant): RunState {
+/** Of a run that never settled. */
+export function freshState(now: Instant): RunState {
   return {
     status: 'ready',
     reason: undefined,

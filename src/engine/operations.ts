@@ -1,18 +1,29 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type EventKey, isEventKey, mintEventKey } from '../event/event-key.ts'
-import { handlerOfTag, handlersOf, type Registry } from '../event/handler-record.ts'
+import { type HandlerRecord, handlerOfTag, handlersOf, patternTakes, type Registry } from '../event/handler-record.ts'
 import { parseRunId, type RunState, runId } from '../event/run.ts'
 import { isTerminal, type RunStatus } from '../event/run-status.ts'
 import type { Clock } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
-import { decodeJson, encodeJson } from '../kit/json-value.ts'
+import { encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { EventQuery, HistoryEntry, InterveneItem, RunQuery, Settings, Store, StoreCounts } from '../store/store.ts'
-import type { Controls, Events, EventView, HeldRun, Intent, Runs, RunView, VerbAnswer } from './api.ts'
+import type {
+  EventQuery,
+  HistoryEntry,
+  InterveneItem,
+  InterventionRecord,
+  RunSummary,
+  Settings,
+  Store,
+  StoreCounts,
+} from '../store/store.ts'
+import type { Controls, Events, EventView, HeldRun, Intent, PauseAnswer, Runs, RunView, VerbAnswer } from './api.ts'
 import type { Committer } from './committer.ts'
 import { Redrives } from './redrive.ts'
+import { listRuns, paged } from './run-list.ts'
 import type { RunNews } from './run-news.ts'
+import { resultIn } from './run-result.ts'
 
 /** What the operations need of the node. */
 export interface OperationsHost {
@@ -28,6 +39,10 @@ export interface OperationsHost {
   headBefore(run: string): string | undefined
   progressOf(run: string): RunView['progress']
   settingsChanged(settings: Settings): void
+  /** What executes here now. */
+  executing(): readonly RunSummary[]
+  /** Whether a source of this name is configured here. */
+  hasSource(name: string): boolean
   readonly news: RunNews
 }
 
@@ -42,7 +57,11 @@ export class Operations {
 
   constructor(host: OperationsHost) {
     this.#host = host
-    this.#redrives = new Redrives(host, (id, verb, intent) => this.#verb(id, verb, {}, intent))
+    this.#redrives = new Redrives({
+      ...host,
+      redriveRun: (id, intent) => this.#verb(id, 'redrive', {}, intent),
+      redriveEvent: (event, shard, intent) => this.#redriveEvent(event, shard, intent),
+    })
   }
 
   /** Ends what goes on in the background. */
@@ -70,7 +89,7 @@ export class Operations {
       }
       return { event, runs }
     },
-    list: (query = {}) => this.#host.store.searchEvents(paged<EventQuery>(query)),
+    list: async (query = {}) => this.#host.store.searchEvents(paged<EventQuery>(query)),
     history: async (key): Promise<HistoryEntry[]> => {
       const history = isEventKey(key) ? await this.#host.store.history(key) : []
       if (history.length === 0) throw new HapaxError('not_found', { what: 'event' })
@@ -80,21 +99,23 @@ export class Operations {
 
   readonly runs: Runs = {
     get: (id) => this.#get(id),
-    list: (query = {}) => this.#host.store.searchRuns(paged<RunQuery>(query)),
+    list: (query = {}) => listRuns(this.#host, query),
     retry: (id, intent) => this.#verb(id, 'retry', {}, intent),
     cancel: async (id, intent) => {
       const answer = await this.#verb(id, 'cancel', intent.undo === undefined ? {} : { undo: intent.undo }, intent)
       if (answer.outcome === 'refused' && answer.reason === 'undo_unspecified') throw new HapaxError('undo_unspecified')
       return answer
     },
-    replay: (id, intent) => {
-      const { fromStep, newKeys } = intent
-      return this.#verb(
-        id,
-        'replay',
-        { ...(fromStep === undefined ? {} : { fromStep }), ...(newKeys ? { newKeys } : {}) },
-        intent,
-      )
+    replay: async (id, intent) => {
+      const { fromStep, of, newKeys } = intent
+      if (of !== undefined && fromStep === undefined)
+        throw new HapaxError('invalid_query', { reason: 'of names an item of fromStep, which is missing' })
+      const detail = {
+        ...(fromStep !== undefined && { fromStep }),
+        ...(of !== undefined && { of }),
+        ...(newKeys && { newKeys }),
+      }
+      return this.#verb(id, 'replay', detail, intent)
     },
     resolve: (id, intent) => {
       const { reason: _reason, actor: _actor, ...detail } = intent
@@ -136,8 +157,14 @@ export class Operations {
     what: 'handler' | 'source',
     name: string,
     intent: Intent,
-  ): Promise<Settings> {
+  ): Promise<PauseAnswer> {
     needReason(verb, intent)
+    if (typeof name !== 'string' || name === '' || name.length > limits.nameLength)
+      throw new HapaxError('invalid_query', { reason: `the name of a ${what} is 1 to ${limits.nameLength} characters` })
+    const { handlers } = await this.#host.freshRegistry()
+    const live = handlers.filter(({ untilVersion }) => untilVersion === undefined)
+    const takes = (one: HandlerRecord) =>
+      what === 'handler' ? one.name === name : one.sources.some((pattern) => patternTakes(pattern, name))
     const settings = await this.#host.store.changeSetting({
       verb,
       what,
@@ -146,7 +173,11 @@ export class Operations {
       reason: intent.reason,
     })
     this.#host.settingsChanged(settings)
-    return settings
+    const matches = {
+      handlers: live.filter(takes).length,
+      sources: what === 'source' && this.#host.hasSource(name) ? 1 : 0,
+    }
+    return { ...settings, matches }
   }
 
   async #get(id: string): Promise<RunView> {
@@ -208,9 +239,23 @@ export class Operations {
       const record = item.tag === undefined ? undefined : await this.#host.store.run(item.event, item.tag)
       return record?.interventions.find((one) => one.key === key)?.answer
     })
-    if (!judged) return { outcome: 'pending', run: id }
-    if (judged.outcome === 'applied') return { outcome: 'applied', run: id }
-    return { outcome: 'refused', run: id, reason: judged.reason ?? 'refused' }
+    return answerOf(id, judged)
+  }
+
+  /** An event that no handler took has no run yet: its history tells what became of it. */
+  async #redriveEvent(event: EventKey, shard: number, intent: Intent): Promise<VerbAnswer> {
+    const key = mintEventKey(this.#host.clock.now(), shard, this.#host.random)
+    const actor = intent.actor ?? 'library'
+    const item = { key, event, verb: 'redrive' as const, detail: '{}', reason: intent.reason, actor }
+    const written = await this.#host.committer.intervene(item)
+    if (written.outcome === 'not_found') throw new HapaxError('not_found', { what: 'event' })
+    const read = async () => {
+      const history = await this.#host.store.history(event)
+      for (const entry of history) if (entry.kind === 'intervention' && entry.key === key) return entry.answer
+      return undefined
+    }
+    const judged = await this.#look(event, limits.interventionWaitMs, read, false)
+    return answerOf(event, judged)
   }
 
   /**
@@ -221,12 +266,13 @@ export class Operations {
     id: string,
     withinMs: number,
     read: (told: RunState | undefined) => Promise<Answer | undefined>,
+    isRunning = this.#host.isRunning(id),
   ): Promise<Answer | undefined> {
     const { clock, news } = this.#host
     const until = clock.monotonicMs() + withinMs
     const watch = news.watch(id)
     try {
-      let told = withinMs > 0 && this.#host.isRunning(id) ? await watch.next(Math.min(pollMinMs, withinMs)) : undefined
+      let told = withinMs > 0 && isRunning ? await watch.next(Math.min(pollMinMs, withinMs)) : undefined
       for (let pollMs = pollMinMs; ; pollMs = Math.min(pollMs * 2, pollMaxMs)) {
         const answer = await read(told)
         const leftMs = until - clock.monotonicMs()
@@ -252,11 +298,7 @@ export class Operations {
       },
     )
     if (!ended) throw new HapaxError('run_unfinished', { status: latest?.status ?? 'ready' })
-    if (ended.status === 'completed') return decodeJson(ended.result)
-    throw new HapaxError('run_ended', {
-      status: ended.status,
-      reason: ended.error?.message ?? ended.reason ?? ended.status,
-    })
+    return resultIn(ended)
   }
 
   #mint(): EventKey {
@@ -274,13 +316,13 @@ export class Operations {
   }
 }
 
-function paged<Query extends { limit: number }>(query: Partial<Query>): Query {
-  const limit = Math.max(1, Math.min(query.limit ?? 50, limits.pageItems))
-  // The rest of a query is optional: with its limit it is whole.
-  return { ...query, limit } as Query
-}
-
 function needReason(verb: string, intent: Intent): void {
   if (typeof intent?.reason !== 'string' || intent.reason.trim() === '')
     throw new HapaxError('reason_required', { verb })
+}
+
+function answerOf(run: string, judged: InterventionRecord['answer']): VerbAnswer {
+  if (!judged) return { outcome: 'pending', run }
+  if (judged.outcome === 'refused') return { outcome: 'refused', run, reason: judged.reason ?? 'refused' }
+  return { outcome: 'applied', run, ...(judged.reason === 'to_the_back' && { note: judged.reason }) }
 }

@@ -55,6 +55,7 @@ export class Ownership {
   #owns = false
   #registryVersion = 0
   #settingsVersion = -1
+  #renewals = 0
 
   constructor(store: Store, clock: Clock, log: Log, options: NodeOptions, listener: OwnershipListener) {
     this.#store = store
@@ -85,6 +86,11 @@ export class Ownership {
     if (this.#turnOrder.length === 0) return undefined
     this.#next = (this.#next + 1) % this.#turnOrder.length
     return this.#turnOrder[this.#next]
+  }
+
+  /** How many beats were answered. */
+  get renewals(): number {
+    return this.#renewals
   }
 
   get pairs(): readonly Grant[] {
@@ -146,6 +152,7 @@ export class Ownership {
         release,
         lowMarks: this.#listener.lowMarks(),
       })
+      this.#renewals++
       // Asked in the name of a node that is no more.
       if (fenced !== this.#fenced) return
       // The lease counts from before the question was sent: never longer than the store's own count of it.

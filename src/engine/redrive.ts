@@ -6,116 +6,148 @@ import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
 import type { Store } from '../store/store.ts'
 import type { Intent, RedriveRequest, RedriveView, VerbAnswer } from './api.ts'
-import type { Committer } from './committer.ts'
 
-interface Redrive {
-  readonly id: string
-  state: RedriveView['state']
-  asked: number
-  applied: number
-  refused: number
-}
+type Redrive = { -readonly [Name in keyof RedriveView]: RedriveView[Name] } & { refusals: Record<string, number> }
 
 /** What a redrive needs of the node. */
 export interface RedriveHost {
   readonly clock: Clock
   readonly random: Random
   readonly store: Store
-  readonly committer: Committer
+  /** Redrives a dead run. */
+  redriveRun(id: string, intent: Intent): Promise<VerbAnswer>
+  /** Gives an event that no handler took to those of now. */
+  redriveEvent(event: string, shard: number, intent: Intent): Promise<VerbAnswer>
 }
+
+/** Failures in a row after which a redrive gives up: it is the store, then, and not one run. */
+const failuresInRow = 10
 
 /** Redrives many runs by a filter, paced, with progress, stoppable. Kept in this process; asked again, it goes on. */
 export class Redrives {
   readonly #host: RedriveHost
-  readonly #redriveRun: (id: string, verb: 'redrive', intent: Intent) => Promise<VerbAnswer>
   readonly #redrives = new Map<string, Redrive>()
 
-  constructor(host: RedriveHost, redriveRun: (id: string, verb: 'redrive', intent: Intent) => Promise<VerbAnswer>) {
+  constructor(host: RedriveHost) {
     this.#host = host
-    this.#redriveRun = redriveRun
   }
 
   start(request: RedriveRequest, intent: Intent): RedriveView {
     const id = `rdv_${mintEventKey(this.#host.clock.now(), 0, this.#host.random)}`
-    const redrive: Redrive = { id, state: 'running', asked: 0, applied: 0, refused: 0 }
+    const redrive: Redrive = { id, state: 'running', ...nothingYet, refusals: {} }
     if (this.#redrives.size >= limits.redrivesHeld) {
       for (const [other, { state }] of this.#redrives) if (state !== 'running') this.#redrives.delete(other)
     }
     this.#redrives.set(id, redrive)
-    const work = request.unclaimed ? this.#unclaimed(redrive, request, intent) : this.#dead(redrive, request, intent)
-    work.then(
+    this.#work(redrive, request, intent).then(
       () => {
         if (redrive.state === 'running') redrive.state = 'done'
       },
-      () => {
+      (error: unknown) => {
         redrive.state = 'failed'
+        redrive.error = errorIn(error, redrive.error?.run)
       },
     )
-    return { ...redrive }
+    return copyOf(redrive)
   }
 
   view(id: string): RedriveView {
-    const redrive = this.#redrives.get(id)
-    if (!redrive) throw new HapaxError('not_found', { what: 'redrive' })
-    return { ...redrive }
+    return copyOf(this.#known(id))
   }
 
   stop(id: string): RedriveView {
-    const redrive = this.#redrives.get(id)
-    if (!redrive) throw new HapaxError('not_found', { what: 'redrive' })
+    const redrive = this.#known(id)
     if (redrive.state === 'running') redrive.state = 'stopped'
-    return { ...redrive }
+    return copyOf(redrive)
   }
 
   stopAll(): void {
     for (const redrive of this.#redrives.values()) if (redrive.state === 'running') redrive.state = 'stopped'
   }
 
-  async #dead(redrive: Redrive, request: RedriveRequest, intent: Intent): Promise<void> {
+  #known(id: string): Redrive {
+    const redrive = this.#redrives.get(id)
+    if (!redrive) throw new HapaxError('not_found', { what: 'redrive' })
+    return redrive
+  }
+
+  /** Asks one after the other, at the pace; answers are awaited beside it, since a run's owner may take its time. */
+  async #work(redrive: Redrive, request: RedriveRequest, intent: Intent): Promise<void> {
+    const open = new Set<Promise<void>>()
+    let inRow = 0
+    const asks = request.unclaimed ? this.#unclaimed(request, intent) : this.#dead(request, intent)
+    for await (const { name, ask } of asks) {
+      if (redrive.state !== 'running') break
+      redrive.asked++
+      const asked = ask()
+        .then(
+          (answer) => {
+            inRow = 0
+            count(redrive, answer)
+          },
+          (error: unknown) => {
+            inRow++
+            redrive.failed++
+            redrive.error = errorIn(error, name)
+          },
+        )
+        .finally(() => open.delete(asked))
+      open.add(asked)
+      if (open.size >= limits.redriveOpen) await Promise.race(open)
+      await sleep(this.#host.clock, 1_000 / Math.max(0.1, request.perSecond ?? 100))
+      if (inRow >= failuresInRow) break
+    }
+    await Promise.all(open)
+    if (inRow >= failuresInRow && redrive.state === 'running') redrive.state = 'failed'
+  }
+
+  async *#dead({ unclaimed: _unclaimed, perSecond: _perSecond, ...request }: RedriveRequest, intent: Intent) {
+    const { after, before, ...filter } = request
     let cursor: string | undefined
     do {
-      const { unclaimed: _unclaimed, perSecond: _perSecond, ...filter } = request
-      const query = {
+      const page = await this.#host.store.searchRuns({
         ...filter,
-        statuses: ['dead' as const],
+        ...(after !== undefined && { acceptedAfter: after }),
+        ...(before !== undefined && { acceptedBefore: before }),
+        statuses: ['dead'],
         limit: limits.pageItems,
-        ...(cursor === undefined ? {} : { cursor }),
-      }
-      const page = await this.#host.store.searchRuns(query)
+        ...(cursor !== undefined && { cursor }),
+      })
       for (const { run } of page.runs) {
-        if (redrive.state !== 'running') return
-        redrive.asked++
-        const answer = await this.#redriveRun(runId(run), 'redrive', intent)
-        if (answer.outcome === 'refused') redrive.refused++
-        else redrive.applied++
-        await this.#pace(request)
+        const name = runId(run)
+        yield { name, ask: () => this.#host.redriveRun(name, intent) }
       }
       cursor = page.next
     } while (cursor !== undefined)
   }
 
-  async #unclaimed(redrive: Redrive, request: RedriveRequest, intent: Intent): Promise<void> {
+  async *#unclaimed(request: RedriveRequest, intent: Intent) {
+    const { handler: _handler, perSecond: _perSecond, ...filter } = request
     let cursor: string | undefined
     do {
-      const { handler: _handler, perSecond: _perSecond, ...filter } = request
-      const query = { ...filter, unclaimed: true, limit: limits.pageItems, ...(cursor === undefined ? {} : { cursor }) }
+      const query = { ...filter, unclaimed: true, limit: limits.pageItems, ...(cursor !== undefined && { cursor }) }
       const page = await this.#host.store.searchEvents(query)
-      for (const event of page.events) {
-        if (redrive.state !== 'running') return
-        redrive.asked++
-        const key = mintEventKey(this.#host.clock.now(), event.shard, this.#host.random)
-        const actor = intent.actor ?? 'library'
-        const item = { key, event: event.key, verb: 'redrive' as const, detail: '{}', reason: intent.reason, actor }
-        const answer = await this.#host.committer.intervene(item)
-        if (answer.outcome === 'written') redrive.applied++
-        else redrive.refused++
-        await this.#pace(request)
+      for (const { key, shard } of page.events) {
+        yield { name: key, ask: () => this.#host.redriveEvent(key, shard, intent) }
       }
       cursor = page.next
     } while (cursor !== undefined)
   }
+}
 
-  #pace(request: RedriveRequest): Promise<void> {
-    return sleep(this.#host.clock, 1_000 / Math.max(0.1, request.perSecond ?? 100))
-  }
+const nothingYet = { asked: 0, applied: 0, refused: 0, pending: 0, failed: 0, toTheBack: 0, error: undefined }
+
+function count(redrive: Redrive, answer: VerbAnswer): void {
+  redrive[answer.outcome]++
+  if (answer.outcome === 'refused') redrive.refusals[answer.reason] = (redrive.refusals[answer.reason] ?? 0) + 1
+  if (answer.outcome === 'applied' && answer.note === 'to_the_back') redrive.toTheBack++
+}
+
+function copyOf(redrive: Redrive): RedriveView {
+  return { ...redrive, refusals: { ...redrive.refusals } }
+}
+
+function errorIn(error: unknown, run: string | undefined): RedriveView['error'] {
+  if (error instanceof HapaxError) return { code: error.code, message: error.message, run }
+  return { code: 'internal', message: error instanceof Error ? error.message : String(error), run }
 }

@@ -17,6 +17,7 @@ const codeMistakes: ReadonlySet<string> = new Set([
   'schema_mismatch',
   'duration_invalid',
   'confirm_invalid',
+  'config_invalid',
 ])
 
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */

@@ -26,11 +26,11 @@ export class Sweeper {
   readonly #clock: Clock
   readonly #log: Log
   readonly #retention: { payloads: number; journal: number; identities: number }
-  readonly #now: () => Instant
+  readonly #now: () => Promise<Instant>
   #timer: Timer | undefined
   #stopped = false
 
-  constructor(store: Store, clock: Clock, log: Log, retention: Retention, now: () => Instant) {
+  constructor(store: Store, clock: Clock, log: Log, retention: Retention, now: () => Promise<Instant>) {
     this.#store = store
     this.#clock = clock
     this.#log = log
@@ -54,7 +54,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     let nextMs = sweepEveryMs
     try {
-      const now = this.#now()
+      const now = await this.#now()
       const dropped = await this.#store.purge({
         payloadsBefore: now - this.#retention.payloads,
         journalBefore: now - this.#retention.journal,

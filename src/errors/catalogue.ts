@@ -195,7 +195,6 @@ export const catalogue = {
     'Not a duration: {found}.',
     "Give milliseconds as a number, or like '250ms', '10s', '5m', '2h', '7d'.",
   ),
-  handler_unknown: entry(404, 'There is no handler {handler}.', 'Check the name.'),
   engine_stopped: entry(503, 'This Hapax is stopping or has stopped.', 'Create a new one, or ask another node.'),
   bind_refused: entry(
     500,

@@ -1,4 +1,4 @@
-import type { HapaxCore, NewEvent } from '../engine/api.ts'
+import type { AcceptEvent, NewEvent } from '../engine/api.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type Problem, problemOf } from '../errors/problem.ts'
@@ -13,7 +13,7 @@ import { receiptAnswer, receiptStatus, stackOf } from './http-ingress.ts'
 /** What `POST /v1/events` works with. */
 export interface EventsIngressOptions {
   readonly sources: readonly Source[]
-  readonly accept: HapaxCore['accept']
+  readonly accept: AcceptEvent
   /** Told of each request that was turned away, to be counted; the source is always {@link unverifiedSource}. */
   readonly reject?: (source: string, code: ErrorCode) => void
   readonly log?: Log

@@ -1,4 +1,4 @@
-import type { HapaxCore, NewEvent } from '../engine/api.ts'
+import type { AcceptEvent, NewEvent } from '../engine/api.ts'
 import { isJson } from '../engine/event-data.ts'
 import type { ErrorCode } from '../errors/catalogue.ts'
 import { type ErrorDetails, HapaxError } from '../errors/hapax-error.ts'
@@ -14,7 +14,7 @@ import { keptHeaders } from './kept-headers.ts'
 /** What the ingress works with. */
 export interface HttpIngressOptions {
   readonly sources: readonly Source[]
-  readonly accept: HapaxCore['accept']
+  readonly accept: AcceptEvent
   readonly clock: Clock
   /** Told of each request that was turned away, to be counted; the source is {@link unknownSource} where there is none. */
   readonly reject?: (source: string, code: ErrorCode) => void

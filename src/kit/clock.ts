@@ -51,3 +51,15 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
     clock.setTimer(delayMs, resolve)
   })
 }
+
+/** Resolves when the promise has settled, however, or after so many milliseconds; says whether it has. */
+export async function settledWithin(clock: Clock, promise: Promise<unknown>, withinMs: number): Promise<boolean> {
+  let timer: Timer | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = clock.setTimer(withinMs, () => resolve(false))
+  })
+  const yes = () => true
+  const settled = await Promise.race([promise.then(yes, yes), late])
+  timer?.cancel()
+  return settled
+}

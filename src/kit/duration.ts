@@ -12,16 +12,23 @@ export type Duration = number | `${number}${keyof typeof unitsMs}`
  * @example toMs('1.5h') // 5400000
  */
 export function toMs(duration: Duration): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration))
+  const ms = durationMs(duration)
+  if (ms === undefined) throw new HapaxError('duration_invalid', { found: String(duration) })
+  return ms
+}
+
+/** What may be a duration, in milliseconds; undefined where it is none. For what people write. */
+export function durationMs(value: unknown): number | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(value))
   const unit = found?.[2]
   const ms =
-    typeof duration === 'number'
-      ? duration
+    typeof value === 'number'
+      ? value
       : unit && unit in unitsMs
         ? Number(found[1]) * unitsMs[unit as keyof typeof unitsMs]
         : Number.NaN
-  if (!Number.isFinite(ms) || ms < 0) throw new HapaxError('duration_invalid', { found: String(duration) })
-  return ms
+  return Number.isFinite(ms) && ms >= 0 ? ms : undefined
 }
 
 /** A span for people: the largest unit that keeps it exact, like `'90s'`, `'2h'`. */

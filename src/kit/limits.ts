@@ -101,6 +101,8 @@ export const limits = {
   routesHeld: 10_000,
   /** Redrives whose progress a process remembers. */
   redrivesHeld: 100,
+  /** Runs of one redrive that were asked and not answered yet: at 100 a second, an answer may take half a second. */
+  redriveOpen: 50,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const

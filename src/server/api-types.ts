@@ -1,4 +1,4 @@
-import type { EventView, RedriveView, RunView, VerbAnswer } from '../engine/api.ts'
+import type { EventView, PauseAnswer, Readiness, RedriveView, RunView, VerbAnswer } from '../engine/api.ts'
 import type { Problem } from '../errors/problem.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -64,6 +64,8 @@ export interface CancelBody extends IntentBody {
 /** `POST /v1/runs/{id}/replay` */
 export interface ReplayBody extends IntentBody {
   readonly fromStep?: string
+  /** Its item, where it is one of a loop. */
+  readonly of?: string
   readonly newKeys?: boolean
 }
 
@@ -131,13 +133,21 @@ export interface SourcesAnswer {
   readonly sources: readonly SourceView[]
 }
 
-/** `GET /v1/settings`, and what pause and resume answer. */
+/** `GET /v1/settings` */
 export type SettingsAnswer = Settings
+
+/** What pause and resume answer. */
+export type PausingAnswer = PauseAnswer
 
 /** `GET /v1/counts` */
 export type CountsAnswer = StoreCounts
 
-/** `GET /healthz`, `GET /readyz` */
+/** `GET /healthz` */
 export interface HealthAnswer {
+  readonly status: 'ok'
+}
+
+/** `GET /readyz` */
+export interface ReadyAnswer extends Readiness {
   readonly status: 'ok'
 }

@@ -42,6 +42,12 @@ const eventOptions = { subject: string, time: string, orderKey: string }
 const runFields = { id: string, handler: string, status }
 const stepAddress = shape({ kind: string, name: string, of: string })
 
+const settingsFields = { version: count, paused: list(named('Pause')) }
+const durability = {
+  type: 'string',
+  enum: ['local-fsync', 'replicated-fsync', 'replicated-memory', 'relaxed'],
+} as const
+
 export const schemas = {
   Problem: shape(
     {
@@ -58,7 +64,7 @@ export const schemas = {
   Receipt: shape(
     {
       outcome: { type: 'string', enum: ['accepted', 'duplicate', 'conflict'] },
-      durability: { type: 'string', enum: ['local-fsync', 'replicated-fsync', 'replicated-memory', 'relaxed'] },
+      durability,
       event: shape({ key, acceptedAt: instant }),
       runs: list(shape(runFields)),
     },
@@ -107,19 +113,31 @@ export const schemas = {
     type: string,
     state: named('RunState'),
   }),
-  VerbAnswer: shape({ outcome: { type: 'string', enum: ['applied', 'pending'] }, run: string }),
-  Redrive: shape({
-    id: string,
-    state: { type: 'string', enum: ['running', 'done', 'stopped', 'failed'] },
-    asked: count,
-    applied: count,
-    refused: count,
-  }),
+  VerbAnswer: shape(
+    { outcome: { type: 'string', enum: ['applied', 'pending'] }, run: string },
+    { note: { const: 'to_the_back', description: 'It goes behind all others of its order key.' } },
+  ),
+  Redrive: shape(
+    {
+      id: string,
+      state: { type: 'string', enum: ['running', 'done', 'stopped', 'failed'] },
+      asked: count,
+      applied: count,
+      refused: count,
+      refusals: { type: 'object', additionalProperties: count, description: 'How many for each reason.' },
+      pending: count,
+      failed: count,
+      toTheBack: count,
+    },
+    { error: shape({ code: string, message: string }, { run: string }) },
+  ),
   Pause: shape(
     { what: { type: 'string', enum: ['handler', 'source'] }, name: string, since: instant, actor: string },
     { reason: string },
   ),
-  Settings: shape({ version: count, paused: list(named('Pause')) }),
+  Settings: shape(settingsFields),
+  Pausing: shape({ ...settingsFields, matches: shape({ handlers: count, sources: count }) }),
+  Ready: shape({ status: { const: 'ok' }, store: string, durability }),
   Counts: shape({
     events: count,
     unclaimed: count,

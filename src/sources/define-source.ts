@@ -1,5 +1,6 @@
+import { configInvalid } from '../errors/config-invalid.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
-import { type Duration, toMs } from '../kit/duration.ts'
+import { type Duration, durationMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type {
   ContentIdentity,
@@ -19,6 +20,8 @@ export interface Scheme<Data> {
   readonly fingerprintWithout?: readonly string[]
   readonly identity?: ContentIdentity | undefined
   readonly replayWindowMs?: number
+  /** How long the provider may send an event again; absent: not known. */
+  readonly resendsMs?: number
   /** What of the options is wrong, one sentence each. */
   readonly problems?: readonly string[]
   /** The body as the order key's function may see it; undefined: the event is not ordered. */
@@ -43,7 +46,8 @@ export function defineSource<Data>(options: SourceOptions<Data>, scheme: Scheme<
   }
   if (!Number.isSafeInteger(bodyBytes) || bodyBytes < 1) problems.push('bodyBytes: a whole number of bytes, at least 1')
   if (orderKey !== undefined && typeof orderKey !== 'function') problems.push('orderKey: a function of the event')
-  if (problems.length > 0) throw configInvalid(scheme.scheme, problems)
+  const resendsMs = options.resends === undefined ? scheme.resendsMs : optionMs('resends', options.resends, problems)
+  if (problems.length > 0) throw configInvalid(problems.map((problem) => `${scheme.scheme}(): ${problem}`))
   return Object.freeze({
     name,
     scheme: scheme.scheme,
@@ -52,6 +56,7 @@ export function defineSource<Data>(options: SourceOptions<Data>, scheme: Scheme<
     fingerprintWithout: Object.freeze([...(scheme.fingerprintWithout ?? []), ...(options.fingerprintWithout ?? [])]),
     identity: scheme.identity,
     replayWindowMs: scheme.replayWindowMs ?? 0,
+    resendsMs,
     conflictStatus: scheme.conflictStatus,
     orderKey: orderKey && ((event: OrderKeyEvent) => orderKeyOf(orderKey, event.type, scheme.shape(event.data))),
     verify: scheme.verify,
@@ -59,21 +64,11 @@ export function defineSource<Data>(options: SourceOptions<Data>, scheme: Scheme<
   })
 }
 
-/** One error for all that is wrong with a source's options. */
-export function configInvalid(scheme: string, problems: readonly string[]): HapaxError {
-  return new HapaxError('config_invalid', {
-    problems: problems.map((problem) => `  ${scheme}(): ${problem}`).join('\n'),
-  })
-}
-
 /** A duration option in milliseconds; NaN and a problem where it is none. */
 export function optionMs(option: string, value: Duration, problems: string[]): number {
-  try {
-    return toMs(value)
-  } catch {
-    problems.push(`${option}: a duration like '5m' or a number of milliseconds`)
-    return Number.NaN
-  }
+  const ms = durationMs(value)
+  if (ms === undefined) problems.push(`${option}: a duration like '5m' or a number of milliseconds`)
+  return ms ?? Number.NaN
 }
 
 function orderKeyOf<Data>(

@@ -62,6 +62,7 @@ export function github(options: GithubOptions): Source {
     scheme: 'github',
     conflictStatus: 200,
     replayWindowMs: redeliveryMs,
+    resendsMs: redeliveryMs,
     problems,
     shape: githubEvent,
     verify,

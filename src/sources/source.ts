@@ -74,6 +74,11 @@ export interface SourceOptions<Data = JsonRecord> {
   readonly bodyBytes?: number
   /** Fields, as dotted paths, that genuine resends change: left out of the fingerprint, beside those the preset knows. */
   readonly fingerprintWithout?: readonly string[]
+  /**
+   * How long after an event the sender may send it again, by itself or by a person's hand: identities must be kept for
+   * longer. Default: what the provider documents; for `hmac` it is not known, and nothing is checked.
+   */
+  readonly resends?: Duration
 }
 
 /** Identity taken from content, for senders that give no id. */
@@ -107,6 +112,8 @@ export interface Source {
   readonly identity: ContentIdentity | undefined
   /** Unsigned ids: a new id with a body already seen within this many milliseconds is `duplicate`. */
   readonly replayWindowMs: number
+  /** How long after an event its sender may send it again. Absent: not known. */
+  readonly resendsMs?: number | undefined
   /** How conflicts are answered: 200 from provider presets, which punish failures; 409 from own senders. */
   readonly conflictStatus: 200 | 409
   /** The order key of an event; undefined where the event is not ordered. */

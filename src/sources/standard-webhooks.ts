@@ -19,6 +19,9 @@ export interface StandardWebhooksOptions extends SourceOptions {
   readonly tolerance?: Duration
 }
 
+/** The specification's schedule of retries ends after 75 hours and 35 minutes; its jitter is rounded up. */
+const resendsMs = 4 * 86_400_000
+
 interface Envelope {
   readonly id: string
   readonly timestamp: string
@@ -73,6 +76,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
   return defineSource(options, {
     scheme: 'standard-webhooks',
     conflictStatus: 200,
+    resendsMs,
     problems,
     shape: (data): JsonRecord | undefined => (isRecord(data) ? data : undefined),
     verify,

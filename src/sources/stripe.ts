@@ -34,6 +34,12 @@ export interface StripeOptions extends SourceOptions<StripeEvent> {
 }
 
 /**
+ * Stripe resends by itself for three days (https://docs.stripe.com/webhooks#retries); a person may resend an event of the
+ * last 15 days from the dashboard, of the last 30 by the command line.
+ */
+const resendsMs = 30 * 86_400_000
+
+/**
  * Stripe's webhooks, snapshot and thin (v2) events alike: `Stripe-Signature` is HMAC-SHA256 over `{t}.{raw body}`
  * (https://docs.stripe.com/webhooks#verify-manually). Only `v1` signatures count. Unlike Stripe's own SDK it refuses
  * times that lie in the future by more than the tolerance.
@@ -79,6 +85,7 @@ export function stripe(options: StripeOptions): Source {
     scheme: 'stripe',
     conflictStatus: 200,
     fingerprintWithout: ['pending_webhooks'],
+    resendsMs,
     problems,
     shape: stripeEvent,
     verify,

@@ -491,8 +491,14 @@ export interface RunQuery {
   readonly group?: string
   readonly handler?: string
   readonly statuses?: readonly RunStatus[]
+  /** Settled at this time or later. */
   readonly after?: Instant
+  /** Settled before this time. */
   readonly before?: Instant
+  /** Of events accepted at this time or later. */
+  readonly acceptedAfter?: Instant
+  /** Of events accepted before this time. */
+  readonly acceptedBefore?: Instant
   readonly limit: number
   readonly cursor?: string
 }

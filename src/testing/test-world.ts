@@ -32,8 +32,8 @@ export interface TestWorld {
   readonly clock: FakeClock
   /** The first node. */
   readonly hapax: Engine
-  /** Starts another node on the same store, with the same handlers or others. */
-  node(handlers?: readonly Handler[]): Promise<Engine>
+  /** Starts another node on the same store, with the same handlers or others, in the same group or another. */
+  node(handlers?: readonly Handler[], more?: { readonly group?: string }): Promise<Engine>
   /** The newest node that lives. */
   newest(): Engine
   /** Kills the newest node: its code never runs on, its lease runs out, nothing is handed back. */
@@ -56,11 +56,20 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
   const memory = memoryWorld({ clock, shards: options.shards ?? 4, acceptSpans: options.acceptSpans ?? true })
   const nodes: { engine: Engine; store: Store; alive: boolean }[] = []
 
-  const node = async (handlers: readonly Handler[]): Promise<Engine> => {
+  const node = async (handlers: readonly Handler[], more: { readonly group?: string } = {}): Promise<Engine> => {
     const entry = { alive: true }
     const wrap = options.wrapStore ?? ((store: Store) => store)
     const store = mortal(wrap(memory.connect()), () => entry.alive)
-    const engine = await createEngine({ sources: [], ...options, handlers, store, clock, random, log: silentLog })
+    const engine = await createEngine({
+      sources: [],
+      ...options,
+      ...more,
+      handlers,
+      store,
+      clock,
+      random,
+      log: silentLog,
+    })
     const started = engine.start()
     await within(started, '1m')
     nodes.push(Object.assign(entry, { engine, store }))
@@ -106,7 +115,7 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
   return {
     clock,
     hapax,
-    node: (handlers = options.handlers) => node(handlers),
+    node: (handlers = options.handlers, more = {}) => node(handlers, more),
     newest: reader,
     crash: async () => {
       const victim = nodes.findLast((one) => one.alive)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { EventView, NewEvent, RunView } from '../../src/engine/api.ts'
+import type { EventView, NewEvent, RedriveView, RunView } from '../../src/engine/api.ts'
 import { HapaxError } from '../../src/errors/hapax-error.ts'
 import type { EventRecord } from '../../src/event/event.ts'
 import { mintEventKey } from '../../src/event/event-key.ts'
@@ -80,7 +80,19 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
     asked.push({ verb: name, id, detail })
     return { ...fake.answerWith, run: id }
   }
-  const redrive = { id: 'redrive-1', state: 'running', asked: 0, applied: 0, refused: 0 } as const
+  const redrive: RedriveView = {
+    id: 'redrive-1',
+    state: 'running',
+    asked: 0,
+    applied: 0,
+    refused: 0,
+    refusals: {},
+    pending: 0,
+    failed: 0,
+    toTheBack: 0,
+    error: undefined,
+  }
+  const matches = { handlers: 1, sources: 0 }
   const reject = (source: string, code: string) => {
     rejected.push(`${source} ${code}`)
   }
@@ -160,14 +172,18 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
       pause: async (what, name, intent) => {
         const pause = { what, name, since: 1, actor: intent.actor ?? 'library', reason: intent.reason }
         settings = { version: settings.version + 1, paused: [...settings.paused, pause] }
-        return settings
+        return { ...settings, matches }
       },
       resume: async (_what, name) => {
         settings = { version: settings.version + 1, paused: settings.paused.filter((pause) => pause.name !== name) }
-        return settings
+        return { ...settings, matches }
       },
       settings: async () => settings,
       counts: async () => ({ events: kept.size, unclaimed: 0, standing: {}, rejected: [] }),
+    },
+    ready: async () => {
+      if (fake.failWith) throw fake.failWith
+      return { store: 'memory', durability: 'relaxed' }
     },
     start: async () => {},
     stop: async () => {},

@@ -2,7 +2,8 @@ import { watch } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { loadConfig } from '../../config/load.ts'
-import { type Command, exitCodes } from '../command.ts'
+import type { Timer } from '../../kit/clock.ts'
+import { type Child, type Command, exitCodes } from '../command.ts'
 import { serveFlags } from './serve.ts'
 
 /** How long changes gather before a restart: editors write a file in several goes. */
@@ -31,34 +32,38 @@ export const dev: Command = {
       if (given.text(flag) !== undefined) args.push(`--${flag}`, given.required(flag))
     for (const flag of ['no-workers', 'no-server']) if (given.has(flag)) args.push(`--${flag}`)
 
-    let stopping = false
-    let child = context.spawn(args)
-    let timer: { cancel(): void } | undefined
+    let isStopping = false
+    let hasChanged = false
+    let child: Child | undefined
+    let wake = () => {}
+    const next = () => (child ? child.stop() : wake())
+    let timer: Timer | undefined
     const watcher = watch(config.file === undefined ? context.cwd : dirname(config.file), (_kind, name) => {
       if (!name || name.startsWith('.') || !/\.[cm]?[jt]s$/.test(name)) return
       timer?.cancel()
       timer = context.clock.setTimer(gatherMs, () => {
         context.err(`${name} changed: restarting\n`)
-        child.stop()
+        hasChanged = true
+        next()
       })
     })
     void context.stopped().then(() => {
-      stopping = true
-      child.stop()
+      isStopping = true
+      next()
     })
-    let code: number = await child.ended
-    while (!stopping) {
-      // A child that failed by itself waits for the next change; one that was stopped for a change is started again.
-      if (code !== exitCodes.ok)
-        await new Promise<void>((wake) => {
-          const again = watch(config.file === undefined ? context.cwd : dirname(config.file), () => wake())
-          again.once('change', () => again.close())
-          void context.stopped().then(() => wake())
-        })
-      if (stopping) break
+    while (!isStopping) {
+      hasChanged = false
       child = context.spawn(args)
-      code = await child.ended
+      const code = await child.ended
+      child = undefined
+      // One that was stopped for a change is started again; one that failed by itself waits for the change that mends it.
+      if (isStopping || hasChanged || code === exitCodes.ok) continue
+      context.err('It failed; the next change starts it again.\n')
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
     }
+    timer?.cancel()
     watcher.close()
     return exitCodes.ok
   },

@@ -1,3 +1,4 @@
+import { parseRunId } from '../../event/run.ts'
 import { shortTime } from '../../kit/iso-time.ts'
 import type { HistoryEntry } from '../../store/store.ts'
 import { type Command, clientOf, exitCodes, serverFlags } from '../command.ts'
@@ -11,10 +12,14 @@ export const history: Command = {
   flags: serverFlags,
   examples: ['hapax history 01M86Q8F7E000MWXFV13SA7N1Q'],
   async run(context, given) {
-    const entries = await clientOf(context, given).events.history(given.positionals[0] ?? '')
+    const { events } = clientOf(context, given)
+    const key = given.positionals[0] ?? ''
+    const entries = await events.history(key)
     if (given.has('json')) context.out(json(entries))
     else {
-      const rows = entries.map((entry) => [shortTime(entry.at), entry.kind, ...told(entry)])
+      const { runs } = await events.get(key)
+      const names = new Map(runs.map(({ id, handler }) => [parseRunId(id).tag, handler]))
+      const rows = entries.map((entry) => [shortTime(entry.at), entry.kind, ...told(entry, names)])
       context.out(table(['AT (UTC)', 'WHAT', 'BY', 'TELLS'], rows, 'No history.'))
     }
     return exitCodes.ok
@@ -22,7 +27,7 @@ export const history: Command = {
 }
 
 /** By what hand, and what it says. */
-function told(entry: HistoryEntry): [string, string] {
+function told(entry: HistoryEntry, names: ReadonlyMap<string, string>): [string, string] {
   switch (entry.kind) {
     case 'accepted':
       return ['sender', '']
@@ -30,10 +35,13 @@ function told(entry: HistoryEntry): [string, string] {
     case 'conflict':
       return ['sender', entry.reason ?? '']
     case 'begin':
-      return [entry.tag, `attempt ${entry.attempt}${entry.step ? `, ${entry.step.kind} ${entry.step.name}` : ''}`]
+      return [
+        names.get(entry.tag) ?? entry.tag,
+        `attempt ${entry.attempt}${entry.step ? `, ${entry.step.kind} ${entry.step.name}` : ''}`,
+      ]
     case 'checkpoint':
       return [
-        entry.tag,
+        names.get(entry.tag) ?? entry.tag,
         `${entry.step.kind} ${entry.step.name}${entry.step.of === '' ? '' : `/${entry.step.of}`}, attempt ${entry.attempt}`,
       ]
     case 'settled': {

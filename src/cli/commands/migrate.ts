@@ -2,13 +2,17 @@ import { loadConfig } from '../../config/load.ts'
 import { silentLog } from '../../kit/log.ts'
 import { openStore } from '../../store/open-store.ts'
 import { type Command, exitCodes } from '../command.ts'
+import { json } from '../print.ts'
 
 /** Makes or upgrades the store. */
 export const migrate: Command = {
   name: 'migrate',
   sentence: 'Makes or upgrades what the store keeps. A SQLite file is also upgraded by whoever opens it.',
   takes: ['[CONFIG]'],
-  flags: [{ name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' }],
+  flags: [
+    { name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' },
+    { name: 'json', sentence: 'JSON for machines.' },
+  ],
   examples: ['hapax migrate', 'hapax migrate --store sqlite:hapax.db'],
   async run(context, given) {
     const [file] = given.positionals
@@ -22,7 +26,12 @@ export const migrate: Command = {
     const opened = await openStore(config.store, { clock: context.clock, random: context.random, log: silentLog })
     try {
       await opened.migrate()
-      context.out(`${config.store} is ready (${opened.kind}, ${opened.shards} shards, ${opened.durability}).\n`)
+      const { kind, shards, durability } = opened
+      context.out(
+        given.has('json')
+          ? json({ store: config.store, kind, shards, durability })
+          : `${config.store} is ready (${kind}, ${shards} shards, ${durability}).\n`,
+      )
     } finally {
       await opened.close()
     }

@@ -1,5 +1,6 @@
 import { usage } from '../args.ts'
 import { type Command, clientOf, exitCodes, reasonFlag, serverFlags } from '../command.ts'
+import { matching } from '../matching.ts'
 import { json } from '../print.ts'
 
 /** Holds the runs of a handler, or of a source; what executes goes on. */
@@ -12,8 +13,8 @@ export const pause: Command = {
   async run(context, given) {
     const [what, name = ''] = given.positionals
     if (what !== 'handler' && what !== 'source') throw usage('pause takes "handler" or "source" and a name')
-    const settings = await clientOf(context, given).controls.pause(what, name, { reason: given.required('reason') })
-    context.out(given.has('json') ? json(settings) : `${what} ${name} is paused.\n`)
+    const answer = await clientOf(context, given).controls.pause(what, name, { reason: given.required('reason') })
+    context.out(given.has('json') ? json(answer) : `${what} ${name} is paused${matching(what, answer)}\n`)
     return exitCodes.ok
   },
 }

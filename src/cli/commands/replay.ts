@@ -1,3 +1,4 @@
+import { usage } from '../args.ts'
 import { type Command, clientOf, reasonFlag, serverFlags } from '../command.ts'
 import { answered } from '../verb-answer.ts'
 
@@ -9,6 +10,7 @@ export const replay: Command = {
   flags: [
     reasonFlag,
     { name: 'from-step', value: 'NAME', sentence: 'Keeps the checkpoints before this step.' },
+    { name: 'of', value: 'ITEM', sentence: 'Its item, where it is one of a loop.' },
     { name: 'new-keys', sentence: 'New step keys: other services will see new requests.' },
     ...serverFlags,
   ],
@@ -17,12 +19,15 @@ export const replay: Command = {
     const [id = ''] = given.positionals
     const reason = given.required('reason')
     const fromStep = given.text('from-step')
+    const of = given.text('of')
+    if (of !== undefined && fromStep === undefined) throw usage('--of names an item of --from-step, which is missing')
     return answered(
       context,
       given,
       await clientOf(context, given).runs.replay(id, {
         reason,
         ...(fromStep !== undefined && { fromStep }),
+        ...(of !== undefined && { of }),
         ...(given.has('new-keys') && { newKeys: true }),
       }),
     )

@@ -5,6 +5,10 @@ import { nearest } from '../../kit/nearest.ts'
 import { numberIn, usage } from '../args.ts'
 import { type Command, clientOf, exitCodes, serverFlags } from '../command.ts'
 import { facts, json, table } from '../print.ts'
+import { timeIn } from '../time-flag.ts'
+
+/** Statuses that a list of settled runs may be asked for. */
+const settled = runStatuses.filter((status) => status !== 'ready' && status !== 'running')
 
 /** What became of events: a list, or one run with its steps. */
 export const runs: Command = {
@@ -12,9 +16,17 @@ export const runs: Command = {
   sentence: 'Lists runs, newest settlement first; or shows one with its steps.',
   takes: ['[RUN]'],
   flags: [
-    { name: 'status', value: 'LIST', sentence: `Of these statuses, with commas: ${runStatuses.join(', ')}.` },
+    {
+      name: 'status',
+      value: 'LIST',
+      sentence: `Of these statuses, with commas: ${settled.join(', ')}; or running, alone: what the server's process executes.`,
+    },
     { name: 'handler', value: 'NAME', sentence: 'Of this handler.' },
     { name: 'source', value: 'NAME', sentence: 'Whose event is of this source.' },
+    { name: 'tenant', value: 'NAME', sentence: 'Of this tenant.' },
+    { name: 'group', value: 'NAME', sentence: 'Of this group.' },
+    { name: 'after', value: 'TIME', sentence: 'Settled after: a time, or a span back from now, like 2h.' },
+    { name: 'before', value: 'TIME', sentence: 'Settled before.' },
     { name: 'limit', value: 'N', sentence: 'How many. Default 50.' },
     { name: 'cursor', value: 'TEXT', sentence: 'Goes on where a page ended.' },
     ...serverFlags,
@@ -53,11 +65,17 @@ export const runs: Command = {
       return exitCodes.ok
     }
     const limit = numberIn(given, 'limit')
+    const after = timeIn(context, given, 'after')
+    const before = timeIn(context, given, 'before')
     const statuses = given.text('status')?.split(',').map(statusOf)
     const page = await client.runs.list({
       ...(statuses && { statuses }),
       ...(given.text('handler') !== undefined && { handler: given.required('handler') }),
       ...(given.text('source') !== undefined && { source: given.required('source') }),
+      ...(given.text('tenant') !== undefined && { tenant: given.required('tenant') }),
+      ...(given.text('group') !== undefined && { group: given.required('group') }),
+      ...(after !== undefined && { after }),
+      ...(before !== undefined && { before }),
       ...(given.text('cursor') !== undefined && { cursor: given.required('cursor') }),
       ...(limit !== undefined && { limit }),
     })

@@ -62,6 +62,7 @@ export const serve: Command = {
         : await listen(hapax, {
             host: config.host,
             port: config.port,
+            hosts: config.hosts,
             grace: config.graceMs,
             log,
             clock: context.clock,
@@ -70,8 +71,8 @@ export const serve: Command = {
         `hapax ${server ? `listens on ${server.url}` : 'works'} (store ${config.store}, ${config.sources.length} sources, ${works ? config.handlers.length : 0} handlers, since ${isoTime(context.clock.now())})\n`,
       )
       await context.stopped()
-      // Nothing new comes in before the runs are let end.
-      await server?.close()
+      // No run begins any more, while what is on its way in is accepted: both within the one grace.
+      await hapax.stop(server ? { after: server.close() } : {})
     } finally {
       await hapax.stop()
     }

@@ -1,4 +1,3 @@
-import { HapaxError } from '../../errors/hapax-error.ts'
 import { jsonAnswer } from '../../ingress/answer.ts'
 import { limits } from '../../kit/limits.ts'
 import type { Pause } from '../../store/store.ts'
@@ -102,25 +101,15 @@ function pauseRoute(hapax: Served, what: Pause['what'], verb: 'pause' | 'resume'
     params: { name: text(`The ${what}'s name.`, limits.nameLength) },
     query: none,
     body: { reason: reason(verb), actor },
-    answers: { 200: { description: 'The settings as they are now.', schema: ref('Settings') } },
-    problems: [what === 'handler' ? 'handler_unknown' : 'source_unknown', 'reason_required'],
+    answers: {
+      200: { description: 'The settings as they are now, and what the name stands for.', schema: ref('Pausing') },
+    },
+    problems: ['reason_required'],
     async handle({ params: { name }, body }) {
-      await refuseUnknown(hapax, what, name, verb)
       const intent = { reason: body.reason, actor: actorOf(body) }
       return jsonAnswer(200, await hapax.controls[verb](what, name, intent))
     },
   })
-}
-
-/** A misspelt name must not answer 200; but what was paused can be resumed, also when a deploy dropped it. */
-async function refuseUnknown(hapax: Served, what: Pause['what'], name: string, verb: string): Promise<void> {
-  const { paused } = await hapax.controls.settings()
-  if (verb === 'resume' && 'paused' in pauseOf(paused, what, name)) return
-  const known = what === 'handler' ? await hapax.handlers() : hapax.sources
-  if (known.some((one) => one.name === name)) return
-  throw what === 'handler'
-    ? new HapaxError('handler_unknown', { handler: 'of this name' })
-    : new HapaxError('source_unknown')
 }
 
 function pauseOf(paused: readonly Pause[], what: Pause['what'], name: string): { paused?: Pause } {

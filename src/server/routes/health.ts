@@ -1,6 +1,7 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { jsonAnswer } from '../../ingress/answer.ts'
 import { none, type Route, route } from '../route.ts'
+import { ref } from '../schemas.ts'
 import type { Served } from '../subject.ts'
 
 const ok = { type: 'object', required: ['status'], properties: { status: { const: 'ok' } } }
@@ -26,16 +27,15 @@ export function healthRoutes(hapax: Served, isStopping: () => boolean): Route[] 
       path: '/readyz',
       name: 'ready',
       tag: 'server',
-      summary: 'The store answers, and the process is not stopping.',
+      summary: 'The store commits (a write proves it, at most once a second), and the process is not stopping.',
       params: none,
       query: none,
       body: none,
-      answers: { 200: { description: 'Send traffic.', schema: ok } },
-      problems: ['engine_stopped', 'store_unavailable'],
+      answers: { 200: { description: 'Send traffic.', schema: ref('Ready') } },
+      problems: ['engine_stopped', 'store_unavailable', 'store_busy'],
       async handle() {
         if (isStopping()) throw new HapaxError('engine_stopped')
-        await hapax.controls.settings()
-        return jsonAnswer(200, { status: 'ok' })
+        return jsonAnswer(200, { status: 'ok', ...(await hapax.ready()) })
       },
     }),
   ]

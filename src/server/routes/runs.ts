@@ -40,16 +40,21 @@ export function runRoutes({ runs }: Served): Route[] {
       path: '/v1/runs',
       name: 'listRuns',
       tag: 'runs',
-      summary: 'Searches runs, newest settlement first; runs that never settled are not listed.',
+      summary:
+        'Searches runs, newest settlement first; runs that never settled are not listed, but those that execute in this process, by the status running alone.',
       params: none,
       query: {
         tenant: optional(text('Whose.', limits.idBytes)),
         source: optional(text('Of events from this source.', limits.idBytes)),
         group: optional(text('Of this group.', limits.idBytes)),
         handler: optional(text('Of this handler.', limits.idBytes)),
-        status: optional(choices('In one of these statuses, separated by commas.', runStatuses)),
+        status: optional(
+          choices('In one of these statuses, separated by commas. `ready` is not indexed and refused.', runStatuses),
+        ),
         after: optional(instant('Settled after this.')),
         before: optional(instant('Settled before this.')),
+        acceptedAfter: optional(instant('Of events accepted after this.')),
+        acceptedBefore: optional(instant('Of events accepted before this.')),
         limit: optional(integer('Most on a page.', 1, limits.pageItems)),
         cursor: optional(text('Where the page before ended.', limits.headerLength)),
       },
@@ -85,10 +90,12 @@ export function runRoutes({ runs }: Served): Route[] {
     route({
       ...verb('replay', 'Runs it again in a new generation, without its checkpoints or from a step on.', {
         fromStep: optional(text('Keeps the checkpoints before this step.', limits.stepNameLength)),
+        of: optional(text('Its item, where it is one of a loop.', limits.stepNameLength)),
         newKeys: optional(flag('Whether its steps get new keys: their effects may then happen again.')),
       }),
-      async handle({ params: { id }, body: { fromStep, newKeys, ...body } }) {
-        return verbAnswer('replay', await runs.replay(id, { ...intentOf(body), ...present({ fromStep, newKeys }) }))
+      async handle({ params: { id }, body: { fromStep, of, newKeys, ...body } }) {
+        const answer = await runs.replay(id, { ...intentOf(body), ...present({ fromStep, of, newKeys }) })
+        return verbAnswer('replay', answer)
       },
     }),
     route({

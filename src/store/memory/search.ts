@@ -56,7 +56,9 @@ export function searchRuns(state: MemoryState, query: RunQuery): { runs: RunSumm
         (query.handler === undefined || item.handler === query.handler) &&
         (query.statuses === undefined || query.statuses.includes(item.state.status)) &&
         (query.after === undefined || at >= query.after) &&
-        (query.before === undefined || at < query.before),
+        (query.before === undefined || at < query.before) &&
+        (query.acceptedAfter === undefined || entry.event.acceptedAt >= query.acceptedAfter) &&
+        (query.acceptedBefore === undefined || entry.event.acceptedAt < query.acceptedBefore),
     )
     .sort((one, other) => other.settlement.order - one.settlement.order)
   const page = found.slice(0, query.limit)

@@ -53,6 +53,8 @@ export class Searches {
     where.equal('settlement.handler', query.handler)
     if (query.after !== undefined) where.add('settlement.at >= ?', query.after)
     if (query.before !== undefined) where.add('settlement.at < ?', query.before)
+    if (query.acceptedAfter !== undefined) where.add('event.accepted_at >= ?', query.acceptedAfter)
+    if (query.acceptedBefore !== undefined) where.add('event.accepted_at < ?', query.acceptedBefore)
     const statuses = query.statuses ?? runStatuses
     const numbers = statuses.map((status) => runStatuses.indexOf(status))
     where.add(`settlement.status in (${numbers.join(', ')})`)

@@ -130,6 +130,19 @@ export const readCases = contractCases('reads', {
       assert.deepEqual(await runsOf(scene, { ...finds, [name]: 'other' }), [])
     }
   },
+  'runs are found by when they settled, and by when their event was accepted': async (scene) => {
+    const event = await scene.accept({ id: 'a' })
+    const acceptedAt = only((await scene.store.searchEvents({ limit: 1 })).events).acceptedAt
+    await scene.settle(scene.settlement(event, { status: 'dead' }))
+    for (const statuses of [['dead'], ['dead', 'completed']] as const) {
+      assert.deepEqual(await runsOf(scene, { statuses, acceptedAfter: acceptedAt }), ['a'])
+      assert.deepEqual(await runsOf(scene, { statuses, acceptedAfter: acceptedAt + 1 }), [])
+      assert.deepEqual(await runsOf(scene, { statuses, acceptedBefore: acceptedAt + 1 }), ['a'])
+      assert.deepEqual(await runsOf(scene, { statuses, acceptedBefore: acceptedAt }), [])
+      assert.deepEqual(await runsOf(scene, { statuses, after: acceptedAt }), ['a'])
+      assert.deepEqual(await runsOf(scene, { statuses, before: acceptedAt }), [])
+    }
+  },
   'runs come page by page, each once': async (scene) => {
     for (const id of ['a', 'b', 'c', 'd', 'e']) {
       await scene.settle(scene.settlement(await scene.accept({ id }), { status: 'dead' }))

@@ -1,0 +1,159 @@
+import type { Handler } from '../engine/handler.ts'
+import type { Retention } from '../engine/sweeper.ts'
+import { configInvalid, found } from '../errors/config-invalid.ts'
+import { type Duration, durationMs, formatDuration } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import { nearest } from '../kit/nearest.ts'
+import type { Source } from '../sources/source.ts'
+
+/** What of a Hapax's options is checked: by `createHapax`, and by the loader of config files. */
+export interface CheckedOptions {
+  readonly sources?: readonly Source[]
+  readonly handlers?: readonly Handler[]
+  readonly group?: string
+  readonly concurrency?: number
+  readonly lease?: Duration
+  readonly beat?: Duration
+  readonly grace?: Duration
+  readonly retention?: Retention
+  readonly key?: string
+}
+
+/** One thing that is wrong, and which options it is about. */
+export interface OptionProblem {
+  readonly about: readonly string[]
+  readonly says: string
+}
+
+const known = ['store', 'sources', 'handlers', 'group', 'concurrency', 'lease', 'beat', 'grace', 'retention', 'key']
+const knownToTests = ['log', 'clock', 'random']
+const retentions = ['payloads', 'journal', 'identities']
+
+/**
+ * Checks all options of a Hapax at once, whoever wrote them: JavaScript, a cast, a computed number.
+ *
+ * @throws `config_invalid` with everything that is wrong
+ */
+export function checkOptions(options: CheckedOptions & { readonly store: unknown }): void {
+  const problems = [
+    ...unknownNames(options, [...known, ...knownToTests], ''),
+    ...unknownNames(options.retention, retentions, 'retention.'),
+    ...storeProblems(options.store),
+    ...optionProblems(options).map(({ says }) => says),
+  ]
+  if (problems.length > 0) throw configInvalid([...new Set(problems)])
+}
+
+/** What is wrong with the options that a config file has too; absent ones count as their defaults. */
+export function optionProblems(options: CheckedOptions): OptionProblem[] {
+  const problems: OptionProblem[] = []
+  const refuse = (about: readonly string[], says: string) => problems.push({ about, says })
+  const span = (path: string, value: unknown, defaultMs: number, leastMs = 0): number => {
+    const ms = value === undefined ? defaultMs : durationMs(value)
+    if (ms !== undefined && ms >= leastMs) return ms
+    const wanted = leastMs > 0 ? "a duration of 1 ms or more, like '10s'" : "a duration like '10s'"
+    refuse([path], `${path}: wanted ${wanted}, found ${found(value)}`)
+    return Number.NaN
+  }
+  nameProblems(options, refuse)
+  const { concurrency = limits.concurrency } = options
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+    refuse(['concurrency'], `concurrency: wanted a whole number of 1 or more, found ${found(concurrency)}`)
+  const leaseMs = span('lease', options.lease, limits.leaseMs, 1)
+  const beatMs = span('beat', options.beat, limits.beatMs, 1)
+  span('grace', options.grace, limits.graceMs)
+  // NaN, of what is wrong already, compares with nothing.
+  if (leaseMs < 3 * beatMs)
+    refuse(['lease', 'beat'], `lease (${leaseMs} ms) must be at least three beats (${beatMs} ms each)`)
+
+  const payloadsMs = span('retention.payloads', options.retention?.payloads, limits.payloadRetentionMs)
+  const journalMs = span('retention.journal', options.retention?.journal, limits.journalRetentionMs)
+  const identitiesMs = span('retention.identities', options.retention?.identities, limits.identityRetentionMs)
+  if (journalMs < payloadsMs)
+    refuse(['retention.journal', 'retention.payloads'], 'retention.journal must be at least retention.payloads')
+  if (identitiesMs < journalMs)
+    refuse(
+      ['retention.identities', 'retention.journal'],
+      'retention.identities must be at least retention.journal: a kept event needs its identity',
+    )
+  sourceProblems(options.sources, identitiesMs, refuse)
+  handlerProblems(options.handlers, refuse)
+  return problems
+}
+
+type Refuse = (about: readonly string[], says: string) => void
+
+function nameProblems({ group, key }: CheckedOptions, refuse: Refuse): void {
+  if (group !== undefined && (typeof group !== 'string' || group === '' || group.length > limits.nameLength))
+    refuse(['group'], `group: wanted 1 to ${limits.nameLength} characters, found ${found(group)}`)
+  else if (group !== undefined && (/\p{Cc}/u.test(group) || !group.isWellFormed()))
+    refuse(['group'], 'group: wanted text without control characters and lone surrogates')
+  if (key !== undefined && (typeof key !== 'string' || key === ''))
+    refuse(['key'], 'key: wanted text, found none; leave it out to keep fingerprint keys as they are')
+}
+
+function sourceProblems(sources: unknown, identitiesMs: number, refuse: Refuse): void {
+  const given = listOf<Source>(sources, 'verify')
+  if (!given) {
+    refuse(['sources'], 'sources: wanted a list of what stripe({ … }), github({ … }) … returns')
+    return
+  }
+  for (const name of repeated(given.map((source) => source.name)))
+    refuse(['sources'], `two sources are named ${name}: give one a name`)
+  for (const { name, resendsMs, identity } of given) {
+    if (resendsMs !== undefined && identitiesMs < resendsMs) {
+      const span = formatDuration(resendsMs)
+      refuse(
+        ['sources', 'retention.identities'],
+        `retention.identities (${formatDuration(identitiesMs)}) is shorter than source ${name} may resend (${span}): a late resend would be a new event; keep identities for ${span} or longer`,
+      )
+    }
+    const windowMs = identity ? durationMs(identity.window) : undefined
+    if (windowMs !== undefined && identitiesMs < windowMs)
+      refuse(
+        ['sources', 'retention.identities'],
+        `retention.identities (${formatDuration(identitiesMs)}) is shorter than the identity window of source ${name} (${formatDuration(windowMs)}): keep identities for as long`,
+      )
+  }
+}
+
+function handlerProblems(handlers: unknown, refuse: Refuse): void {
+  const given = listOf<Handler>(handlers, 'body')
+  if (!given) {
+    refuse(['handlers'], 'handlers: wanted a list of what handler(…) returns')
+    return
+  }
+  const names = new Set(repeated(given.map((one) => one.name)))
+  for (const name of names) refuse(['handlers'], `two handlers are named ${name}: a name is a handler's identity`)
+  const others = given.filter((one) => !names.has(one.name))
+  for (const name of repeated(others.map((one) => one.formerly[0] ?? one.name)))
+    refuse(['handlers'], `two handlers take over the runs of ${name}: name it in formerly of one alone`)
+}
+
+function unknownNames(options: object | undefined, names: readonly string[], section: string): string[] {
+  return Object.keys(options ?? {})
+    .filter((name) => !names.includes(name))
+    .map((name) => {
+      const meant = nearest(name, names)
+      return `${section}${name} is no option${meant === undefined ? '' : `; did you mean ${section}${meant}?`}`
+    })
+}
+
+function storeProblems(store: unknown): string[] {
+  const isOpen = typeof store === 'object' && store !== null && typeof Reflect.get(store, 'commit') === 'function'
+  if (typeof store === 'string' || isOpen) return []
+  return [`store: wanted a URL like 'sqlite:hapax.db', or an open store; found ${found(store)}`]
+}
+
+/** The list, where each of its items has this method: what a factory of Hapax returns. */
+function listOf<Item extends object>(list: unknown, method: keyof Item & string): readonly Item[] | undefined {
+  if (list === undefined) return []
+  if (!Array.isArray(list)) return undefined
+  const fits = (item: unknown): item is Item =>
+    typeof item === 'object' && item !== null && typeof Reflect.get(item, method) === 'function'
+  return list.every(fits) ? list : undefined
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))]
+}

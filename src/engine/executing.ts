@@ -1,0 +1,40 @@
+import type { Instant } from '../kit/clock.ts'
+import type { RunSummary } from '../store/store.ts'
+import type { Entry } from './dispatcher.ts'
+import { freshState } from './interventions.ts'
+
+/** The runs that execute in this process: no record says so, since that would cost a commit each. */
+export class Executing {
+  readonly #group: string
+  readonly #handlerName: (tag: string) => string
+  readonly #runs = new Map<string, { readonly entry: Entry; readonly since: Instant }>()
+
+  constructor(group: string, handlerName: (tag: string) => string) {
+    this.#group = group
+    this.#handlerName = handlerName
+  }
+
+  /** Counts the run as executing until `work` is done. */
+  async during(entry: Entry, since: Instant, work: Promise<void>): Promise<void> {
+    this.#runs.set(entry.id, { entry, since })
+    await work
+    this.#runs.delete(entry.id)
+  }
+
+  list(): RunSummary[] {
+    return [...this.#runs.values()].flatMap(({ entry, since }) => {
+      const { event, record, tag } = entry
+      // Its event is being read yet.
+      if (!event) return []
+      const { tenant, source, id, type } = event
+      return {
+        run: { event: record.event, position: record.position, tag },
+        handler: this.#handlerName(tag),
+        group: this.#group,
+        identity: { tenant, source, id },
+        type,
+        state: { ...(record.state ?? freshState(since)), status: 'running' as const, reason: undefined, since },
+      }
+    })
+  }
+}

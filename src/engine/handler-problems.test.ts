@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { type HandlerOptions, handler, retryPolicy } from './handler.ts'
+
+/** What an error says of a handler with these options. */
+function said(options: object, name = 'settle', body: unknown = () => {}): string {
+  try {
+    // Options as JavaScript may give them: what the compiler would refuse is what is tested.
+    handler(name, { source: 'shop', on: 'order.*', ...options } as HandlerOptions, body as () => unknown)
+    return ''
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'config_invalid' })
+    return error instanceof Error ? error.message : ''
+  }
+}
+
+describe('handler', () => {
+  it('takes what is right', () => {
+    expect(
+      said({
+        on: ['order.paid', '*'],
+        retry: { attempts: 1, min: 0, max: 0, factor: 1, jitter: 'none' },
+        timeout: 1,
+        expires: '7d',
+        pickUp: 0,
+        needs: ['transaction'],
+        order: { onDead: 'skip' },
+        formerly: ['old'],
+        version: '1',
+      }),
+    ).toBe('')
+    expect(said({ order: false })).toBe('')
+  })
+
+  it('says all that is wrong at once, and with whom', () => {
+    const message = said(
+      {
+        on: [],
+        source: ['shop', 'a*b', ''],
+        retry: { attempts: 0, min: '2h', max: '1h', factor: 0.5, jitter: 'some' },
+        timeout: 0,
+        expires: 'soon',
+        pickUp: -1,
+        needs: ['magic'],
+        order: { onDead: 'explode' },
+        formerly: ['settle'],
+        version: 2,
+        schema: {},
+        undoOnDeath: 'yes',
+      },
+      'settle',
+      'body',
+    )
+    for (const part of [
+      'handler "settle": on: the list is empty',
+      'source: "a*b" has its * before the end',
+      'source: wanted 1 to 128 characters, found ""',
+      'retry.attempts: wanted a whole number of 1 or more, found 0',
+      'retry.min (7200000 ms) must be at most retry.max (3600000 ms)',
+      'retry.factor: wanted a number of 1 or more, found 0.5',
+      "retry.jitter: wanted 'full' or 'none', found \"some\"",
+      'timeout: wanted a duration of 1 ms or more',
+      'expires: wanted a duration',
+      'pickUp: wanted a duration',
+      "needs: wanted a list of 'transaction'",
+      'order: wanted true',
+      'formerly: wanted a list of names',
+      'version: wanted text',
+      'schema: wanted a Standard Schema',
+      'undoOnDeath: wanted true or false',
+      'body: wanted a function',
+    ]) {
+      expect(message).toContain(part)
+    }
+  })
+
+  it.each([Number.NaN, -1, 0, 1.5, Number.POSITIVE_INFINITY])('refuses %s attempts', (attempts) => {
+    expect(said({ retry: { attempts } })).toContain('retry.attempts: wanted')
+    expect(() => retryPolicy({ attempts })).toThrow(expect.objectContaining({ code: 'config_invalid' }))
+  })
+
+  it('holds a least wait against the longest that counts', () => {
+    expect(said({ retry: { min: '2h' } })).toContain('must be at most retry.max (3600000 ms)')
+    const base = { attempts: 3, minMs: 10, maxMs: 20, factor: 2, jitter: 'full' } as const
+    expect(() => retryPolicy({ min: '1s' }, base)).toThrow(expect.objectContaining({ code: 'config_invalid' }))
+  })
+})

@@ -1,0 +1,89 @@
+import { found } from '../errors/config-invalid.ts'
+import { durationMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { HandlerOptions, RetryOptions, RetryPolicy } from './handler.ts'
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+/** All that is wrong with how a handler is declared, by whoever wrote it: JavaScript, a cast, a computed number. */
+export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
+  if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
+  const { retry, order, needs = [], formerly = [], version, schema, undoOnDeath } = options
+  return [
+    ...(isName(name) ? [] : [`name: wanted ${names}`]),
+    ...patternProblems('source', options.source),
+    ...patternProblems('on', options.on),
+    ...(retry === undefined ? [] : retryProblems(retry)),
+    ...spanProblems('timeout', options.timeout, 1),
+    ...spanProblems('expires', options.expires, 1),
+    ...spanProblems('pickUp', options.pickUp, 0),
+    ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
+    ...(Array.isArray(needs) && needs.every((need) => need === 'transaction')
+      ? []
+      : ["needs: wanted a list of 'transaction', or none"]),
+    ...(Array.isArray(formerly) && formerly.every(isName) && !formerly.some((before) => before === name)
+      ? []
+      : [`formerly: wanted a list of names that it had before, each ${names}`]),
+    ...(version === undefined || typeof version === 'string' ? [] : ['version: wanted text']),
+    ...(undoOnDeath === undefined || typeof undoOnDeath === 'boolean' ? [] : ['undoOnDeath: wanted true or false']),
+    ...(schema === undefined || isSchema(schema)
+      ? []
+      : ['schema: wanted a Standard Schema, as zod, valibot or arktype make']),
+    ...(typeof body === 'function' ? [] : ['body: wanted a function of (event, run)']),
+  ]
+}
+
+/** All that is wrong with a retry policy, of a handler or of a step. */
+export function retryProblems(retry: RetryOptions, base?: RetryPolicy): string[] {
+  if (typeof retry !== 'object' || retry === null) return ['retry: wanted { attempts, min, max, factor, jitter }']
+  const { attempts, factor, jitter, min, max } = retry
+  const problems = [...spanProblems('retry.min', min, 0), ...spanProblems('retry.max', max, 0)]
+  if (attempts !== undefined && !(Number.isSafeInteger(attempts) && attempts >= 1))
+    problems.push(`retry.attempts: wanted a whole number of 1 or more, found ${attempts}`)
+  if (factor !== undefined && !(Number.isFinite(factor) && factor >= 1))
+    problems.push(`retry.factor: wanted a number of 1 or more, found ${factor}`)
+  if (jitter !== undefined && jitter !== 'full' && jitter !== 'none')
+    problems.push(`retry.jitter: wanted 'full' or 'none', found ${found(jitter)}`)
+  const minMs = min === undefined ? base?.minMs : durationMs(min)
+  const maxMs = max === undefined ? base?.maxMs : durationMs(max)
+  if ((min !== undefined || max !== undefined) && (minMs ?? 1_000) > (maxMs ?? 3_600_000))
+    problems.push(`retry.min (${minMs ?? 1_000} ms) must be at most retry.max (${maxMs ?? 3_600_000} ms)`)
+  return problems
+}
+
+const names = `1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`
+
+function isName(name: unknown): boolean {
+  return typeof name === 'string' && namePattern.test(name) && name.length <= limits.nameLength
+}
+
+/** A wildcard is the last character; elsewhere it would match nothing but itself. */
+function patternProblems(option: string, value: unknown): string[] {
+  const patterns: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (patterns.length === 0) return [`${option}: the list is empty, so that it takes nothing`]
+  return patterns.flatMap((pattern) => {
+    if (typeof pattern !== 'string' || pattern === '' || pattern.length > limits.nameLength + 1)
+      return [`${option}: wanted 1 to ${limits.nameLength} characters, found ${found(pattern)}`]
+    return pattern.slice(0, -1).includes('*') ? [`${option}: "${pattern}" has its * before the end`] : []
+  })
+}
+
+function spanProblems(option: string, value: unknown, leastMs: number): string[] {
+  if (value === undefined) return []
+  const ms = durationMs(value)
+  if (ms !== undefined && ms >= leastMs) return []
+  const wanted = leastMs > 0 ? `a duration of ${leastMs} ms or more` : 'a duration'
+  return [`${option}: wanted ${wanted}, like '10s', found ${found(value)}`]
+}
+
+function isOrder(order: unknown): boolean {
+  if (order === undefined || typeof order === 'boolean') return true
+  if (typeof order !== 'object' || order === null) return false
+  const onDead: unknown = Reflect.get(order, 'onDead')
+  return onDead === 'block' || onDead === 'skip'
+}
+
+/** An object, or a function: some schemas are called. */
+function isSchema(schema: unknown): boolean {
+  return ((typeof schema === 'object' && schema !== null) || typeof schema === 'function') && '~standard' in schema
+}
