@@ -1,7 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
-import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
 import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
@@ -22,6 +22,7 @@ import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
+import { PickUp } from './pick-up.ts'
 import { ReadinessCheck } from './readiness.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
@@ -240,6 +241,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (ownership.renewals === before) throw new HapaxError('store_unavailable', { reason: 'a beat was not committed' })
   }
   const readiness = new ReadinessCheck(store, clock, beat)
+  const pickUp = new PickUp({ clock, random, store, committer, group, handlers: index, now: () => ownership.now() })
   const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, async () => {
     // Retention by a wall clock that is wrong would drop what is to be kept.
     if (state !== 'started') await beat()
@@ -255,45 +257,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registryTimer = clock.setTimer(
       beatMs,
       () => {
-        const work = state === 'started' ? pickUp() : refresh()
+        const work = refresh().then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
         work.catch(logged('looking for new handlers')).finally(() => {
           if (state === 'accepting' || state === 'started') watchRegistry()
         })
       },
       { unref: true },
     )
-  }
-
-  /** Unclaimed events that are young enough are given to the handlers that take them now. */
-  const pickUp = async (): Promise<void> => {
-    await refresh()
-    const mine = registry.handlers.filter(
-      (one) => one.group === group && one.untilVersion === undefined && index.has(one.tag),
-    )
-    const longestMs = Math.max(0, ...mine.map((one) => index.get(one.tag)?.pickUpMs ?? 0))
-    if (longestMs === 0) return
-    const page = await store.searchEvents({
-      unclaimed: true,
-      after: ownership.now() - longestMs,
-      limit: limits.pageItems,
-    })
-    for (const event of page.events) {
-      for (const one of mine) {
-        const pickUpMs = index.get(one.tag)?.pickUpMs ?? 0
-        if (!handlerTakes(one, event.source, event.type) || ownership.now() - event.acceptedAt > pickUpMs) continue
-        const key = mintEventKey(clock.now(), event.shard, random)
-        const item = {
-          key,
-          id: `pick-up:${one.tag}`,
-          event: event.key,
-          verb: 'redrive' as const,
-          detail: '{}',
-          reason: 'pick-up',
-          actor: 'engine',
-        }
-        await committer.intervene(item)
-      }
-    }
   }
 
   const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {

@@ -1,4 +1,4 @@
-import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlerTakes, inVersion, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { type Clock, type Instant, sleep } from '../kit/clock.ts'
@@ -7,7 +7,7 @@ import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store
 import type { Committer } from './committer.ts'
 import type { Dispatcher, Entry } from './dispatcher.ts'
 import { isUndoable } from './doubts.ts'
-import { adopted, type Judgement, judge } from './interventions.ts'
+import { type Judgement, judge } from './interventions.ts'
 import type { RunNews } from './run-news.ts'
 
 /** What carrying out interventions needs of the node. */
@@ -42,6 +42,8 @@ const againMs = 1_000
 export class Intervener {
   readonly #host: IntervenerHost
   readonly #chains = new Map<string, Promise<void>>()
+  /** A page may name one again that is being judged. */
+  readonly #underWay = new Set<string>()
 
   constructor(host: IntervenerHost) {
     this.#host = host
@@ -50,15 +52,16 @@ export class Intervener {
   /** Judges and answers; never rejects. */
   intervene(owned: Owned, intervention: InterventionRecord): Promise<void> {
     if (intervention.answer) return Promise.resolve()
-    const name = nameOf(intervention)
+    const name = runId(intervention)
+    // Of another epoch it is judged anew: the judgement before ends with its pair.
+    const asked = `${owned.epoch} ${intervention.key}`
+    if (this.#underWay.has(asked)) return Promise.resolve()
+    this.#underWay.add(asked)
     const work = async () => {
       // `tail` names it once: what is not judged here, while the pair is held, nobody judges.
       while (this.#host.holds(owned)) {
         try {
-          const isDone = await (intervention.tag === undefined
-            ? this.#adopt(owned, intervention)
-            : this.#onRun(owned, intervention, name, intervention.tag))
-          if (isDone) return
+          if (await this.#onRun(owned, intervention, name)) return
         } catch (error) {
           const text = error instanceof Error ? error.message : String(error)
           this.#host.log.warn('an intervention could not be judged, and is again', {
@@ -73,12 +76,14 @@ export class Intervener {
     const chain = (this.#chains.get(name) ?? Promise.resolve()).then(work)
     this.#chains.set(name, chain)
     return chain.finally(() => {
+      this.#underWay.delete(asked)
       if (this.#chains.get(name) === chain) this.#chains.delete(name)
     })
   }
 
   /** Answers whether it is done with; else the run moved meanwhile, and it is judged anew. */
-  async #onRun(owned: Owned, intervention: InterventionRecord, id: string, tag: string): Promise<boolean> {
+  async #onRun(owned: Owned, intervention: InterventionRecord, id: string): Promise<boolean> {
+    const { tag } = intervention
     const answer = (refusal: string | undefined) => this.#answer(owned, intervention, refusal)
     const entry = this.#host.dispatcher().entry(owned.shard, id)
     if (entry && entry.stage !== 'standing') {
@@ -96,10 +101,16 @@ export class Intervener {
     const record = entry && isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
     if (!record) return answer('not_found')
     if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
+    const isAdoptable = await this.#isAdoptable(record, intervention.verb)
     // What was read may be old by now: it began meanwhile, or ended, or came into memory.
     if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
-    const judgement = judge(record, intervention, this.#host.now(), blocksKey, this.#host.undoOnDeath(tag))
+    const judgement = judge(record, intervention, {
+      now: this.#host.now(),
+      blocksKey,
+      isAdoptable,
+      undoOnDeath: this.#host.undoOnDeath(tag),
+    })
     if (judgement.outcome === 'refused') return answer(judgement.reason)
     if (judgement.outcome === 'noted') return answer(undefined)
     return this.#apply(owned, record, intervention, judgement, entry)
@@ -233,56 +244,23 @@ export class Intervener {
       ...(reason === undefined ? {} : { reason }),
     })
     if (answer === 'stale') this.#host.lose(owned)
-    else this.#host.news.tell(nameOf(intervention))
+    else this.#host.news.tell(runId(intervention))
     return true
   }
 
-  /** Gives an event that no handler took to those that take it now. */
-  async #adopt(owned: Owned, intervention: InterventionRecord): Promise<boolean> {
-    const event = await this.#host.store.event(intervention.event)
-    if (!event) return this.#answer(owned, intervention, 'not_found')
-    const only = intervention.id?.startsWith('pick-up:') ? intervention.id.slice('pick-up:'.length) : undefined
-    const takersIn = ({ handlers: all }: Registry) =>
-      all.filter(
-        (handler) =>
-          handler.untilVersion === undefined &&
-          (only === undefined || handler.tag === only) &&
-          handlerTakes(handler, event.source, event.type),
-      )
-    const known = takersIn(this.#host.registry())
+  /** Whether the run's handler takes the event now, and did not when it was accepted. */
+  async #isAdoptable({ event: key, tag, state }: RunRecord, verb: InterventionRecord['verb']): Promise<boolean> {
+    if (state || verb !== 'redrive') return false
+    const event = await this.#host.store.event(key)
     // A deploy that this node has not heard of yet may have brought the handler.
-    const takers = known.length > 0 ? known : takersIn(await this.#host.refreshRegistry())
-    const handlers = takers.filter((handler) => handler.group === this.#host.group)
-    // Another group's to answer: a refusal by this one would stand before what that one does.
-    if (handlers.length === 0 && takers.length > 0) return true
-    for (const { tag, name } of handlers) {
-      const record = await this.#host.store.run(event.key, tag)
-      if (!record || record.state) continue
-      const state = adopted(this.#host.now(), only === undefined ? 'redrive' : 'picked_up', intervention.position)
-      const answer = await this.#host.committer.settle({
-        owned,
-        run: record,
-        state,
-        handler: name,
-        intervention: intervention.key,
-      })
-      if (answer === 'stale') {
-        this.#host.lose(owned)
-        return true
-      }
-      if (state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
-    }
-    return this.#answer(owned, intervention, handlers.length === 0 ? 'no_handler' : undefined)
+    const handler = handlerOfTag(this.#host.registry(), tag) ?? handlerOfTag(await this.#host.refreshRegistry(), tag)
+    if (!event || !handler || handler.untilVersion !== undefined) return false
+    return !inVersion(handler, event.registryVersion) && handlerTakes(handler, event.source, event.type)
   }
 
   #nameOf(tag: string): string {
     return handlerOfTag(this.#host.registry(), tag)?.name ?? tag
   }
-}
-
-/** The run that it is addressed to, or the event that no handler took. */
-function nameOf({ event, tag }: InterventionRecord): string {
-  return tag === undefined ? event : runId({ event, tag })
 }
 
 function noteIn(entry: Entry, intervention: InterventionRecord): void {

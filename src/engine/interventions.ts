@@ -32,22 +32,26 @@ interface Detail {
   readonly fail?: boolean
 }
 
+/** What a judgement rests on beside the run. */
+export interface Circumstances {
+  readonly now: Instant
+  /** The run is a dead one that blocks its order key. */
+  readonly blocksKey: boolean
+  /** It is of a handler that takes the event now, and did not when it was accepted. */
+  readonly isAdoptable: boolean
+  /** What its handler says of death; undefined where this node does not have the handler. */
+  readonly undoOnDeath: boolean | undefined
+}
+
 const refused = (reason: string): Judgement => ({ outcome: 'refused', reason })
 
 /**
  * Judges an intervention on a run that is not executing. Pure: the run's owner applies what it says in one commit with
  * the answer.
  *
- * @param blocksKey whether the run is a dead one that blocks its order key.
- * @param undoOnDeath what its handler says of death; undefined where this node does not have the handler.
  */
-export function judge(
-  record: RunRecord,
-  intervention: InterventionRecord,
-  now: Instant,
-  blocksKey: boolean,
-  undoOnDeath: boolean | undefined,
-): Judgement {
+export function judge(record: RunRecord, intervention: InterventionRecord, given: Circumstances): Judgement {
+  const { now, blocksKey, isAdoptable, undoOnDeath } = given
   const state = record.state
   const seen = Math.max(state?.seenIntervention ?? 0, intervention.position)
   const detail: Detail = parseDetail(intervention)
@@ -66,6 +70,10 @@ export function judge(
       keepCheckpoints: from ? { before: from } : 'none',
       tried: [],
     }
+  }
+  if (!state && isAdoptable) {
+    const reason = intervention.actor === 'engine' ? 'picked_up' : 'redrive'
+    return { outcome: 'applied', state: adopted(now, reason, seen) }
   }
   if (!state) return refused(status)
   if (intervention.verb === 'resolve') return judgeResolve(record, state, detail, now, seen, undoOnDeath)
@@ -227,7 +235,7 @@ export function freshState(now: Instant): RunState {
   }
 }
 
-/** The first settlement of a run that an operator gave to a handler which appeared after the event. */
+/** The first settlement of a run whose handler appeared after the event. */
 export function adopted(now: Instant, reason: string, seen: number): RunState {
   return { ...freshState(now), turn: 1, reason, dueAt: now, seenIntervention: seen, openedAt: now }
 }

@@ -87,6 +87,8 @@ export const limits = {
   keyTtlMs: 86_400_000,
   /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
   pickUpMs: 3_600_000,
+  /** How long after a change of the registry another node may still accept by the one before: some beats. */
+  registrySpreadMs: 60_000,
   /** Retention by default. */
   payloadRetentionMs: 30 * 86_400_000,
   journalRetentionMs: 90 * 86_400_000,

@@ -258,7 +258,7 @@ export interface TriedStep {
 
 export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
 
-/** What a person or a caller asks of a run, or of an event that no handler took. */
+/** What a person or a caller asks of a run. */
 export type Verb = 'signal' | 'cancel' | 'retry' | 'replay' | 'resolve' | 'redrive'
 
 /** An event addressed to a run: has an identity, needs no epoch, is judged by the owner alone. */
@@ -268,8 +268,8 @@ export interface InterveneItem {
   /** Deduplicates within the run and verb, where the caller gave one. */
   readonly id?: string
   readonly event: EventKey
-  /** Absent: the event itself (an unclaimed event is redriven). */
-  readonly tag?: string
+  /** The handler's; an unclaimed event is redriven for one that takes it now. */
+  readonly tag: string
   readonly verb: Verb
   /** The signal's name. */
   readonly name?: string

@@ -62,7 +62,7 @@ function isHandedTo(entry: Arrived, { group, shard, epoch }: Owned): boolean {
 }
 
 function tailEvent(state: MemoryState, entry: Arrived, group: string): TailEvent {
-  const asked = entry.interventions.flatMap(({ item }) => item.tag ?? [])
+  const asked = entry.interventions.map(({ item }) => item.tag)
   const tags = new Set([...entry.runs.keys(), ...asked])
   const mine = [...tags].filter((tag) => groupOf(state, tag) === group)
   return { event: eventOf(entry), runs: mine.map((tag) => briefRunOf(entry, tag)) }
@@ -72,7 +72,7 @@ function groupOf(state: MemoryState, tag: string): string | undefined {
   return state.handlers.find((handler) => handler.tag === tag)?.group
 }
 
-/** Unanswered ones after this position whose run is the group's; those of an event alone are for any group. */
+/** Unanswered ones after this position whose run is the group's. */
 function interventions(
   state: MemoryState,
   entries: readonly Arrived[],
@@ -82,7 +82,7 @@ function interventions(
   return entries
     .flatMap((entry) => entry.interventions)
     .filter(({ answer, position }) => answer === undefined && position > after)
-    .filter(({ item }) => item.tag === undefined || groupOf(state, item.tag) === group)
+    .filter(({ item }) => groupOf(state, item.tag) === group)
     .sort((one, other) => one.position - other.position)
     .map(interventionOf)
 }

@@ -107,13 +107,13 @@ export function beginOf(row: Row): BeginRecord {
 /** An intervention from its row. */
 export function interventionOf(row: Row): InterventionRecord {
   const id = optionalTextIn(row, 'id')
-  const tag = optionalTextIn(row, 'tag')
   const name = optionalTextIn(row, 'name')
   const reason = optionalTextIn(row, 'reason')
   const answer = optionalTextIn(row, 'answer')
   return {
     key: textIn(row, 'key'),
     event: textIn(row, 'event'),
+    tag: textIn(row, 'tag'),
     verb: verbOf(textIn(row, 'verb')),
     detail: textIn(row, 'detail'),
     actor: textIn(row, 'actor'),
@@ -124,7 +124,6 @@ export function interventionOf(row: Row): InterventionRecord {
         ? undefined
         : { outcome: answer === 'applied' ? 'applied' : 'refused', reason: optionalTextIn(row, 'answer_reason') },
     ...(id === undefined ? {} : { id }),
-    ...(tag === undefined ? {} : { tag }),
     ...(name === undefined ? {} : { name }),
     ...(reason === undefined ? {} : { reason }),
   }

@@ -132,12 +132,12 @@ export class Tails {
     return this.registry().handlers.find((handler) => handler.tag === tag)?.group
   }
 
-  /** Unanswered ones whose run is the group's; those of an event alone are for any group. */
+  /** Unanswered ones whose run is the group's. */
   #interventions({ group, shard }: Owned, after: number, upTo: number): TailPage['interventions'] {
     return this.#statements.interventions
       .all(shard, after, upTo)
       .map(interventionOf)
-      .filter(({ tag }) => tag === undefined || this.#groupOf(tag) === group)
+      .filter(({ tag }) => this.#groupOf(tag) === group)
   }
 
   #standing(group: string, shard: number): StandingRun[] {
