@@ -74,7 +74,7 @@ describe('decide', () => {
     const undoing = stateAfter({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
     const later = { code: 'Later', message: 'later' }
     for (const kind of ['no_handler', 'unknown'] as const) {
-      expect(stateAfter({ kind, error: later }, undoing).error).toEqual({ ...later, cause: error })
+      expect(stateAfter({ kind, error: later, elsewhere: false }, undoing).error).toEqual({ ...later, cause: error })
     }
   })
 
@@ -127,7 +127,7 @@ describe('decide', () => {
       fc.constant({ kind: 'suspended' as const, status: 'waiting' as const, dueAt: undefined, waitingFor: ['x'] }),
       fc.constant({ kind: 'suspended' as const, status: 'scheduled' as const, dueAt: 2_000, waitingFor: undefined }),
       fc.constant({ kind: 'handed_back' as const }),
-      fc.constant({ kind: 'no_handler' as const, error }),
+      fc.boolean().map((elsewhere) => ({ kind: 'no_handler' as const, error, elsewhere })),
       fc.constant({ kind: 'unknown' as const, error }),
       fc.boolean().map((undo) => ({ kind: 'cancelled' as const, undo })),
     )

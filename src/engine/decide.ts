@@ -28,7 +28,8 @@ export type Outcome =
   | { readonly kind: 'handed_back' }
   /** The signal it was about to wait for is there. */
   | { readonly kind: 'signalled' }
-  | { readonly kind: 'no_handler'; readonly error: RecordedError }
+  /** The node lacks its handler. `elsewhere`: another node has it, and gets the shard. */
+  | { readonly kind: 'no_handler'; readonly error: RecordedError; readonly elsewhere: boolean }
   /** A step's effect is in doubt for good. */
   | { readonly kind: 'unknown'; readonly error: RecordedError }
   | {
@@ -61,9 +62,6 @@ export interface AttemptFacts {
   readonly losses: number
   readonly seenIntervention: number
 }
-
-/** How long a run waits for a deploy that brings its handler, before it looks again. */
-const noHandlerLookMs = 30_000
 
 /**
  * THE decision: where a run stands after an outcome. Pure: the same arguments give the same state, and nothing else in
@@ -164,7 +162,8 @@ export function decide(
 
     case 'no_handler': {
       const error = afterDeath(before, outcome.error)
-      return { ...base, status: 'waiting', reason: 'no_handler', dueAt: now + noHandlerLookMs, error }
+      const dueAt = now + (outcome.elsewhere ? limits.pollMaxMs : limits.noHandlerLookMs)
+      return { ...base, status: 'waiting', reason: 'no_handler', dueAt, error }
     }
 
     case 'unknown':

@@ -162,6 +162,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     handlerOf: (tag) => index.get(tag),
     handlerName,
+    giveAway: (owned, tag) => {
+      const handler = handlerOfTag(registry, tag)
+      return handler !== undefined && handler.untilVersion === undefined && ownership.giveAway(owned, handler.name)
+    },
     settled: (entry, next) => {
       progress.delete(entry.id)
       dispatcher.settled(entry, next)

@@ -1,7 +1,8 @@
 import type { Registry } from '../event/handler-record.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
+import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Released, Store } from '../store/store.ts'
 
 /** What ownership tells the rest of the engine. */
 export interface OwnershipListener {
@@ -42,7 +43,9 @@ export class Ownership {
   #pairs = new Map<number, Grant>()
   #turnOrder: number[] = []
   #next = 0
-  #releasing = new Map<number, Owned>()
+  #releasing = new Map<number, Released>()
+  /** When a pair was last given away for want of a handler: whoever has it may have gone. */
+  readonly #givenAtMs = new Map<string, number>()
   #handingBack = new Set<number>()
   #deadlineMs = 0
   /** How often it has fenced itself: each time it is another node to the store. */
@@ -123,6 +126,20 @@ export class Ownership {
     this.#turnOrder = []
   }
 
+  /**
+   * Gives the pair to a node that has this handler: once in a while, since the store gives it back where no such node lives.
+   *
+   * @returns whether it is being given.
+   */
+  giveAway(owned: Owned, handler: string): boolean {
+    const name = `${owned.shard} ${handler}`
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.holds(owned) || nowMs - (this.#givenAtMs.get(name) ?? -Infinity) < limits.noHandlerLookMs) return false
+    this.#givenAtMs.set(name, nowMs)
+    this.#handBack(owned, handler)
+    return true
+  }
+
   /** The store answered that the epoch is stale: another owns the pair. */
   lose(owned: Owned): void {
     if (this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
@@ -192,7 +209,8 @@ export class Ownership {
     this.#listener.renewed()
   }
 
-  #handBack(owned: Owned): void {
+  #handBack({ group, shard, epoch }: Owned, lacks?: string): void {
+    const owned = { group, shard, epoch, ...(lacks === undefined ? {} : { lacks }) }
     if (this.#handingBack.has(owned.shard) || this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
     this.#handingBack.add(owned.shard)
     this.#turnOrder = this.#turnOrder.filter((shard) => shard !== owned.shard)

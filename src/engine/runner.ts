@@ -5,7 +5,7 @@ import { isTerminal } from '../event/run-status.ts'
 import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
+import type { Owned, RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
 import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
 import { isDeliverable } from './attempt-signals.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
@@ -24,6 +24,8 @@ export interface RunnerHost extends AttemptHost {
   handlerOf(tag: string): Handler | undefined
   /** The registry's name of a handler that this node may not have. */
   handlerName(tag: string): string
+  /** Gives the pair to a node that has this handler, where one lives; says whether one may. */
+  giveAway(owned: Owned, tag: string): boolean
   settled(entry: Entry, state: RunState): void
   dropped(entry: Entry): void
   /** The run could not be settled, and is to begin anew. */
@@ -142,7 +144,8 @@ export class Runner {
       const name = this.#host.handlerName(entry.tag)
       const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
       this.#host.log.warn('no live handler for a run', { run: entry.id, handler: name })
-      return unstarted({ kind: 'no_handler', error })
+      const elsewhere = event !== undefined && !handler && this.#host.giveAway(entry.owned, entry.tag)
+      return unstarted({ kind: 'no_handler', error, elsewhere })
     }
     if (losses >= limits.lostLeases) {
       return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })

@@ -87,6 +87,8 @@ export const limits = {
   keyTtlMs: 86_400_000,
   /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
   pickUpMs: 3_600_000,
+  /** How long a run waits for a deploy that brings its handler before it looks again; a shard is given away for it as often. */
+  noHandlerLookMs: 30_000,
   /** How long after a change of the registry another node may still accept by the one before: some beats. */
   registrySpreadMs: 60_000,
   /** Retention by default. */

@@ -318,9 +318,15 @@ export interface NodeBeat {
   readonly handlers: readonly string[]
   readonly leaseMs: number
   /** Given back now, gracefully: what ran there is finished or handed back. */
-  readonly release: readonly Owned[]
+  readonly release: readonly Released[]
   /** Below these positions every run of the pair is finished or stands in a place of its own. */
   readonly lowMarks: readonly (Owned & { readonly position: number })[]
+}
+
+/** A pair that its node gives back. */
+export interface Released extends Owned {
+  /** A run there waits for this handler, which the node lacks: the pair goes to a node that has it, where one lives. */
+  readonly lacks?: string
 }
 
 /** What the store answers a beat. */

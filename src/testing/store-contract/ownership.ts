@@ -49,6 +49,24 @@ export const ownershipCases = contractCases(
         [],
       )
     },
+    'a pair that was given back for want of a handler goes to a node that has it, while one lives': async (scene) => {
+      const old = await scene.beat('one')
+      const [given] = old.owned
+      const lacking = { ...pairOf(defined(given)), lacks: 'fresh' }
+      // Nobody has it: it may as well stay.
+      const kept = await scene.beat('one', { release: [lacking] })
+      assert.equal(kept.owned.length, scene.world.shards)
+      const again = { ...pairOf(defined(kept.owned.find(({ shard }) => shard === given?.shard))), lacks: 'fresh' }
+      await scene.beat('two', { handlers: ['settle', 'fresh'] })
+      const without = await scene.beat('one', { release: [again] })
+      assert.equal(shardsOf(without).includes(again.shard), false)
+      const both = await scene.beat('two', { handlers: ['settle', 'fresh'] })
+      assert.equal(shardsOf(both).includes(again.shard), true)
+      assert.equal(
+        both.asked.some(({ shard }) => shard === again.shard),
+        false,
+      )
+    },
     'however many nodes share the shards, and however they beat, the shares become even and stay as they are': async (
       scene,
     ) => {
