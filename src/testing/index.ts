@@ -3,6 +3,8 @@
  *
  * @module
  */
+export type { Engine, EngineOptions } from '../engine/engine.ts'
+export type { SourceTraits } from '../engine/source-traits.ts'
 export { type CrashOptions, type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
 export { FakeClock } from './fake-clock.ts'
 export { faultyStore, type Passage, type StoreCall, type Wire } from './faulty-store.ts'
