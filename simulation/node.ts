@@ -96,6 +96,7 @@ export class SimulatedNode {
       sources: [shop],
       group: 'pay',
       concurrency: plan.concurrency,
+      bounds: plan.bounds,
       lease: plan.leaseMs,
       beat: plan.beatMs,
       grace: plan.graceMs,

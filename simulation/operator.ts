@@ -117,7 +117,11 @@ export class Operator {
   /** Everything that was paused goes on, and the last deploy brings every handler. */
   heal(): void {
     this.#healed = true
-    for (const { what, name } of this.#paused.values()) this.#resume(what, name)
+    for (const { what, name } of this.#paused.values()) {
+      this.#resume(what, name)
+      // A pause that was on its way when the world healed may come after that.
+      this.#schedule.at(this.#schedule.nowMs + 3_000, () => this.#resume(what, name))
+    }
     for (const [index, node] of this.#nodes.entries()) {
       if (node.version === 'without_audit') this.#whenUp(index)
     }

@@ -1,3 +1,4 @@
+import type { RunsInMemory } from '../src/engine/dispatcher.ts'
 import type { Draw } from './draw.ts'
 
 /** What the outside service makes of one call of a step. */
@@ -111,6 +112,7 @@ export interface Plan {
   readonly beatMs: number
   readonly graceMs: number
   readonly concurrency: number
+  readonly bounds: RunsInMemory
   readonly latencyMs: number
   /** Longest turn of an event loop. */
   readonly turnMs: number

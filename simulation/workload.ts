@@ -1,3 +1,4 @@
+import type { RunsInMemory } from '../src/engine/dispatcher.ts'
 import { Draw } from './draw.ts'
 import { drawFaults } from './faults.ts'
 import { type Act, type Deed, type Feature, type Plan, type Reaction, type Send, swarm, type Version } from './plan.ts'
@@ -38,6 +39,7 @@ export function drawPlan(seed: number): Plan {
     beatMs: Math.floor(leaseMs / draw.pick([3, 4])),
     graceMs: draw.pick([300, 1_000, 3_000]),
     concurrency: draw.pick([1, 2, 3, 100]),
+    bounds: drawBounds(new Draw(seed, 'bounds')),
     latencyMs: draw.pick([2, 10, 40]),
     turnMs: draw.pick([0, 5, 30]),
     nodes: Array.from({ length: nodeCount }, (_, index) => ({
@@ -202,4 +204,14 @@ function drawActs(
       if (draw.chance(0.7)) acts.push({ atMs: draw.whole(1_000, busyMs), node, kind: 'deploy', version })
   }
   return acts.sort((one, other) => one.atMs - other.atMs)
+}
+
+/** Memories so small that backlogs, and what waits behind a key, do not fit. */
+function drawBounds(draw: Draw): RunsInMemory {
+  return {
+    held: draw.pick([2, 10, 4_000]),
+    aside: draw.pick([1, 3, 100_000]),
+    perKey: draw.pick([0, 1, 16]),
+    page: draw.pick([1, 4, 500]),
+  }
 }

@@ -212,7 +212,7 @@ export class Runs {
 
   /** The store has a verb. */
   asked(item: InterveneItem, answer: InterveneAnswer): void {
-    if (item.tag === undefined || answer.outcome === 'not_found') return
+    if (answer.outcome === 'not_found') return
     const run = this.byId(`${item.event}-${item.tag}`)
     if (answer.outcome === 'duplicate') {
       this.#watch.reach('signal twice, once counted')
@@ -240,7 +240,7 @@ export class Runs {
   /** An owner has judged a verb. */
   answered(item: AnswerItem): void {
     const verb = this.#verbs.get(item.intervention)
-    if (verb?.tag === undefined) return
+    if (!verb) return
     const run = this.byId(`${verb.event}-${verb.tag}`)
     if (!run.unanswered.delete(item.intervention)) return
     this.#watch.reach(item.outcome === 'applied' ? 'verb applied' : 'verb refused')

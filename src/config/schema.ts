@@ -59,18 +59,23 @@ export const options: readonly Option[] = [
     undefined,
     'Host names by which the API may be called, beside those of loopback: of a proxy in front of it.',
   ),
-  option('retention.payloads', 'duration', '30d', 'How long bodies are kept after their runs have ended.'),
+  option(
+    'retention.payloads',
+    'duration',
+    '30d',
+    'How long a body is kept, from the acceptance of its event; longer while a run of it is unfinished, unknown or dead.',
+  ),
   option(
     'retention.journal',
     'duration',
     '90d',
-    'How long events with their history are kept after their runs have ended.',
+    'How long an event is kept with its history, from its acceptance; longer while a run of it is unfinished, unknown or dead.',
   ),
   option(
     'retention.identities',
     'duration',
     '90d',
-    'How long an identity is remembered: a resend after that is a new event.',
+    'How long an identity is remembered, from the acceptance; longer while its event is kept. A resend after that is a new event.',
   ),
   option('log.level', 'text', 'info', 'The least that is logged: `debug`, `info`, `warn` or `error`.'),
 ]

@@ -2,7 +2,7 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { WaitTimeout } from '../event/outcome.ts'
 import { runId, type StepAddress, stepText } from '../event/run.ts'
-import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import type { Clock, Instant } from '../kit/clock.ts'
 import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
@@ -17,14 +17,18 @@ import type {
   Store,
   TriedStep,
 } from '../store/store.ts'
+import { AttemptSignals } from './attempt-signals.ts'
 import type { Committer } from './committer.ts'
 import type { Outcome } from './decide.ts'
 import { doubtsOf } from './doubts.ts'
 import { DurableRun } from './durable-run.ts'
+import { expiredError, isExpired } from './expiry.ts'
 import type { EmittedEvent, Handler, HandlerEvent, RetryPolicy } from './handler.ts'
-import { classify, recordError } from './run-errors.ts'
+import { isThenable } from './in-time.ts'
+import { classify, recordError, revivedError } from './run-errors.ts'
 import { stepKey } from './step-key.ts'
 import type { StragglingSteps } from './straggling-steps.ts'
+import type { Undoable } from './undo.ts'
 
 /** What an attempt needs of the node that it runs on. */
 export interface AttemptHost {
@@ -52,20 +56,26 @@ export interface AttemptSubject {
   readonly attempt: number
   /** A new owner found the run unfinished: from when a step may have been tried that left no record. */
   readonly mayHaveBegunAt: Instant | undefined
+  /** Nothing new is begun from here on; undefined: never too old. */
+  readonly expiresAt: Instant | undefined
 }
 
-/** What is kept of a step that has an undo. */
-export interface Undoable {
-  readonly step: StepAddress
-  readonly undo: (result: unknown, key: string, signal: AbortSignal) => unknown
-  readonly confirm: ((key: string, signal: AbortSignal) => unknown) | undefined
-  readonly timeoutMs: number
+/** What executes now, as its node sees it. */
+export interface LiveAttempt {
+  readonly ended: boolean
+  /** Whether a checkpointed or doubtful step has an undo. */
+  readonly undoable: boolean
+  /** Ends it with this outcome, unless it has ended. `lost` always wins: nothing may be settled then. */
+  end(outcome: Outcome | 'lost'): void
+  /** Does not wait for what still runs: its steps are in doubt, and what they still bring is not kept. */
+  abandon(): void
+  /** A signal that came while it runs. */
+  deliver(intervention: InterventionRecord): void
 }
 
-/** Where an error came from: whose policy retries it, and whether only a confirm can clear it. */
+/** Where an error came from: whose policy retries it. */
 export interface ErrorOrigin {
   readonly policy: RetryPolicy
-  readonly inDoubt: boolean
   readonly step: string | undefined
 }
 
@@ -79,11 +89,6 @@ export interface Suspension {
 /** What the checkpoint of a verb says beside its name. */
 export type CheckpointFacts = Omit<CheckpointItem, 'owned' | 'run' | 'generation' | 'attempt' | 'step' | 'endedAt'>
 
-/** A signal that was refused (the run had ended) is none for a later generation either. */
-export function isDeliverable({ verb, answer }: InterventionRecord): boolean {
-  return verb === 'signal' && answer?.outcome !== 'refused'
-}
-
 /** What a verb's work resolves to when the verb itself shall never resolve. */
 export class Suspended {}
 const suspended = new Suspended()
@@ -95,10 +100,10 @@ const never = <T>(): Promise<T> => new Promise<T>(() => {})
  * One attempt of a run: what it knows, what it writes, and how it ends. The first outcome counts; what the code does
  * afterwards changes nothing.
  *
- * With `collect`, nothing new is executed: checkpointed steps give their results, so that the handler tells which undo
- * belongs to which step; the first step without a checkpoint waits for ever.
+ * With `collect`, nothing new is executed: checkpointed steps give their results and failed ones their errors, so that the
+ * handler tells which undo belongs to which step; the first step that was never tried waits for ever.
  */
-export class Attempt {
+export class Attempt implements LiveAttempt {
   readonly id: string
   readonly host: AttemptHost
   readonly subject: AttemptSubject
@@ -109,14 +114,14 @@ export class Attempt {
   readonly tried = new Map<string, TriedStep>()
   /** Names that were used: what a deploy renamed is missing here. */
   readonly usedNames = new Set<string>()
+  readonly signals: AttemptSignals
   /** Whether it left a new checkpoint. */
   progressed = false
   readonly #collect: boolean
-  readonly #signals: InterventionRecord[]
-  readonly #signalsTaken: Set<string>
   readonly #origins = new WeakMap<object, ErrorOrigin>()
   #controller: AbortController | undefined
   #inFlight = 0
+  #straggling = 0
   #writes = 0
   #written: (() => void)[] = []
   /** Its time is up: what its steps still bring is not kept, since the next attempt begins from what was kept by now. */
@@ -124,7 +129,6 @@ export class Attempt {
   #suspensions: Suspension[] = []
   #ended: Outcome | 'lost' | undefined
   #resolveEnd: ((outcome: Outcome | 'lost') => void) | undefined
-  #wake: (() => void)[] = []
   #quiet: (() => void)[] = []
 
   constructor(host: AttemptHost, subject: AttemptSubject, options: { collect?: boolean } = {}) {
@@ -135,8 +139,7 @@ export class Attempt {
     this.generation = subject.record.state?.generation ?? 1
     for (const checkpoint of subject.record.checkpoints) this.checkpoints.set(stepText(checkpoint.step), checkpoint)
     for (const tried of doubtsOf(subject.record)) this.tried.set(stepText(tried.step), tried)
-    this.#signals = subject.record.interventions.filter(isDeliverable)
-    this.#signalsTaken = new Set(subject.record.checkpoints.flatMap((checkpoint) => checkpoint.signal ?? []))
+    this.signals = new AttemptSignals(host.clock, subject.record)
   }
 
   get ended(): boolean {
@@ -150,12 +153,10 @@ export class Attempt {
     return this.#controller.signal
   }
 
-  /** Whether a checkpointed or doubtful step has an undo. */
   get undoable(): boolean {
-    for (const text of this.undoables.keys()) {
-      if (this.checkpoints.has(text) || this.tried.get(text)?.doubt) return true
-    }
+    for (const text of this.undoables.keys()) if (this.checkpoints.has(text)) return true
     for (const checkpoint of this.checkpoints.values()) if (checkpoint.undoable) return true
+    for (const tried of this.tried.values()) if (tried.doubt && tried.undoable) return true
     return false
   }
 
@@ -171,27 +172,35 @@ export class Attempt {
     const timeoutMs = this.subject.handler.timeoutMs
     const deadline = this.host.clock.setTimer(timeoutMs, () => {
       const error = recordError(new HapaxError('attempt_timeout', { timeoutMs }))
-      this.end({ kind: 'failed', error, policy: this.subject.handler.retry, inDoubt: false })
+      this.#closed = true
+      // The time went by with waiting for what an attempt before had left running: this one did not fail.
+      if (this.#straggling > 0) this.end({ kind: 'deferred', error, until: this.host.now() })
+      else this.end({ kind: 'failed', error, policy: this.subject.handler.retry })
     })
     try {
       const returned = this.subject.handler.body(event, new DurableRun(this))
-      if (returned instanceof Promise) returned.then(this.#returned, this.#threw)
+      if (isThenable(returned)) returned.then(this.#returned, this.#threw)
       else this.#returned(returned)
     } catch (error) {
       this.#threw(error)
     }
     const outcome = await ended
     deadline.cancel()
-    // A timed-out or lost attempt leaves its steps behind (they straggle); any other end waits for them.
+    // A timed-out, abandoned or lost attempt leaves its steps behind (they straggle); any other end waits for them.
     if (outcome !== 'lost') {
-      this.#closed = outcome.kind === 'failed' && outcome.error.code === 'attempt_timeout'
-      await (this.#closed ? this.#allWritten() : this.#quieted())
+      if (!this.#closed) await this.#quieted()
+      if (this.#closed) await this.#allWritten()
     }
     this.#controller?.abort()
     return this.#ended ?? outcome
   }
 
-  /** Ends the attempt with this outcome, unless it has ended. `lost` always wins: nothing may be settled then. */
+  abandon(): void {
+    this.#closed = true
+    this.end({ kind: 'handed_back' })
+    for (const resolve of this.#quiet.splice(0)) resolve()
+  }
+
   end(outcome: Outcome | 'lost'): void {
     if (this.#ended && outcome !== 'lost') return
     this.#ended = outcome
@@ -222,30 +231,18 @@ export class Attempt {
     return suspended
   }
 
-  /** A signal that came while it runs. */
   deliver(intervention: InterventionRecord): void {
-    this.#signals.push(intervention)
-    const wake = this.#wake
-    this.#wake = []
-    for (const resolve of wake) resolve()
+    this.signals.deliver(intervention)
   }
 
-  /** The first signal of this name that no wait took; it counts as taken from now on. */
-  takeSignal(name: string): InterventionRecord | undefined {
-    const signal = this.#signals.find((one) => one.name === name && !this.#signalsTaken.has(one.key))
-    if (signal) this.#signalsTaken.add(signal.key)
-    return signal
-  }
-
-  /** Waits in memory, keeping the slot, until the time is up or a signal comes. */
-  shortWait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer: Timer = this.host.clock.setTimer(delayMs, resolve)
-      this.#wake.push(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
+  /** Resolves when what an attempt before left running of this step has settled, or has run for too long. */
+  async straggler(text: string): Promise<void> {
+    this.#straggling++
+    try {
+      await this.host.stragglers.wait(this.id, text)
+    } finally {
+      this.#straggling--
+    }
   }
 
   key(step: string, of: string): string {
@@ -273,7 +270,15 @@ export class Attempt {
     this.usedNames.add(text)
     const done = this.checkpoints.get(text)
     if (done && step.kind !== 'sleep') return settledAs<Result>(done)
-    if (this.#ended || (this.#collect && !done)) return never()
+    if (this.#collect && !done) {
+      const failed = this.tried.get(text)?.error
+      return failed ? Promise.reject(revivedError(failed)) : never()
+    }
+    const { expiresAt, handler } = this.subject
+    if (!done && isExpired(expiresAt, this.host.now(), this.tried.values())) {
+      this.end({ kind: 'fatal', error: recordError(expiredError(handler)) })
+    }
+    if (this.#ended) return never()
     this.#inFlight++
     return new Promise<Result>((resolve, reject) => {
       const left = () => {
@@ -340,7 +345,7 @@ export class Attempt {
 
   readonly #threw = (error: unknown): void => {
     const known = typeof error === 'object' && error !== null ? this.#origins.get(error) : undefined
-    const origin = known ?? { policy: this.subject.handler.retry, inDoubt: false, step: undefined }
+    const origin = known ?? { policy: this.subject.handler.retry, step: undefined }
     this.end(classify(error, origin, this.host.now()))
   }
 
@@ -358,8 +363,7 @@ export class Attempt {
     if (this.#inFlight > 0 || this.#ended) return
     const waitingFor = this.#suspensions.flatMap((one) => one.waitingFor ?? [])
     // It came after the wait had looked for it.
-    const isAwaited = ({ name }: InterventionRecord) => name !== undefined && waitingFor.includes(name)
-    if (this.#signals.some((one) => isAwaited(one) && !this.#signalsTaken.has(one.key))) {
+    if (this.signals.hasAny(waitingFor)) {
       this.end({ kind: 'signalled' })
       return
     }

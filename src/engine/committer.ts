@@ -105,6 +105,7 @@ export class Committer {
   #flights = 0
   #turnAsked = false
   #failures = 0
+  #closed = false
   #idle: (() => void)[] = []
 
   constructor(store: Store, clock: Clock, log: Log) {
@@ -157,9 +158,25 @@ export class Committer {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
+  /**
+   * Asks nothing more of the store. A decision that has no answer yet, or comes later, is told that its pair is lost, so
+   * that what waits for it ends, unsettled; accepts and interventions are told `engine_stopped`.
+   */
+  close(): void {
+    this.#closed = true
+    for (const batch of [...this.#full.splice(0), this.#gathering]) letGo(batch)
+    this.#gathering = new Batch()
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
   #add<Item, Answer>(list: Waiting<Item, Answer>[], item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       list.push({ item, resolve, reject })
+      if (this.#closed) {
+        letGo(this.#gathering)
+        this.#gathering = new Batch()
+        return
+      }
       if (this.#gathering.size >= limits.commitItems || this.#gathering.bytes >= limits.commitBytes) this.#close()
       this.#askTurn()
     })
@@ -226,13 +243,19 @@ export class Committer {
     for (const waiting of batch.accept) waiting.reject(reason)
     for (const waiting of batch.intervene) waiting.reject(reason)
     const delayMs = Math.min(1_000, 25 * 2 ** Math.min(this.#failures, 6))
-    this.#clock.setTimer(delayMs, () => {
+    const askAgain = () => {
+      if (this.#closed) {
+        letGo(batch)
+        return
+      }
       this.#gathering.begin.unshift(...batch.begin)
       this.#gathering.checkpoint.unshift(...batch.checkpoint)
       this.#gathering.settle.unshift(...batch.settle)
       this.#gathering.answer.unshift(...batch.answer)
       this.#freed()
-    })
+    }
+    if (this.#closed) askAgain()
+    else this.#clock.setTimer(delayMs, askAgain)
   }
 
   #freed(): void {
@@ -245,6 +268,12 @@ export class Committer {
       for (const resolve of idle) resolve()
     }
   }
+}
+
+function letGo(batch: Batch): void {
+  for (const waiting of [...batch.accept, ...batch.intervene]) waiting.reject(new HapaxError('engine_stopped'))
+  for (const waiting of [...batch.begin, ...batch.settle, ...batch.answer]) waiting.resolve('stale')
+  for (const waiting of batch.checkpoint) waiting.resolve({ outcome: 'stale' })
 }
 
 function answerAll<Item, Answer>(waiting: readonly Waiting<Item, Answer>[], answers: readonly Answer[]): void {

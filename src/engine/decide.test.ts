@@ -7,18 +7,23 @@ import { seededRandom } from '../kit/random.ts'
 import { type AttemptFacts, decide, nextGeneration, type Outcome, type Policy } from './decide.ts'
 import { defaultRetry } from './handler.ts'
 
-const policy: Policy = { undoOnDeath: false, undoable: false, handlerVersion: undefined }
+const policy: Policy = {
+  undoOnDeath: false,
+  undoable: false,
+  guarded: false,
+  expiresAt: undefined,
+  handlerVersion: undefined,
+}
 const facts: AttemptFacts = { attempt: 1, progressed: false, losses: 0, seenIntervention: 0 }
 const error = { code: 'Error', message: 'no' }
 const random = seededRandom(1)
 const stateAfter = (outcome: Outcome, before?: RunState, over: Partial<AttemptFacts & Policy> = {}) =>
   decide(before, { ...facts, ...over }, outcome, { ...policy, ...over }, 1_000, random)
 
-const failed = (inDoubt = false): Outcome => ({
+const failed = (): Outcome => ({
   kind: 'failed',
   error,
   policy: { ...defaultRetry, attempts: 3, jitter: 'none' },
-  inDoubt,
 })
 
 describe('decide', () => {
@@ -49,7 +54,28 @@ describe('decide', () => {
 
   it('never lets a step in doubt die unanswered', () => {
     const second = { ...stateAfter(failed()), failures: 2 }
-    expect(stateAfter(failed(true), second)).toMatchObject({ status: 'unknown', reason: 'step_in_doubt' })
+    const unanswered = { status: 'unknown', reason: 'step_in_doubt' }
+    expect(stateAfter(failed(), second, { guarded: true })).toMatchObject(unanswered)
+    expect(stateAfter({ kind: 'fatal', error }, second, { guarded: true })).toMatchObject({ ...unanswered, error })
+  })
+
+  it('wakes no run later than it expires', () => {
+    const sleeping = { kind: 'suspended', status: 'scheduled', dueAt: 90_000, waitingFor: undefined } as const
+    const waiting = { kind: 'suspended', status: 'waiting', dueAt: undefined, waitingFor: ['x'] } as const
+    for (const outcome of [sleeping, waiting, { kind: 'deferred', error, until: 90_000 }] as const) {
+      expect(stateAfter(outcome, undefined, { expiresAt: 5_000 }).dueAt).toBe(5_000)
+    }
+    expect(stateAfter(failed(), undefined, { expiresAt: 1_500 }).dueAt).toBe(1_500)
+    // It has passed while a step was in flight: not looked at again and again.
+    expect(stateAfter(sleeping, undefined, { expiresAt: 1_000 }).dueAt).toBe(90_000)
+  })
+
+  it('keeps what a run died of while its undo fails, waits for its handler or is in doubt', () => {
+    const undoing = stateAfter({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
+    const later = { code: 'Later', message: 'later' }
+    for (const kind of ['no_handler', 'unknown'] as const) {
+      expect(stateAfter({ kind, error: later, elsewhere: false }, undoing).error).toEqual({ ...later, cause: error })
+    }
   })
 
   it('costs no failure to be deferred, suspended or handed back', () => {
@@ -101,7 +127,7 @@ describe('decide', () => {
       fc.constant({ kind: 'suspended' as const, status: 'waiting' as const, dueAt: undefined, waitingFor: ['x'] }),
       fc.constant({ kind: 'suspended' as const, status: 'scheduled' as const, dueAt: 2_000, waitingFor: undefined }),
       fc.constant({ kind: 'handed_back' as const }),
-      fc.constant({ kind: 'no_handler' as const, error }),
+      fc.boolean().map((elsewhere) => ({ kind: 'no_handler' as const, error, elsewhere })),
       fc.constant({ kind: 'unknown' as const, error }),
       fc.boolean().map((undo) => ({ kind: 'cancelled' as const, undo })),
     )

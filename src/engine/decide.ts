@@ -15,8 +15,6 @@ export type Outcome =
       readonly kind: 'failed'
       readonly error: RecordedError
       readonly policy: RetryPolicy
-      /** A step whose doubt only its confirm can end: it may not die unanswered. */
-      readonly inDoubt: boolean
     }
   | { readonly kind: 'fatal'; readonly error: RecordedError }
   | { readonly kind: 'deferred'; readonly error: RecordedError; readonly until: Instant }
@@ -30,7 +28,8 @@ export type Outcome =
   | { readonly kind: 'handed_back' }
   /** The signal it was about to wait for is there. */
   | { readonly kind: 'signalled' }
-  | { readonly kind: 'no_handler'; readonly error: RecordedError }
+  /** The node lacks its handler. `elsewhere`: another node has it, and gets the shard. */
+  | { readonly kind: 'no_handler'; readonly error: RecordedError; readonly elsewhere: boolean }
   /** A step's effect is in doubt for good. */
   | { readonly kind: 'unknown'; readonly error: RecordedError }
   | {
@@ -46,6 +45,10 @@ export interface Policy {
   readonly undoOnDeath: boolean
   /** Whether a checkpointed or doubtful step has an undo. */
   readonly undoable: boolean
+  /** Whether a step in doubt is marked `once` or has a `confirm`: the run may not die with its question unanswered. */
+  readonly guarded: boolean
+  /** When the run is too old; undefined: never, or not while a step is in doubt. */
+  readonly expiresAt: Instant | undefined
   readonly handlerVersion: string | undefined
 }
 
@@ -59,9 +62,6 @@ export interface AttemptFacts {
   readonly losses: number
   readonly seenIntervention: number
 }
-
-/** How long a run waits for a deploy that brings its handler, before it looks again. */
-const noHandlerLookMs = 30_000
 
 /**
  * THE decision: where a run stands after an outcome. Pure: the same arguments give the same state, and nothing else in
@@ -96,8 +96,12 @@ export function decide(
     keySeries: before?.keySeries ?? 0,
     handlerVersion: policy.handlerVersion,
     seenIntervention: facts.seenIntervention,
+    openedAt: before?.openedAt,
   }
   const undoing = base.undoBegun
+  const { expiresAt } = policy
+  const beforeItExpires = (dueAt: Instant | undefined): Instant | undefined =>
+    undoing || expiresAt === undefined || expiresAt <= now ? dueAt : Math.min(dueAt ?? expiresAt, expiresAt)
 
   switch (outcome.kind) {
     case 'completed':
@@ -107,9 +111,9 @@ export function decide(
       const failed = failures + 1
       const failuresInAll = base.failuresInAll + 1
       const counted = { ...base, failures: failed, failuresInAll }
-      const error = undoing ? afterDeath(before, outcome.error) : outcome.error
+      const error = afterDeath(before, outcome.error)
       const exhausted = failed >= outcome.policy.attempts || failuresInAll >= limits.maxAttempts
-      if (exhausted && (outcome.inDoubt || undoing)) {
+      if (exhausted && (policy.guarded || undoing)) {
         return { ...counted, status: 'unknown', reason: 'step_in_doubt', error }
       }
       if (exhausted) return dead(counted, 'attempts_exhausted', outcome.error, policy, now)
@@ -118,7 +122,7 @@ export function decide(
         ...counted,
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'retry',
-        dueAt,
+        dueAt: beforeItExpires(dueAt),
         error,
       }
     }
@@ -127,6 +131,9 @@ export function decide(
       // What cannot be undone is for a person: a failing undo never ends quietly.
       if (undoing)
         return { ...base, status: 'unknown', reason: 'undo_failed', error: afterDeath(before, outcome.error) }
+      // A run that wears its nodes out is not entered again to be asked; its doubts stay on record.
+      if (policy.guarded && outcome.error.code !== 'crash_loop')
+        return { ...base, status: 'unknown', reason: 'step_in_doubt', error: outcome.error }
       return dead(base, outcome.error.code, outcome.error, policy, now)
 
     case 'deferred':
@@ -134,8 +141,8 @@ export function decide(
         ...base,
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'deferred',
-        dueAt: outcome.until,
-        error: undoing ? afterDeath(before, outcome.error) : outcome.error,
+        dueAt: beforeItExpires(outcome.until),
+        error: afterDeath(before, outcome.error),
       }
 
     case 'suspended':
@@ -143,7 +150,7 @@ export function decide(
         ...base,
         status: outcome.status,
         reason: outcome.status === 'waiting' ? 'signal' : 'sleep',
-        dueAt: outcome.dueAt,
+        dueAt: beforeItExpires(outcome.dueAt),
         waitingFor: outcome.waitingFor,
       }
 
@@ -153,11 +160,14 @@ export function decide(
     case 'signalled':
       return { ...base, status: 'ready', reason: 'signal', dueAt: now }
 
-    case 'no_handler':
-      return { ...base, status: 'waiting', reason: 'no_handler', dueAt: now + noHandlerLookMs, error: outcome.error }
+    case 'no_handler': {
+      const error = afterDeath(before, outcome.error)
+      const dueAt = now + (outcome.elsewhere ? limits.pollMaxMs : limits.noHandlerLookMs)
+      return { ...base, status: 'waiting', reason: 'no_handler', dueAt, error }
+    }
 
     case 'unknown':
-      return { ...base, status: 'unknown', reason: 'step_in_doubt', error: outcome.error }
+      return { ...base, status: 'unknown', reason: 'step_in_doubt', error: afterDeath(before, outcome.error) }
 
     case 'cancelled':
       if (outcome.undo && policy.undoable)
@@ -215,5 +225,6 @@ export function nextGeneration(
     undoBegun: verb === 'replay' ? false : before.undoBegun,
     keySeries: before.keySeries + (newKeys ? 1 : 0),
     seenIntervention,
+    openedAt: now,
   }
 }

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import type { EventRecord } from '../event/event.ts'
+import { mintEventKey } from '../event/event-key.ts'
+import type { Registry } from '../event/handler-record.ts'
+import { silentLog } from '../kit/log.ts'
+import { seededRandom } from '../kit/random.ts'
+import { memoryStore } from '../store/memory/index.ts'
 import type { Settings, Store } from '../store/store.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { testWorld } from '../testing/test-world.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { handler } from './handler.ts'
 
 const on = { source: 'shop', on: 'order.*' } as const
@@ -280,3 +288,161 @@ it('commits what alone is larger than a commit may be', async () => {
   expect(await world.soon(big)).toMatchObject({ outcome: 'accepted' })
   await world.close()
 })
+
+describe('what does not fit into memory', () => {
+  const bounds = { held: 4, aside: 2, perKey: 1, page: 2 }
+
+  it('holds up neither other keys nor verbs, and goes in its order when there is room (G5, G7)', async () => {
+    const seen: string[] = []
+    let down = true
+    const ordered = handler('ordered', { ...on, order: true, retry: { ...retry, attempts: 90 } }, ({ id }) => {
+      if (id === 'a0' && down) throw new TypeError('down')
+      seen.push(id)
+    })
+    const world = await testWorld({ handlers: [ordered], shards: 1, bounds })
+    const receipts = []
+    for (let index = 0; index < 12; index++)
+      receipts.push(await world.soon(world.hapax.accept(order(`a${index}`, 'a'))))
+    await world.advance('5s')
+    const other = await world.soon(world.hapax.accept(order('b0', 'b')))
+    expect(await world.ended(other)).toMatchObject({ status: 'completed' })
+    const last = receipts.at(-1)?.runs[0]?.id ?? ''
+    expect(await world.soon(world.hapax.runs.cancel(last, why), '4s')).toMatchObject({ outcome: 'applied' })
+    down = false
+    await world.until(() => seen.length === 12, '5m')
+    expect(seen).toEqual(['b0', ...Array.from({ length: 11 }, (_, index) => `a${index}`)])
+    await world.close()
+  })
+
+  it('is there again after a pause, each once', async () => {
+    const seen: string[] = []
+    const slow = handler('slow', on, ({ id }) => seen.push(id))
+    const other = handler('other', elsewhere, () => 'done')
+    const world = await testWorld({ handlers: [slow, other], shards: 1, bounds })
+    await world.soon(world.hapax.controls.pause('handler', 'slow', why))
+    for (let index = 0; index < 9; index++) await world.soon(world.hapax.accept(order(`${index}`)))
+    const receipt = await world.soon(world.hapax.accept({ source: 'elsewhere', id: 'a', type: 'any', data: 1 }))
+    expect(await world.ended(receipt)).toMatchObject({ status: 'completed' })
+    expect(seen).toEqual([])
+    await world.soon(world.hapax.controls.resume('handler', 'slow', why))
+    await world.until(() => seen.length === 9)
+    await world.advance('1m')
+    expect([...seen].sort()).toEqual(Array.from({ length: 9 }, (_, index) => `${index}`))
+    await world.close()
+  })
+
+  it('lets due runs of others by, where those of a paused handler fill every page', async () => {
+    const failing = handler('failing', { ...on, retry }, () => {
+      throw new TypeError('down')
+    })
+    const other = handler('other', elsewhere, async (_event, run) => {
+      await run.sleep('a moment', '30s')
+      return 'done'
+    })
+    const world = await testWorld({ handlers: [failing, other], shards: 1, bounds })
+    for (let index = 0; index < 6; index++) await world.soon(world.hapax.accept(order(`${index}`)))
+    await world.soon(world.hapax.controls.pause('handler', 'failing', why))
+    const receipt = await world.soon(world.hapax.accept({ source: 'elsewhere', id: 'a', type: 'any', data: 1 }))
+    await world.standing(receipt, 'scheduled')
+    expect(await world.ended(receipt, '40s')).toMatchObject({ status: 'completed' })
+    await world.close()
+  })
+})
+
+describe('after a takeover from a lost node', () => {
+  it('a poison event deep in the backlog is counted as a crash loop (G8)', async () => {
+    let entered = 0
+    const waiting = handler('waiting', on, () => 'done')
+    const poison = handler('poison', elsewhere, () => {
+      entered++
+      return never()
+    })
+    const handlers = [waiting, poison]
+    const bounds = { held: 50, aside: 100, perKey: 1, page: 5 }
+    const world = await testWorld({ handlers, shards: 1, bounds })
+    await world.soon(world.hapax.controls.pause('handler', 'waiting', why))
+    for (let index = 0; index < 20; index++) await world.soon(world.hapax.accept(order(`${index}`)))
+    const receipt = await world.soon(world.hapax.accept({ source: 'elsewhere', id: 'a', type: 'any', data: 1 }))
+    const before = () => {
+      const times = entered
+      return world.until(() => entered > times, '30s')
+    }
+    await world.until(() => entered === 1)
+    for (let crash = 0; crash < 5; crash++) {
+      await world.crash()
+      await world.node()
+      await before()
+    }
+    await world.crash()
+    await world.node()
+    expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'dead', state: { error: { code: 'crash_loop' } } })
+    expect(entered).toBe(6)
+    await world.crash()
+  })
+})
+
+it('keeps what is ready while its lease has run out and the beat that renews it is not answered yet (G5)', async () => {
+  const clock = new FakeClock()
+  const ran: string[] = []
+  let holds = false
+  const quietStore = new Proxy(memoryStore({ clock }), {
+    get: (target, name) => (name === 'tail' || name === 'due' ? never : Reflect.get(target, name)),
+  })
+  const registry: Registry = {
+    version: 1,
+    handlers: [
+      { group: 'g', name: 'any', tag: 'tagtagta', sources: ['*'], types: ['*'], sinceVersion: 1, ...neverLeft },
+    ],
+  }
+  const dispatcher = new Dispatcher({
+    clock,
+    log: silentLog,
+    store: quietStore,
+    group: 'g',
+    concurrency: 2,
+    bounds: { held: 10, aside: 10, perKey: 1, page: 10 },
+    registry: () => registry,
+    refreshRegistry: () => Promise.resolve(registry),
+    orderOf: () => undefined,
+    now: () => clock.now(),
+    holds: () => holds,
+    run: (entry) => Promise.resolve(void ran.push(entry.event?.id ?? '')),
+    intervene: () => Promise.resolve(),
+    leaseMs: 1_000,
+    isSuspect: ({ event }) => event?.id === 'suspect',
+  })
+  const pair = { group: 'g', shard: 0, epoch: 1 }
+  dispatcher.granted({ ...pair, graceful: true })
+  for (const id of ['plain', 'suspect']) dispatcher.expect(pair).take(eventWith(id))
+  await clock.settle()
+  expect(ran).toEqual([])
+  holds = true
+  dispatcher.pump()
+  await clock.settle()
+  expect(ran.sort()).toEqual(['plain', 'suspect'])
+  dispatcher.stop()
+})
+
+const neverLeft = { untilVersion: undefined, firstSeenAt: 0 }
+
+function eventWith(id: string): EventRecord {
+  return {
+    key: mintEventKey(1, 0, seededRandom(id.length)),
+    position: id.length,
+    shard: 0,
+    tenant: 'default',
+    source: 'shop',
+    id,
+    idSigned: true,
+    type: 'order.paid',
+    subject: undefined,
+    time: undefined,
+    contentType: 'application/json',
+    orderKey: undefined,
+    fingerprint: { keyId: 1, hash: 'a' },
+    registryVersion: 1,
+    acceptedAt: 0,
+    headers: {},
+    body: new Uint8Array(),
+  }
+}

@@ -5,6 +5,8 @@ import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type {
+  DuePage,
+  DuePlace,
   Grant,
   InterventionRecord,
   NodeBeat,
@@ -15,7 +17,7 @@ import type {
   Store,
   TailPage,
 } from '../store/store.ts'
-import type { Attempt } from './attempt.ts'
+import type { LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
 import { OrderQueues } from './order-queues.ts'
 
@@ -38,19 +40,31 @@ export interface Entry {
   /** An attempt of it was begun: no other run of its order key goes before it. */
   begun: boolean
   /** While it runs. */
-  attempt: Attempt | undefined
+  attempt: LiveAttempt | undefined
   /** A cancel that came before its attempt had begun. */
   cancelled: Outcome | undefined
 }
 
-/** When a page of due runs brought nothing new, the next is asked for after this. */
-const fullPageMs = 50
+/** When a due run could not be taken yet, it is asked for again after this. */
+const dueAgainMs = 50
+
+/** How often due runs are read from the oldest on: what is in memory is passed over meanwhile. */
+const dueRereadMs = 30_000
 
 /** What is known of one owned pair. */
 interface Pair {
   readonly grant: Grant
+  readonly grantedAt: Instant
+  /** After a lapsed lease: how many more unfinished runs the owner before may have been executing. */
+  suspectsLeft: number
   cursor: number | undefined
+  /** Up to where interventions were given. */
+  asked: number | undefined
   more: boolean
+  /** From here on there were runs that wait and found no room: they are read again once there is some. */
+  letGoFrom: number | undefined
+  /** Those are being read again. */
+  all: boolean
   readonly entries: Map<string, Entry>
   /** Runs that ended and that a page read before may still name; dropped when the cursor has passed them. */
   readonly finished: Map<string, number>
@@ -69,6 +83,18 @@ export interface HandOver {
   forgo(): void
 }
 
+/** How many runs a node knows of at once; deeper backlog stays in the store. */
+export interface RunsInMemory {
+  /** Ready or running. */
+  readonly held: number
+  /** Waiting behind their order key's head, or paused. */
+  readonly aside: number
+  /** Of one order key, however many wait in all. */
+  readonly perKey: number
+  /** Events of one page. */
+  readonly page: number
+}
+
 /** What the dispatcher asks of its engine. */
 export interface DispatcherHost {
   readonly clock: Clock
@@ -76,6 +102,7 @@ export interface DispatcherHost {
   readonly store: Store
   readonly group: string
   readonly concurrency: number
+  readonly bounds: RunsInMemory
   registry(): Registry
   /** Reads the registry again: an event names a version that this node has not seen. */
   refreshRegistry(): Promise<Registry>
@@ -110,6 +137,10 @@ export class Dispatcher {
   #alone = false
   #held = 0
   #aside = 0
+  /** Order keys of which runs were let go: what comes later of them is, too. */
+  readonly #letGoKeys = new Set<string>()
+  /** Some of them may begin now, though there is not much room. */
+  #letGoWanted = false
   #taking = true
   #tailing = false
   #tailAgain = false
@@ -117,6 +148,9 @@ export class Dispatcher {
   #pollTimer: Timer | undefined
   #dueTimer: Timer | undefined
   #dueAt: Instant | undefined
+  /** All that is due up to here is in memory, or paused. */
+  #dueAfter: DuePlace | undefined
+  #dueReadAt = 0
   #duing = false
   /** Runs that moved while a page of due runs was under way: what it says of them is old. */
   #movedSince: Set<string> | undefined
@@ -139,7 +173,7 @@ export class Dispatcher {
    * would be overtaken, and whose cursor could not pass what was finished meanwhile.
    */
   takesHandOver(shard: number): boolean {
-    return this.#taking && this.#held < limits.runsHeld && this.#pairs.get(shard)?.more === false
+    return this.#taking && this.#held < this.#host.bounds.held && this.#pairs.get(shard)?.more === false
   }
 
   /** The entry of a run, where it is in memory. */
@@ -157,8 +191,13 @@ export class Dispatcher {
   granted(grant: Grant): void {
     this.#pairs.set(grant.shard, {
       grant,
+      grantedAt: this.#host.now(),
+      suspectsLeft: grant.graceful ? 0 : this.#host.bounds.held,
       cursor: undefined,
+      asked: undefined,
       more: true,
+      letGoFrom: undefined,
+      all: false,
       entries: new Map(),
       finished: new Map(),
       expected: new Set(),
@@ -166,7 +205,7 @@ export class Dispatcher {
       closing: undefined,
     })
     this.wake()
-    this.#lookDue(0)
+    this.#readDueAnew()
   }
 
   lost(owned: Owned): void {
@@ -197,10 +236,10 @@ export class Dispatcher {
   /** Below which position nothing of a pair is unfinished: its next owner begins to read there. */
   lowMarks(): NodeBeat['lowMarks'] {
     const marks: (Owned & { position: number })[] = []
-    for (const { grant, cursor, entries, expected, handedBack } of this.#pairs.values()) {
+    for (const { grant, cursor, entries, expected, letGoFrom, handedBack } of this.#pairs.values()) {
       // What was handed back is unfinished and no longer in memory: a mark past it lost those runs.
       if (cursor === undefined || handedBack) continue
-      let position = cursor + 1
+      let position = Math.min(cursor + 1, letGoFrom ?? cursor + 1)
       for (const entry of entries.values()) {
         if (entry.stage !== 'standing' && entry.position < position) position = entry.position
       }
@@ -244,6 +283,7 @@ export class Dispatcher {
 
   /** A run will be due then. */
   noteDue(at: Instant): void {
+    if (this.#dueAfter && at <= this.#dueAfter.dueAt) this.#dueAfter = undefined
     if (this.#dueAt !== undefined && this.#dueAt <= at) return
     this.#lookDue(Math.max(0, at - this.#host.now()))
     this.#dueAt = at
@@ -260,6 +300,8 @@ export class Dispatcher {
     this.#ready = []
     this.#readyFrom = 0
     for (const entry of queued) if (this.#isQueued(entry)) this.#queue(entry)
+    this.#letGoWanted = true
+    this.#readDueAnew()
     this.pump()
   }
 
@@ -281,6 +323,19 @@ export class Dispatcher {
     for (const pair of this.#pairs.values()) {
       for (const entry of pair.entries.values()) entry.attempt?.end({ kind: 'handed_back' })
     }
+  }
+
+  /** Waits no longer for those that did not end then: what they were doing is in doubt. */
+  abandonAll(): void {
+    for (const pair of this.#pairs.values()) {
+      for (const entry of pair.entries.values()) entry.attempt?.abandon()
+    }
+  }
+
+  /** Whether a run of this shard executes. */
+  executes(shard: number): boolean {
+    for (const entry of this.#pairs.get(shard)?.entries.values() ?? []) if (entry.stage === 'running') return true
+    return false
   }
 
   stop(): void {
@@ -325,31 +380,36 @@ export class Dispatcher {
   }
 
   /** A page that was read before may still name the run; once the cursor has passed it, none does. */
-  #noteFinished(pair: Pair, entry: Entry): void {
-    if (entry.position > (pair.cursor ?? -1)) pair.finished.set(entry.id, entry.position)
+  #noteFinished(pair: Pair, { id, position }: Pick<Entry, 'id' | 'position'>): void {
+    if (position > (pair.cursor ?? -1)) pair.finished.set(id, position)
   }
 
   /**
    * An intervention has the run in hand: until it is done the run is not begun, and no page that names it counts. Answers
    * how to say that it is done.
    */
-  moves(id: string, entry: Entry | undefined): () => void {
-    if (entry) this.#stage(entry, entry.stage === 'standing' ? 'standing' : 'moving')
+  moves(owned: Owned, id: string): () => void {
+    const entry = this.entry(owned.shard, id)
+    if (entry && entry.stage !== 'standing') this.#stage(entry, 'moving')
     this.#moving.add(id)
     return () => {
       this.#moving.delete(id)
       this.#movedSince?.add(id)
       // It was not moved after all.
-      if (entry?.stage === 'moving' && this.#pairs.get(entry.owned.shard)?.entries.get(id) === entry) {
-        this.#place(entry, entry.orderName === undefined || this.#orders.head(entry.orderName) === entry)
-        this.pump()
-      }
+      const unmoved = this.entry(owned.shard, id)
+      if (unmoved?.stage !== 'moving') return
+      this.#place(unmoved, unmoved.orderName === undefined || this.#orders.head(unmoved.orderName) === unmoved)
+      this.pump()
     }
   }
 
-  /** An intervention moved a run that is in memory: it ended, or `due` will bring it back. */
-  moved(entry: Entry, state: RunState): void {
-    if (entry.stage === 'moving') this.settled(entry, state)
+  /** An intervention moved a run: it ended, or `due` will bring it back. */
+  moved(owned: Owned, record: RunRecord, state: RunState): void {
+    const pair = this.#pairs.get(owned.shard)
+    if (pair?.grant.epoch !== owned.epoch) return
+    const entry = pair.entries.get(runId(record))
+    if (!entry) this.#noteFinished(pair, { id: runId(record), position: record.position })
+    else if (entry.stage === 'moving') this.settled(entry, state)
     else if (state.reason === 'released' || !this.#holdsKey(entry, state)) this.dropped(entry)
     else entry.record = { ...entry.record, state }
   }
@@ -372,12 +432,12 @@ export class Dispatcher {
   pump(): void {
     while (this.#taking && !this.#alone) {
       if (this.#suspects.length > 0) {
-        if (this.#running > 0) return
+        if (this.#running > 0 || this.#waitsForBeat(this.#suspects[0])) return
         const suspect = this.#suspects.shift()
         if (suspect && this.#goes(suspect)) this.#launch(suspect, true)
         continue
       }
-      if (this.#running >= this.#host.concurrency) return
+      if (this.#running >= this.#host.concurrency || this.#waitsForBeat(this.#ready[this.#readyFrom])) return
       const entry = this.#nextReady()
       if (!entry) return
       if (this.#goes(entry)) this.#launch(entry, false)
@@ -399,10 +459,15 @@ export class Dispatcher {
     return entry
   }
 
-  /** An entry may have been forgotten, or lost its pair, while it was queued. */
+  /** The lease has run out and the node has not fenced itself: a beat that is answered late still renews it. */
+  #waitsForBeat(entry: Entry | undefined): boolean {
+    return entry !== undefined && this.#isQueued(entry) && !this.#host.holds(entry.owned)
+  }
+
+  /** An entry may have been forgotten, or lost its place, while it was queued. */
   #goes(entry: Entry): boolean {
     const isHead = entry.orderName === undefined || this.#orders.head(entry.orderName) === entry
-    return entry.stage === 'ready' && isHead && this.#isQueued(entry) && this.#host.holds(entry.owned)
+    return entry.stage === 'ready' && isHead && this.#isQueued(entry)
   }
 
   #isQueued(entry: Entry): boolean {
@@ -428,7 +493,7 @@ export class Dispatcher {
         this.#idle = []
         for (const resolve of idle) resolve()
       }
-      if (this.#held < limits.runsHeld / 2 && this.#backlog()) void this.#tail()
+      if (this.#held < this.#host.bounds.held / 2 && this.#backlog()) void this.#tail()
     })
   }
 
@@ -466,6 +531,11 @@ export class Dispatcher {
     const id = runId(record)
     if (pair.entries.has(id)) return
     const ordered = event.orderKey !== undefined && this.#host.orderOf(record.tag) !== undefined
+    const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined
+    if (name !== undefined && this.#letGoKeys.has(name)) {
+      this.#letGo(pair, event.position, name)
+      return
+    }
     const isNew = record.state === undefined && record.begins.length === 0
     const entry: Entry = {
       id,
@@ -475,7 +545,7 @@ export class Dispatcher {
       tag: record.tag,
       owned: pair.grant,
       record,
-      orderName: ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined,
+      orderName: name,
       mayHaveBegunAt,
       stage: 'standing',
       begun: record.begins.length > 0 || (record.state?.attempt ?? 0) > 0,
@@ -484,10 +554,42 @@ export class Dispatcher {
     }
     pair.entries.set(id, entry)
     // A run that comes back to a key that it had left (redriven, where a dead one is skipped) goes behind the others.
-    this.#place(
-      entry,
-      entry.orderName === undefined || this.#orders.add(entry.orderName, entry, { back: !isNew && !entry.begun }),
-    )
+    const isHead = name === undefined || this.#orders.add(name, entry, { back: !isNew && !entry.begun })
+    if (this.#aside >= this.#host.bounds.aside && this.#mayLetGo(entry)) {
+      this.#forget(pair, entry)
+      this.#letGo(pair, event.position, name)
+    } else if (this.#moving.has(id)) this.#stage(entry, 'moving')
+    else this.#place(entry, isHead)
+  }
+
+  /** Of each key some stay, so that it is not read anew for every run of it. */
+  #mayLetGo(entry: Entry): boolean {
+    if (entry.orderName === undefined) return this.#isPaused(entry)
+    return this.#orders.length(entry.orderName) > this.#host.bounds.perKey + 1
+  }
+
+  /** A run that waits finds no room: it stays in the store until there is some, and holds up nobody but its own key. */
+  #letGo(pair: Pair, position: number, name: string | undefined): void {
+    pair.letGoFrom = Math.min(position, pair.letGoFrom ?? position)
+    if (name !== undefined) this.#letGoKeys.add(name)
+  }
+
+  /** There is room again for what was let go: it is read in its order, beside what is in memory. */
+  #takeUpAgain(): void {
+    const held = [...this.#pairs.values()]
+    const pairs = held.filter(({ letGoFrom }) => letGoFrom !== undefined)
+    // Begun anew before it is through, it would never come to what lies behind.
+    if (pairs.length === 0 || held.some(({ all }) => all)) return
+    this.#letGoWanted = false
+    for (const pair of pairs) {
+      const { letGoFrom = 0 } = pair
+      pair.cursor = Math.min(letGoFrom - 1, pair.cursor ?? 0)
+      pair.all = true
+      pair.more = true
+      pair.letGoFrom = undefined
+    }
+    this.#letGoKeys.clear()
+    this.#readDueAnew()
   }
 
   /** A run that is ready: the head of its key is queued, another waits aside. */
@@ -523,8 +625,10 @@ export class Dispatcher {
 
   #isPaused(entry: Entry): boolean {
     if (this.#pausedNames.size === 0) return false
-    const handler = handlerOfTag(this.#host.registry(), entry.tag)
-    return this.#pausedNames.has(`handler:${handler?.name}`) || this.#pausedNames.has(`source:${entry.source}`)
+    const { group } = this.#host
+    const name = handlerOfTag(this.#host.registry(), entry.tag)?.name
+    const names = [`handler:${name}`, `handler:${group}/${name}`, `source:${entry.source}`]
+    return names.some((one) => this.#pausedNames.has(one))
   }
 
   #holdsKey(entry: Entry, state: RunState): boolean {
@@ -538,6 +642,10 @@ export class Dispatcher {
     this.#stage(entry, 'gone')
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
+    if (this.#letGoKeys.has(entry.orderName) && this.#orders.length(entry.orderName) === 0) {
+      this.#letGoWanted = true
+      this.wake()
+    }
     if (next && next.stage !== 'standing' && next.stage !== 'moving') this.#queue(next)
   }
 
@@ -566,16 +674,17 @@ export class Dispatcher {
   }
 
   async #tailOnce(): Promise<void> {
-    const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
-    if (room <= 0 || this.#aside >= limits.runsAside) return
-    const cursors: OwnedCursor[] = []
-    for (const pair of this.#pairs.values()) {
-      if (pair.handedBack) continue
-      const { group, shard, epoch } = pair.grant
-      cursors.push(pair.cursor === undefined ? { group, shard, epoch } : { group, shard, epoch, cursor: pair.cursor })
+    if (this.#letGoWanted || this.#aside < this.#host.bounds.aside / 2) this.#takeUpAgain()
+    const pairs = [...this.#pairs.values()]
+    const handedBack = pairs.filter((pair) => pair.handedBack).map(cursorOf)
+    const cursors = pairs.filter((pair) => !pair.handedBack).map(cursorOf)
+    // What still runs there can be cancelled and takes signals; nothing of it is begun.
+    if (handedBack.length > 0) {
+      for (const page of await this.#host.store.tail({ cursors: handedBack, limit: 0 })) this.#takeAsked(page)
     }
     if (cursors.length === 0) return
-    const pages = await this.#host.store.tail({ cursors, limit: room })
+    const limit = Math.max(0, Math.min(this.#host.bounds.page, this.#host.bounds.held - this.#held))
+    const pages = await this.#host.store.tail({ cursors, limit })
     const seenVersion = this.#host.registry().version
     // A handler that came with the last deploy: without it the event would be passed by, with no run at all.
     if (pages.some(({ events }) => events.some(({ event }) => event.registryVersion > seenVersion))) {
@@ -583,7 +692,7 @@ export class Dispatcher {
     }
     for (const page of pages) this.#take(page)
     this.pump()
-    if (this.#held < limits.runsHeld && this.#aside < limits.runsAside && this.#backlog()) this.#tailAgain = true
+    if (this.#held < this.#host.bounds.held && this.#backlog()) this.#tailAgain = true
   }
 
   #take(page: TailPage): void {
@@ -595,24 +704,42 @@ export class Dispatcher {
     }
     // It was asked for before the hand-back began.
     if (pair.handedBack) return
-    const mayHaveBegunAt =
-      pair.cursor === undefined && !pair.grant.graceful ? this.#host.now() - this.#host.leaseMs : undefined
     for (const standing of page.standing) this.#addStanding(pair, standing)
     for (const { event, runs } of page.events) {
       for (const handler of this.#handlersFor(event)) {
         const record = runs.find((run) => run.tag === handler.tag)
         if (pair.finished.has(`${event.key}-${handler.tag}`)) continue
         if (record?.state) continue // It stands or has ended: `due`, a signal or a person brings it back.
+        const mayHaveBegunAt = this.#mayHaveBegunAt(pair, event.acceptedAt)
         if (record) this.#add(pair, event, record, mayHaveBegunAt)
         else this.#admitFresh(pair, event, handler, mayHaveBegunAt)
+        const isAside = pair.entries.get(`${event.key}-${handler.tag}`)?.stage === 'aside'
+        if (mayHaveBegunAt !== undefined && !isAside) pair.suspectsLeft--
       }
     }
     pair.cursor = page.cursor
     pair.more = page.more
+    if (!page.more) pair.all = false
     for (const [id, position] of pair.finished) if (position <= page.cursor) pair.finished.delete(id)
-    for (const intervention of page.interventions) {
-      void this.#host.intervene(pair.grant, intervention)
-    }
+    this.#takeAsked(page)
+  }
+
+  #takeAsked(page: TailPage): void {
+    const pair = this.#pairs.get(page.shard)
+    if (!pair || page.stale || pair.grant.epoch !== page.epoch) return
+    pair.asked = page.asked
+    for (const intervention of page.interventions) void this.#host.intervene(pair.grant, intervention)
+  }
+
+  /**
+   * Since when a run may have been executing at the owner before, which was lost. That one held at most `runsHeld` runs
+   * that could execute, and began them in their order.
+   *
+   * @param since from when the run could begin.
+   */
+  #mayHaveBegunAt(pair: Pair, since: Instant): Instant | undefined {
+    if (pair.suspectsLeft <= 0 || since > pair.grantedAt) return undefined
+    return pair.grantedAt - this.#host.leaseMs
   }
 
   #addStanding(pair: Pair, standing: TailPage['standing'][number]): void {
@@ -659,20 +786,21 @@ export class Dispatcher {
     this.#movedSince = moved
     try {
       const owned = [...this.#pairs.values()].filter((pair) => !pair.handedBack).map((pair) => pair.grant)
-      const room = Math.min(limits.pageEvents, limits.runsHeld - this.#held)
+      const room = Math.min(this.#host.bounds.page, this.#host.bounds.held - this.#held)
       if (owned.length > 0 && room > 0) {
-        const page = await this.#host.store.due(owned, this.#host.now(), room)
-        const before = this.#held
+        if (this.#host.now() - this.#dueReadAt >= dueRereadMs) this.#dueAfter = undefined
+        if (this.#dueAfter === undefined) this.#dueReadAt = this.#host.now()
+        const after = this.#dueAfter
+        const page = await this.#host.store.due(owned, this.#host.now(), room, after)
         this.#movedSince = undefined
-        for (const { event, run, owned: pair } of page.runs) {
-          const id = runId(run)
-          // Before the first page of a pair it is not known who holds its order keys.
-          const isRead = this.#pairs.get(pair.shard)?.cursor !== undefined
-          if (isRead && !moved.has(id) && !this.#moving.has(id)) this.admit(pair, event, run)
-          else nextMs = fullPageMs
+        const untaken = page.runs.filter((due) => !this.#takeDue(due, moved))
+        const last = page.runs.at(-1)?.run
+        // Unless all was to be read anew meanwhile.
+        if (last && untaken.length === 0 && this.#dueAfter === after) {
+          this.#dueAfter = { dueAt: last.state?.dueAt ?? 0, position: last.position, tag: last.tag }
         }
-        // A full page may be of runs that are in memory already: then what comes after them waits for those to settle.
-        if (page.runs.length === room) nextMs = this.#held > before ? 0 : fullPageMs
+        if (untaken.length > 0) nextMs = dueAgainMs
+        else if (page.runs.length === room) nextMs = 0
         else if (page.nextDueAt !== undefined) nextMs = Math.min(nextMs, Math.max(0, page.nextDueAt - this.#host.now()))
       }
     } catch (error) {
@@ -683,6 +811,33 @@ export class Dispatcher {
       const noted = this.#dueAt === undefined ? nextMs : Math.max(0, Math.min(nextMs, this.#dueAt - this.#host.now()))
       this.#lookDue(noted)
     }
+  }
+
+  /** Answers whether it is in memory now, or will be read anew when it can be. */
+  #takeDue({ event, run, owned }: DuePage['runs'][number], moved: ReadonlySet<string>): boolean {
+    const id = runId(run)
+    const pair = this.#pairs.get(owned.shard)
+    // Before the first page of a pair it is not known who holds its order keys.
+    if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false
+    this.admit(owned, event, run, this.#mayHaveBegunAt(pair, run.state?.dueAt ?? Number.POSITIVE_INFINITY))
+    return true
+  }
+
+  #readDueAnew(): void {
+    this.#dueAfter = undefined
+    this.#lookDue(0)
+  }
+}
+
+/** Where a pair's next page begins. */
+function cursorOf({ grant: { group, shard, epoch }, cursor, asked, all }: Pair): OwnedCursor {
+  return {
+    group,
+    shard,
+    epoch,
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(asked === undefined ? {} : { asked }),
+    ...(all && { all }),
   }
 }
 

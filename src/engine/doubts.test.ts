@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Fatal, RetryLater } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
@@ -60,6 +61,87 @@ describe('a step in doubt (G4)', () => {
     expect(await world.soon(last.runs.retry(id, why))).toMatchObject({ outcome: 'applied' })
     await world.standing(receipt, 'unknown')
     expect(charged).toBe(1)
+    await world.close()
+  })
+
+  it.each([
+    { how: 'once', safety: { once: true } },
+    { how: 'confirm', safety: { confirm: () => 'unsure' as const } },
+  ])('is not left unanswered by the last attempt, however that ends: $how', async ({ safety }) => {
+    const endings = {
+      'order.timeout': (_charging: Promise<unknown>) => never(),
+      'order.threw': () => {
+        throw new TypeError('another thing')
+      },
+      'order.fatal': () => {
+        throw new Fatal('another thing')
+      },
+      'order.wrapped': (charging: Promise<unknown>) =>
+        charging.catch((cause: unknown) => {
+          throw new TypeError('wrapped', { cause })
+        }),
+      'order.text': (charging: Promise<unknown>) =>
+        charging.catch((error: unknown) => {
+          throw String(error)
+        }),
+    }
+    const options = { ...on, retry: { ...retry, attempts: 1 }, timeout: '20s' } as const
+    const charging = handler('charging', options, async ({ type }, run) => {
+      const charge = () =>
+        type === 'order.timeout' || type === 'order.threw' || type === 'order.fatal'
+          ? new Promise<never>((_resolve, reject) => world.clock.setTimer(25_000, () => reject(new TypeError('reset'))))
+          : Promise.reject(new TypeError('reset'))
+      const charged = run.step('charge', { run: charge, ...safety })
+      charged.catch(() => {})
+      await new Promise<void>((resolve) => world.clock.setTimer(5, resolve))
+      await Object.entries(endings).find(([name]) => name === type)?.[1](charged)
+    })
+    const world = await testWorld({ handlers: [charging], shards: 1 })
+    for (const type of Object.keys(endings)) {
+      const receipt = await world.hapax.accept({ ...order(type), type })
+      await world.until(async () => {
+        const { status } = await world.hapax.runs.get(receipt.runs[0]?.id ?? '')
+        expect(status).not.toBe('dead')
+        return status === 'unknown'
+      })
+    }
+    await world.close()
+  })
+
+  it('is left to a person where its confirm answers what it may not', async () => {
+    let phase = 0
+    const charging = handler('charging', { ...on, retry }, async (_event, run) => {
+      const result = await run.step('charge', {
+        run: (): string => {
+          throw new TypeError(`reset ${++phase}`)
+        },
+        // What code without types may do.
+        confirm: () => JSON.parse('{"id":"ch_1"}'),
+      })
+      return result
+    })
+    const world = await testWorld({ handlers: [charging], shards: 1 })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.standing(receipt, 'unknown')
+    const view = await world.hapax.runs.get(receipt.runs[0]?.id ?? '')
+    expect(view.state?.error).toMatchObject({ code: 'confirm_invalid' })
+    expect(phase).toBe(1)
+    await world.close()
+  })
+
+  it('costs no attempt to wait for its function, which an attempt before left running', async () => {
+    let times = 0
+    const options = { ...on, timeout: '5s', retry: { ...retry, attempts: 2 } } as const
+    const slow = handler('slow', options, (_event, run) =>
+      run.step('slow', async () => {
+        if (++times > 1) return 'done'
+        return new Promise<string>((resolve) => world.clock.setTimer(28_000, () => resolve('late')))
+      }),
+    )
+    const world = await testWorld({ handlers: [slow], shards: 1 })
+    const receipt = await world.hapax.accept(order('1'))
+    expect(await world.ended(receipt, '2m')).toMatchObject({ status: 'completed', state: { failuresInAll: 1 } })
+    expect(times).toBe(2)
     await world.close()
   })
 
@@ -186,6 +268,25 @@ it('a signal that was refused is none for a later generation', async () => {
   await world.soon(world.hapax.runs.replay(id, why))
   await world.standing(receipt, 'waiting')
   await world.close()
+})
+
+it('emits no second event in a replay with the same keys, and names the first', async () => {
+  const keys: string[] = []
+  const emitting = handler('emitting', on, async (_event, run) => {
+    keys.push((await run.emit({ type: 'follow.up', data: 1 })).key)
+  })
+  const world = await testWorld({ handlers: [emitting], shards: 1 })
+  const receipt = await world.hapax.accept(order('1'))
+  await world.ended(receipt)
+  await world.soon(world.hapax.runs.replay(receipt.runs[0]?.id ?? '', why))
+  await world.until(() => keys.length === 2)
+  expect(keys[1]).toBe(keys[0])
+  await expect(world.hapax.events.get(keys[0] ?? '')).resolves.toMatchObject({ event: { type: 'follow.up' } })
+  await world.close()
+})
+
+it('is deferred to a time that can be had', () => {
+  expect(() => new RetryLater(new Date('never'))).toThrowError(expect.objectContaining({ code: 'duration_invalid' }))
 })
 
 it('waits for the first of several signals', async () => {

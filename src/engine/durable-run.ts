@@ -5,6 +5,7 @@ import { encodeJson } from '../kit/json-value.ts'
 import type { Log } from '../kit/log.ts'
 import type { Attempt } from './attempt.ts'
 import type { EmittedEvent, Run, StepOptions } from './handler.ts'
+import { isThenable } from './in-time.ts'
 import { rememberUndo, runStep } from './run-step.ts'
 import { sleepUntil, waitForSignal } from './waits.ts'
 
@@ -64,7 +65,9 @@ export class DurableRun implements Run {
       const startedAt = attempt.host.now()
       const id = attempt.key(`emit:${event.type}`, step.of)
       const item = await attempt.host.toEmit(attempt.subject.event, event, id)
-      const value = JSON.stringify({ key: item.key })
+      // A replay with the same keys finds the event that an earlier generation emitted.
+      const known = attempt.generation > 1 ? await attempt.host.store.identity(item) : undefined
+      const value = JSON.stringify({ key: known?.key ?? item.key })
       return attempt.keep(step, text, { startedAt, firstTriedAt: startedAt, value, emits: [item] })
     })
   }
@@ -90,9 +93,9 @@ export class DurableRun implements Run {
         transact.call(store, item, (transaction) => {
           // The one store that has the ability today hands a node:sqlite connection.
           const result = body(transaction as DatabaseSync)
-          if (result instanceof Promise) throw new HapaxError('transaction_async')
+          if (isThenable(result)) throw new HapaxError('transaction_async')
           value = encodeJson(result, name)
-          return value ?? 'null'
+          return value
         }),
       )
       if (!answer) return attempt.forgotten()

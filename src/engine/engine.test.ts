@@ -878,3 +878,57 @@ describe.each([{ acceptSpans: true }, { acceptSpans: false }])('acceptSpans: $ac
     })
   })
 })
+
+describe('stop', () => {
+  it('hands a run back that outlives its grace and does not even listen, its step in doubt (G4, G10)', async () => {
+    let charged = 0
+    const charging = handler('charging', { ...on, timeout: '1h' }, (_event, run) =>
+      run.step('charge', { once: true, timeout: '1h', run: () => ++charged > 0 && new Promise<never>(() => {}) }),
+    )
+    const world = await testWorld({ handlers: [charging], shards: 1, grace: '2s' })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.until(() => charged === 1)
+    await world.soon(world.hapax.stop(), '5s')
+    await world.node()
+    await world.standing(receipt, 'unknown')
+    const history = await world.newest().events.history(receipt.event.key)
+    expect(history.filter((entry) => entry.kind === 'settled')).toMatchObject([
+      { state: { reason: 'handed_back', failures: 0, losses: 0 } },
+      { state: { reason: 'step_in_doubt' } },
+    ])
+    expect(charged).toBe(1)
+    await world.close()
+  })
+
+  it('ends though the store does not answer, and what comes after it is refused (G10)', async () => {
+    let isDown = false
+    const slow = handler('slow', on, () => gate)
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const wrapStore = (store: Store): Store =>
+      new Proxy(store, {
+        get(target, name) {
+          if (isDown && (name === 'commit' || name === 'own'))
+            return () => Promise.reject(new HapaxError('store_unavailable', { reason: 'a test' }))
+          const member: unknown = Reflect.get(target, name)
+          return typeof member === 'function' ? member.bind(target) : member
+        },
+      })
+    const world = await testWorld({ handlers: [slow], shards: 1, grace: '2s', wrapStore })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.standing(receipt, 'running')
+    isDown = true
+    const stopped = world.hapax.stop()
+    expect(world.hapax.stop()).toBe(stopped)
+    await world.advance('1s')
+    open()
+    await world.soon(stopped, '10s')
+    await expect(world.hapax.accept(order('2'))).rejects.toMatchObject({ code: 'engine_stopped' })
+    isDown = false
+    await world.node()
+    expect(await world.ended(receipt, '20s')).toMatchObject({ status: 'completed' })
+    await world.close()
+  })
+})

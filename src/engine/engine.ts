@@ -1,7 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
-import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
 import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
@@ -13,7 +13,7 @@ import type { Owned, Settings, Store } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
-import { Dispatcher } from './dispatcher.ts'
+import { Dispatcher, type RunsInMemory } from './dispatcher.ts'
 import { Executing } from './executing.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
@@ -22,6 +22,7 @@ import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
+import { PickUp } from './pick-up.ts'
 import { ReadinessCheck } from './readiness.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
@@ -47,6 +48,8 @@ export interface EngineOptions {
   /** How long a stop waits for runs before it hands them back. Default 25 s. */
   readonly grace?: Duration
   readonly retention?: Retention
+  /** Default what the limits say; smaller ones let a test reach what they do. */
+  readonly bounds?: RunsInMemory
   /** Wraps the fingerprint keys in the store. */
   readonly key?: string
 }
@@ -115,6 +118,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         reading.catch(logged('reading the settings'))
         return reading
       },
+      renewed: () => dispatcher.pump(),
     },
   )
 
@@ -160,6 +164,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     handlerOf: (tag) => index.get(tag),
     handlerName,
+    giveAway: (owned, tag) => {
+      const handler = handlerOfTag(registry, tag)
+      return handler !== undefined && handler.untilVersion === undefined && ownership.giveAway(owned, handler.name)
+    },
     settled: (entry, next) => {
       progress.delete(entry.id)
       dispatcher.settled(entry, next)
@@ -189,6 +197,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     orderOf: (tag) => index.get(tag)?.order,
     dispatcher: () => dispatcher,
     news,
+    undoOnDeath: (tag) => index.get(tag)?.undoOnDeath,
     holds: (owned) => ownership.holds(owned),
     lose,
   })
@@ -200,6 +209,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     group,
     leaseMs,
     concurrency: options.concurrency ?? limits.concurrency,
+    bounds: options.bounds ?? {
+      held: limits.runsHeld,
+      aside: limits.runsAside,
+      perKey: limits.runsAsidePerKey,
+      page: limits.pageEvents,
+    },
     registry: () => registry,
     refreshRegistry: refresh,
     orderOf: (tag) => index.get(tag)?.order,
@@ -232,6 +247,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (ownership.renewals === before) throw new HapaxError('store_unavailable', { reason: 'a beat was not committed' })
   }
   const readiness = new ReadinessCheck(store, clock, beat)
+  const pickUp = new PickUp({ clock, random, store, committer, group, handlers: index, now: () => ownership.now() })
   const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, async () => {
     // Retention by a wall clock that is wrong would drop what is to be kept.
     if (state !== 'started') await beat()
@@ -247,45 +263,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registryTimer = clock.setTimer(
       beatMs,
       () => {
-        const work = state === 'started' ? pickUp() : refresh()
+        const work = refresh().then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
         work.catch(logged('looking for new handlers')).finally(() => {
           if (state === 'accepting' || state === 'started') watchRegistry()
         })
       },
       { unref: true },
     )
-  }
-
-  /** Unclaimed events that are young enough are given to the handlers that take them now. */
-  const pickUp = async (): Promise<void> => {
-    await refresh()
-    const mine = registry.handlers.filter(
-      (one) => one.group === group && one.untilVersion === undefined && index.has(one.tag),
-    )
-    const longestMs = Math.max(0, ...mine.map((one) => index.get(one.tag)?.pickUpMs ?? 0))
-    if (longestMs === 0) return
-    const page = await store.searchEvents({
-      unclaimed: true,
-      after: ownership.now() - longestMs,
-      limit: limits.pageItems,
-    })
-    for (const event of page.events) {
-      for (const one of mine) {
-        const pickUpMs = index.get(one.tag)?.pickUpMs ?? 0
-        if (!handlerTakes(one, event.source, event.type) || ownership.now() - event.acceptedAt > pickUpMs) continue
-        const key = mintEventKey(clock.now(), event.shard, random)
-        const item = {
-          key,
-          id: `pick-up:${one.tag}`,
-          event: event.key,
-          verb: 'redrive' as const,
-          detail: '{}',
-          reason: 'pick-up',
-          actor: 'engine',
-        }
-        await committer.intervene(item)
-      }
-    }
   }
 
   const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
@@ -360,7 +344,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     state = 'stopping'
     const graceMs = toMs(options.grace ?? limits.graceMs)
     dispatcher.takeNoMore()
-    const quiet = wasStarted ? quietWithin(graceMs) : Promise.resolve()
+    const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
     if (after) await settledWithin(clock, after, graceMs)
     accepts = false
     registryTimer?.cancel()
@@ -368,29 +352,27 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     operations.stop()
     await quiet
     if (wasStarted) {
-      await committer.drained()
       dispatcher.stop()
-      await ownership.stop()
+      await ownership.stop((shard) => dispatcher.executes(shard))
     }
     stopWatching?.()
-    await committer.drained()
+    await settledWithin(clock, committer.drained(), limits.lastWordMs)
+    committer.close()
     gate.close()
     await store.close()
     state = 'stopped'
     log.info('stopped', { node })
   }
 
-  /** Waits for runs to end; those that outlive the grace are handed back, at no cost of an attempt. */
-  async function quietWithin(graceMs: number): Promise<void> {
-    let timer: Timer | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimer(graceMs, () => {
-        dispatcher.handBackAll()
-        // What does not even end then is left: its lease is released, its steps are refused.
-        timer = clock.setTimer(1_000, resolve)
-      })
-    })
-    await Promise.race([dispatcher.quiet(), late])
-    timer?.cancel()
+  /**
+   * Waits for runs to end. Those that outlive the grace are asked to, and handed back, at no cost of an attempt; those that
+   * do not even end then are handed back with their steps in doubt.
+   */
+  async function endRuns(graceMs: number): Promise<void> {
+    if (await settledWithin(clock, dispatcher.quiet(), graceMs)) return
+    dispatcher.handBackAll()
+    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return
+    dispatcher.abandonAll()
+    await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)
   }
 }

@@ -1,4 +1,4 @@
-import { handlerOfTag, handlerTakes, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlerTakes, inVersion, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { type Clock, type Instant, sleep } from '../kit/clock.ts'
@@ -6,7 +6,8 @@ import type { Log } from '../kit/log.ts'
 import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store.ts'
 import type { Committer } from './committer.ts'
 import type { Dispatcher, Entry } from './dispatcher.ts'
-import { adopted, type Judgement, judge } from './interventions.ts'
+import { isUndoable } from './doubts.ts'
+import { type Judgement, judge } from './interventions.ts'
 import type { RunNews } from './run-news.ts'
 
 /** What carrying out interventions needs of the node. */
@@ -24,6 +25,8 @@ export interface IntervenerHost {
   orderOf(tag: string): 'block' | 'skip' | undefined
   dispatcher(): Dispatcher
   readonly news: RunNews
+  /** What the handler says of death; undefined where this node does not have it. */
+  undoOnDeath(tag: string): boolean | undefined
   /** Whether the pair is still this node's. */
   holds(owned: Owned): boolean
   lose(owned: Owned): void
@@ -39,6 +42,8 @@ const againMs = 1_000
 export class Intervener {
   readonly #host: IntervenerHost
   readonly #chains = new Map<string, Promise<void>>()
+  /** A page may name one again that is being judged. */
+  readonly #underWay = new Set<string>()
 
   constructor(host: IntervenerHost) {
     this.#host = host
@@ -47,15 +52,16 @@ export class Intervener {
   /** Judges and answers; never rejects. */
   intervene(owned: Owned, intervention: InterventionRecord): Promise<void> {
     if (intervention.answer) return Promise.resolve()
-    const name = nameOf(intervention)
+    const name = runId(intervention)
+    // Of another epoch it is judged anew: the judgement before ends with its pair.
+    const asked = `${owned.epoch} ${intervention.key}`
+    if (this.#underWay.has(asked)) return Promise.resolve()
+    this.#underWay.add(asked)
     const work = async () => {
       // `tail` names it once: what is not judged here, while the pair is held, nobody judges.
       while (this.#host.holds(owned)) {
         try {
-          const isDone = await (intervention.tag === undefined
-            ? this.#adopt(owned, intervention)
-            : this.#onRun(owned, intervention, name, intervention.tag))
-          if (isDone) return
+          if (await this.#onRun(owned, intervention, name)) return
         } catch (error) {
           const text = error instanceof Error ? error.message : String(error)
           this.#host.log.warn('an intervention could not be judged, and is again', {
@@ -70,12 +76,14 @@ export class Intervener {
     const chain = (this.#chains.get(name) ?? Promise.resolve()).then(work)
     this.#chains.set(name, chain)
     return chain.finally(() => {
+      this.#underWay.delete(asked)
       if (this.#chains.get(name) === chain) this.#chains.delete(name)
     })
   }
 
   /** Answers whether it is done with; else the run moved meanwhile, and it is judged anew. */
-  async #onRun(owned: Owned, intervention: InterventionRecord, id: string, tag: string): Promise<boolean> {
+  async #onRun(owned: Owned, intervention: InterventionRecord, id: string): Promise<boolean> {
+    const { tag } = intervention
     const answer = (refusal: string | undefined) => this.#answer(owned, intervention, refusal)
     const entry = this.#host.dispatcher().entry(owned.shard, id)
     if (entry && entry.stage !== 'standing') {
@@ -93,10 +101,16 @@ export class Intervener {
     const record = entry && isQueued ? entry.record : await this.#host.store.run(intervention.event, tag)
     if (!record) return answer('not_found')
     if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
+    const isAdoptable = await this.#isAdoptable(record, intervention.verb)
     // What was read may be old by now: it began meanwhile, or ended, or came into memory.
     if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
-    const judgement = judge(record, intervention, this.#host.now(), blocksKey)
+    const judgement = judge(record, intervention, {
+      now: this.#host.now(),
+      blocksKey,
+      isAdoptable,
+      undoOnDeath: this.#host.undoOnDeath(tag),
+    })
     if (judgement.outcome === 'refused') return answer(judgement.reason)
     if (judgement.outcome === 'noted') return answer(undefined)
     return this.#apply(owned, record, intervention, judgement, entry)
@@ -135,9 +149,11 @@ export class Intervener {
     }
     if (entry.stage !== 'running') return 'judge'
     if (intervention.verb !== 'cancel') return 'running'
+    if (entry.record.state?.undoBegun) return 'undo_begun'
     const detail: unknown = JSON.parse(intervention.detail)
     const undo: unknown = typeof detail === 'object' && detail !== null ? Reflect.get(detail, 'undo') : undefined
-    if (entry.attempt?.undoable && typeof undo !== 'boolean') return 'undo_unspecified'
+    const undoable = entry.attempt ? entry.attempt.undoable : isUndoable(entry.record)
+    if (undoable && typeof undo !== 'boolean') return 'undo_unspecified'
     const outcome = { kind: 'cancelled', undo: undo === true, intervention: intervention.key } as const
     if (entry.attempt) entry.attempt.end(outcome)
     else entry.cancelled = outcome
@@ -153,7 +169,7 @@ export class Intervener {
     entry: Entry | undefined,
   ): Promise<boolean> {
     const { committer } = this.#host
-    const isDone = this.#host.dispatcher().moves(runId({ event: intervention.event, tag: record.tag }), entry)
+    const isDone = this.#host.dispatcher().moves(owned, runId(record))
     const seenIntervention = Math.max(
       judgement.state.seenIntervention,
       ...record.interventions.map((one) => one.position),
@@ -169,16 +185,17 @@ export class Intervener {
         ...(value === undefined ? {} : { value }),
         ...(undoable && { undoable }),
       }
-      void committer.checkpoint({
-        owned,
-        run: record,
-        generation: state.generation,
-        attempt: state.attempt,
-        step,
-        ...facts,
-      })
+      // Durable before the run may begin again: the step would be in doubt no more, and have no result.
+      const item = { owned, run: record, generation: state.generation, attempt: state.attempt, step, ...facts }
+      if ((await committer.checkpoint(item)).outcome === 'stale') {
+        isDone()
+        this.#host.lose(owned)
+        return true
+      }
     }
-    const settled = committer.settle({
+    // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
+    // next owner, judging anew, finds it done.
+    const answer = await committer.settle({
       owned,
       run: record,
       state,
@@ -187,10 +204,7 @@ export class Intervener {
       ...(judgement.tried?.length ? { tried: judgement.tried } : {}),
       ...(judgement.keepCheckpoints === undefined ? {} : { keepCheckpoints: judgement.keepCheckpoints }),
     })
-    // The settlement names the intervention that it carries out: a crash before the answer leaves it on record, and the
-    // next owner, judging anew, finds it done.
-    const answer = await settled
-    if (answer === 'settled' && entry) this.#host.dispatcher().moved(entry, state)
+    if (answer === 'settled') this.#host.dispatcher().moved(owned, record, state)
     // What it has not seen waits behind this verb: judged on the record in memory, it would be asked to look for ever.
     if (answer === 'look_again' && entry) await this.#look(entry)
     isDone()
@@ -230,56 +244,23 @@ export class Intervener {
       ...(reason === undefined ? {} : { reason }),
     })
     if (answer === 'stale') this.#host.lose(owned)
-    else this.#host.news.tell(nameOf(intervention))
+    else this.#host.news.tell(runId(intervention))
     return true
   }
 
-  /** Gives an event that no handler took to those that take it now. */
-  async #adopt(owned: Owned, intervention: InterventionRecord): Promise<boolean> {
-    const event = await this.#host.store.event(intervention.event)
-    if (!event) return this.#answer(owned, intervention, 'not_found')
-    const only = intervention.id?.startsWith('pick-up:') ? intervention.id.slice('pick-up:'.length) : undefined
-    const takersIn = ({ handlers: all }: Registry) =>
-      all.filter(
-        (handler) =>
-          handler.untilVersion === undefined &&
-          (only === undefined || handler.tag === only) &&
-          handlerTakes(handler, event.source, event.type),
-      )
-    const known = takersIn(this.#host.registry())
+  /** Whether the run's handler takes the event now, and did not when it was accepted. */
+  async #isAdoptable({ event: key, tag, state }: RunRecord, verb: InterventionRecord['verb']): Promise<boolean> {
+    if (state || verb !== 'redrive') return false
+    const event = await this.#host.store.event(key)
     // A deploy that this node has not heard of yet may have brought the handler.
-    const takers = known.length > 0 ? known : takersIn(await this.#host.refreshRegistry())
-    const handlers = takers.filter((handler) => handler.group === this.#host.group)
-    // Another group's to answer: a refusal by this one would stand before what that one does.
-    if (handlers.length === 0 && takers.length > 0) return true
-    for (const { tag, name } of handlers) {
-      const record = await this.#host.store.run(event.key, tag)
-      if (!record || record.state) continue
-      const state = adopted(this.#host.now(), only === undefined ? 'redrive' : 'picked_up', intervention.position)
-      const answer = await this.#host.committer.settle({
-        owned,
-        run: record,
-        state,
-        handler: name,
-        intervention: intervention.key,
-      })
-      if (answer === 'stale') {
-        this.#host.lose(owned)
-        return true
-      }
-      if (state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
-    }
-    return this.#answer(owned, intervention, handlers.length === 0 ? 'no_handler' : undefined)
+    const handler = handlerOfTag(this.#host.registry(), tag) ?? handlerOfTag(await this.#host.refreshRegistry(), tag)
+    if (!event || !handler || handler.untilVersion !== undefined) return false
+    return !inVersion(handler, event.registryVersion) && handlerTakes(handler, event.source, event.type)
   }
 
   #nameOf(tag: string): string {
     return handlerOfTag(this.#host.registry(), tag)?.name ?? tag
   }
-}
-
-/** The run that it is addressed to, or the event that no handler took. */
-function nameOf({ event, tag }: InterventionRecord): string {
-  return tag === undefined ? event : runId({ event, tag })
 }
 
 function noteIn(entry: Entry, intervention: InterventionRecord): void {

@@ -1,10 +1,10 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import type { RunState, StepAddress } from '../event/run.ts'
+import { type RunState, type StepAddress, stepText } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { InterventionRecord, RunRecord, SettleItem, TriedStep } from '../store/store.ts'
 import { nextGeneration } from './decide.ts'
-import { doubtsOf } from './doubts.ts'
+import { doubtsOf, isUndoable } from './doubts.ts'
 import { recordError } from './run-errors.ts'
 
 /** What an owner makes of an intervention on a run that does not execute. */
@@ -32,20 +32,26 @@ interface Detail {
   readonly fail?: boolean
 }
 
+/** What a judgement rests on beside the run. */
+export interface Circumstances {
+  readonly now: Instant
+  /** The run is a dead one that blocks its order key. */
+  readonly blocksKey: boolean
+  /** It is of a handler that takes the event now, and did not when it was accepted. */
+  readonly isAdoptable: boolean
+  /** What its handler says of death; undefined where this node does not have the handler. */
+  readonly undoOnDeath: boolean | undefined
+}
+
 const refused = (reason: string): Judgement => ({ outcome: 'refused', reason })
 
 /**
  * Judges an intervention on a run that is not executing. Pure: the run's owner applies what it says in one commit with
  * the answer.
  *
- * @param blocksKey whether the run is a dead one that blocks its order key.
  */
-export function judge(
-  record: RunRecord,
-  intervention: InterventionRecord,
-  now: Instant,
-  blocksKey: boolean,
-): Judgement {
+export function judge(record: RunRecord, intervention: InterventionRecord, given: Circumstances): Judgement {
+  const { now, blocksKey, isAdoptable, undoOnDeath } = given
   const state = record.state
   const seen = Math.max(state?.seenIntervention ?? 0, intervention.position)
   const detail: Detail = parseDetail(intervention)
@@ -65,8 +71,12 @@ export function judge(
       tried: [],
     }
   }
+  if (!state && isAdoptable) {
+    const reason = intervention.actor === 'engine' ? 'picked_up' : 'redrive'
+    return { outcome: 'applied', state: adopted(now, reason, seen) }
+  }
   if (!state) return refused(status)
-  if (intervention.verb === 'resolve') return judgeResolve(record, state, detail, now, seen)
+  if (intervention.verb === 'resolve') return judgeResolve(record, state, detail, now, seen, undoOnDeath)
   if (state.undoBegun) return refused('undo_begun')
   if (state.status === 'completed' || state.status === 'cancelled' || state.status === 'ready')
     return refused(state.status)
@@ -118,9 +128,7 @@ function judgeCancel(record: RunRecord, detail: Detail, now: Instant, seen: numb
   }
   if (state && isTerminal(state.status)) return refused(state.status)
   if (state?.undoBegun) return refused('undo_begun')
-  const undoable =
-    record.checkpoints.some((checkpoint) => checkpoint.undoable) ||
-    doubtsOf(record).some((tried) => tried.doubt && tried.undoable)
+  const undoable = isUndoable(record)
   if (undoable && detail.undo === undefined) return refused('undo_unspecified')
   const base = state ?? freshState(now)
   const undo = undoable && detail.undo === true
@@ -143,12 +151,19 @@ function judgeCancel(record: RunRecord, detail: Detail, now: Instant, seen: numb
   }
 }
 
-function judgeResolve(record: RunRecord, state: RunState, detail: Detail, now: Instant, seen: number): Judgement {
+function judgeResolve(
+  record: RunRecord,
+  state: RunState,
+  detail: Detail,
+  now: Instant,
+  seen: number,
+  undoOnDeath: boolean | undefined,
+): Judgement {
   if (state.status !== 'unknown') return refused(state.status)
-  const step = findStep(record, detail.step ?? '', detail.of)
-  if (!step) return refused('step_unknown')
   const doubts = doubtsOf(record)
-  const isIt = (tried: TriedStep) => tried.step.name === step.name && tried.step.of === step.of
+  const step = findDoubt(state, doubts, detail) ?? findStep(record, detail.step ?? '', detail.of)
+  if (!step) return refused('step_unknown')
+  const isIt = (tried: TriedStep) => stepText(tried.step) === stepText(step)
   const ready: RunState = {
     ...state,
     status: state.undoBegun ? 'undoing' : 'ready',
@@ -163,11 +178,14 @@ function judgeResolve(record: RunRecord, state: RunState, detail: Detail, now: I
   const others = doubts.filter((tried) => !isIt(tried))
   if (detail.fail === true) {
     const error = recordError(new HapaxError('step_in_doubt', { name: step.name }), step.name)
-    return {
-      outcome: 'applied',
-      state: { ...ready, status: 'dead', reason: 'resolved', dueAt: undefined, error },
-      tried: doubts,
-    }
+    const dead: RunState = { ...ready, status: 'dead', reason: 'resolved', dueAt: undefined, error }
+    if (state.undoBegun) return { outcome: 'applied', state: dead, tried: doubts }
+    if (undoOnDeath === undefined) return refused('no_handler')
+    // The person has answered that it failed: its own undo, if it has one, has nothing to undo.
+    const answered = [...others, ...doubts.filter(isIt).map((tried) => ({ ...tried, doubt: false }))]
+    const undoes = undoOnDeath && isUndoable({ ...record, tried: answered, begins: [] })
+    const undoing: RunState = { ...ready, status: 'undoing', error, undoBegun: 'death' }
+    return { outcome: 'applied', state: undoes ? undoing : dead, tried: undoes ? answered : doubts }
   }
   if (detail.repeat === true) {
     return { outcome: 'applied', state: ready, tried: [...others, { step, firstTriedAt: now, doubt: false }] }
@@ -175,6 +193,12 @@ function judgeResolve(record: RunRecord, state: RunState, detail: Detail, now: I
   const value = detail.result === undefined ? undefined : JSON.stringify(detail.result)
   const undoable = doubts.some((tried) => isIt(tried) && tried.undoable)
   return { outcome: 'applied', state: ready, resolved: { step, value, undoable }, tried: others }
+}
+
+/** The step in doubt of this name; where undoing has begun, its undo. */
+function findDoubt({ undoBegun }: RunState, doubts: readonly TriedStep[], { step: name, of = '' }: Detail) {
+  const kind = undoBegun ? 'undo' : 'step'
+  return doubts.find(({ step, doubt }) => doubt && step.kind === kind && step.name === name && step.of === of)?.step
 }
 
 /** A step of the run by its name: one that left a checkpoint, was tried, or was begun. */
@@ -207,12 +231,13 @@ export function freshState(now: Instant): RunState {
     keySeries: 0,
     handlerVersion: undefined,
     seenIntervention: 0,
+    openedAt: undefined,
   }
 }
 
-/** The first settlement of a run that an operator gave to a handler which appeared after the event. */
+/** The first settlement of a run whose handler appeared after the event. */
 export function adopted(now: Instant, reason: string, seen: number): RunState {
-  return { ...freshState(now), turn: 1, reason, dueAt: now, seenIntervention: seen }
+  return { ...freshState(now), turn: 1, reason, dueAt: now, seenIntervention: seen, openedAt: now }
 }
 
 function parseDetail(intervention: InterventionRecord): Detail {

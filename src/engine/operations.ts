@@ -1,6 +1,13 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type EventKey, isEventKey, mintEventKey } from '../event/event-key.ts'
-import { type HandlerRecord, handlerOfTag, handlersOf, patternTakes, type Registry } from '../event/handler-record.ts'
+import {
+  type HandlerRecord,
+  handlerOfTag,
+  handlersOf,
+  handlerTakes,
+  patternTakes,
+  type Registry,
+} from '../event/handler-record.ts'
 import { parseRunId, type RunState, runId } from '../event/run.ts'
 import { isTerminal, type RunStatus } from '../event/run-status.ts'
 import type { Clock } from '../kit/clock.ts'
@@ -60,7 +67,7 @@ export class Operations {
     this.#redrives = new Redrives({
       ...host,
       redriveRun: (id, intent) => this.#verb(id, 'redrive', {}, intent),
-      redriveEvent: (event, shard, intent) => this.#redriveEvent(event, shard, intent),
+      redriveEvent: (event, intent) => this.#redriveEvent(event, intent),
     })
   }
 
@@ -237,26 +244,24 @@ export class Operations {
     if (answer.outcome === 'not_found') throw new HapaxError('not_found', { what: 'run' })
     const key = answer.outcome === 'duplicate' ? answer.original : item.key
     const judged = await this.#look(id, limits.interventionWaitMs, async () => {
-      const record = item.tag === undefined ? undefined : await this.#host.store.run(item.event, item.tag)
+      const record = await this.#host.store.run(item.event, item.tag)
       return record?.interventions.find((one) => one.key === key)?.answer
     })
     return answerOf(id, judged)
   }
 
   /** An event that no handler took has no run yet: its history tells what became of it. */
-  async #redriveEvent(event: EventKey, shard: number, intent: Intent): Promise<VerbAnswer> {
-    const key = mintEventKey(this.#host.clock.now(), shard, this.#host.random)
-    const actor = intent.actor ?? 'library'
-    const item = { key, event, verb: 'redrive' as const, detail: '{}', reason: intent.reason, actor }
-    const written = await this.#host.committer.intervene(item)
-    if (written.outcome === 'not_found') throw new HapaxError('not_found', { what: 'event' })
-    const read = async () => {
-      const history = await this.#host.store.history(event)
-      for (const entry of history) if (entry.kind === 'intervention' && entry.key === key) return entry.answer
-      return undefined
-    }
-    const judged = await this.#look(event, limits.interventionWaitMs, read, false)
-    return answerOf(event, judged)
+  async #redriveEvent(event: EventKey, intent: Intent): Promise<VerbAnswer> {
+    const found = await this.#host.store.event(event)
+    if (!found) throw new HapaxError('not_found', { what: 'event' })
+    const { handlers } = await this.#host.freshRegistry()
+    const takers = handlers.filter(
+      (one) => one.untilVersion === undefined && handlerTakes(one, found.source, found.type),
+    )
+    const answers = await Promise.all(takers.map(({ tag }) => this.#verb(runId({ event, tag }), 'redrive', {}, intent)))
+    const nobody: VerbAnswer = { outcome: 'refused', run: event, reason: 'no_handler' }
+    const best = (outcome: VerbAnswer['outcome']) => answers.find((one) => one.outcome === outcome)
+    return { ...(best('applied') ?? best('pending') ?? best('refused') ?? nobody), run: event }
   }
 
   /**

@@ -33,6 +33,11 @@ export class OrderQueues<Item extends Ordered> {
     return this.#queues.get(key)?.[0]
   }
 
+  /** How many there are of a key. */
+  length(key: string): number {
+    return this.#queues.get(key)?.length ?? 0
+  }
+
   /** Takes an item out; answers the new head where the head left. */
   remove(key: string, item: Item): Item | undefined {
     const queue = this.#queues.get(key)

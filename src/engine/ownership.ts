@@ -1,7 +1,8 @@
 import type { Registry } from '../event/handler-record.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
+import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Released, Store } from '../store/store.ts'
 
 /** What ownership tells the rest of the engine. */
 export interface OwnershipListener {
@@ -15,6 +16,8 @@ export interface OwnershipListener {
   /** Both are told again with the next beat where they reject. */
   registryChanged(version: number): Promise<void>
   settingsChanged(version: number): Promise<void>
+  /** The lease was renewed; it may have run out meanwhile. */
+  renewed(): void
 }
 
 /** What a node is, for its store. */
@@ -40,7 +43,9 @@ export class Ownership {
   #pairs = new Map<number, Grant>()
   #turnOrder: number[] = []
   #next = 0
-  #releasing = new Map<number, Owned>()
+  #releasing = new Map<number, Released>()
+  /** When a pair was last given away for want of a handler: whoever has it may have gone. */
+  readonly #givenAtMs = new Map<string, number>()
   #handingBack = new Set<number>()
   #deadlineMs = 0
   /** How often it has fenced itself: each time it is another node to the store. */
@@ -102,18 +107,37 @@ export class Ownership {
     await this.beat()
   }
 
-  /** Gives every pair back, and tells the store that this node takes none. What runs must have ended before. */
-  async stop(): Promise<void> {
+  /**
+   * Gives every pair back, and tells the store that this node takes none.
+   *
+   * @param executes whether something of the shard has not ended: its lease is left to run out, since to give it back would
+   *   tell the next owner that nothing is in doubt.
+   */
+  async stop(executes: (shard: number) => boolean): Promise<void> {
     this.#owns = false
     this.#timer?.cancel()
     this.#fence?.cancel()
-    for (const grant of this.#pairs.values()) this.#releasing.set(grant.shard, grant)
+    for (const grant of this.#pairs.values()) if (!executes(grant.shard)) this.#releasing.set(grant.shard, grant)
     await this.#beating
     await this.#beat().catch((error: unknown) => this.#log.warn('last beat failed', { error: String(error) }))
     this.#timer?.cancel()
     this.#fence?.cancel()
     this.#pairs.clear()
     this.#turnOrder = []
+  }
+
+  /**
+   * Gives the pair to a node that has this handler: once in a while, since the store gives it back where no such node lives.
+   *
+   * @returns whether it is being given.
+   */
+  giveAway(owned: Owned, handler: string): boolean {
+    const name = `${owned.shard} ${handler}`
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.holds(owned) || nowMs - (this.#givenAtMs.get(name) ?? -Infinity) < limits.noHandlerLookMs) return false
+    this.#givenAtMs.set(name, nowMs)
+    this.#handBack(owned, handler)
+    return true
   }
 
   /** The store answered that the epoch is stale: another owns the pair. */
@@ -182,9 +206,11 @@ export class Ownership {
         this.#settingsVersion = answer.settingsVersion
       }, notYet)
     }
+    this.#listener.renewed()
   }
 
-  #handBack(owned: Owned): void {
+  #handBack({ group, shard, epoch }: Owned, lacks?: string): void {
+    const owned = { group, shard, epoch, ...(lacks === undefined ? {} : { lacks }) }
     if (this.#handingBack.has(owned.shard) || this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
     this.#handingBack.add(owned.shard)
     this.#turnOrder = this.#turnOrder.filter((shard) => shard !== owned.shard)

@@ -17,7 +17,7 @@ export interface RedriveHost {
   /** Redrives a dead run. */
   redriveRun(id: string, intent: Intent): Promise<VerbAnswer>
   /** Gives an event that no handler took to those of now. */
-  redriveEvent(event: string, shard: number, intent: Intent): Promise<VerbAnswer>
+  redriveEvent(event: string, intent: Intent): Promise<VerbAnswer>
 }
 
 /** Failures in a row after which a redrive gives up: it is the store, then, and not one run. */
@@ -127,8 +127,8 @@ export class Redrives {
     do {
       const query = { ...filter, unclaimed: true, limit: limits.pageItems, ...(cursor !== undefined && { cursor }) }
       const page = await this.#host.store.searchEvents(query)
-      for (const { key, shard } of page.events) {
-        yield { name: key, ask: () => this.#host.redriveEvent(key, shard, intent) }
+      for (const { key } of page.events) {
+        yield { name: key, ask: () => this.#host.redriveEvent(key, intent) }
       }
       cursor = page.next
     } while (cursor !== undefined)

@@ -16,6 +16,7 @@ const codeMistakes: ReadonlySet<string> = new Set([
   'ability_missing',
   'schema_mismatch',
   'duration_invalid',
+  'confirm_invalid',
   'config_invalid',
 ])
 
@@ -30,6 +31,30 @@ export function recordError(error: unknown, step?: string): RecordedError {
     return recordOf(error, step)
   } catch {
     return { code: 'thrown', message: 'an error was thrown that cannot be read' }
+  }
+}
+
+/** What is kept of a step's failure: without its stack, since every settlement hands it on. */
+export function recordFailure(error: unknown): RecordedError {
+  const { code, message } = recordError(error)
+  return { code, message: message.slice(0, limits.failureTextLength) }
+}
+
+/** The error of a step that failed before, as near as it can be had: code that catches it may go by name and kind. */
+export function revivedError({ code, message }: RecordedError): Error {
+  return code === 'Fatal'
+    ? new Fatal(message)
+    : code === 'NotSent'
+      ? new NotSent(message)
+      : new FailedStep(code, message)
+}
+
+class FailedStep extends Error {
+  override readonly name: string
+
+  constructor(name: string, message: string) {
+    super(message)
+    this.name = name
   }
 }
 
@@ -49,17 +74,16 @@ function recordOf(error: unknown, step: string | undefined): RecordedError {
  * What an error that leaves a handler means for its run.
  *
  * @param policy of the step that failed, else of the handler.
- * @param inDoubt whether it came from a step that only its confirm can clear.
  */
 export function classify(
   error: unknown,
-  from: { readonly policy: RetryPolicy; readonly inDoubt: boolean; readonly step: string | undefined },
+  from: { readonly policy: RetryPolicy; readonly step: string | undefined },
   now: Instant,
 ): Outcome {
   const recorded = recordError(error, from.step)
   if (error instanceof RetryLater)
-    return { kind: 'deferred', error: recorded, until: error.at ?? now + (error.delayMs ?? 0) }
+    return { kind: 'deferred', error: recorded, until: Math.max(now, error.at ?? now + (error.delayMs ?? 0)) }
   if (error instanceof Fatal) return { kind: 'fatal', error: recorded }
   if (error instanceof HapaxError && codeMistakes.has(error.code)) return { kind: 'fatal', error: recorded }
-  return { kind: 'failed', error: recorded, policy: from.policy, inDoubt: from.inDoubt }
+  return { kind: 'failed', error: recorded, policy: from.policy }
 }

@@ -1,12 +1,14 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type StepAddress, stepText } from '../event/run.ts'
-import type { Timer } from '../kit/clock.ts'
+import type { Instant } from '../kit/clock.ts'
 import { toMs } from '../kit/duration.ts'
 import { encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
-import type { Attempt, CheckpointFacts, ErrorOrigin } from './attempt.ts'
+import type { StepGuard, TriedStep } from '../store/store.ts'
+import type { Attempt, CheckpointFacts } from './attempt.ts'
 import { retryPolicy, type StepOptions } from './handler.ts'
-import { isDefiniteRefusal } from './run-errors.ts'
+import { inTime } from './in-time.ts'
+import { isDefiniteRefusal, recordFailure } from './run-errors.ts'
 
 /**
  * Executes a step that has no checkpoint: waits for a straggling function of an earlier attempt, clears a doubt, writes
@@ -19,37 +21,41 @@ export async function runStep<Result>(
   options: StepOptions<Result>,
 ): Promise<unknown> {
   const { host, subject } = attempt
-  await host.stragglers.wait(attempt.id, text)
+  await attempt.straggler(text)
   const key = attempt.key(step.name, step.of)
   const startedAt = host.now()
   const tried = attempt.tried.get(text)
-  const firstTriedAt = tried?.firstTriedAt ?? subject.mayHaveBegunAt ?? startedAt
-  const undoable = options.undo ? { undoable: true } : {}
-  const facts = { startedAt, firstTriedAt, ...undoable }
-  const note = (doubt: boolean) => attempt.tried.set(text, { step, firstTriedAt, doubt, ...undoable })
-  const origin = originOf(attempt, step, options)
+  const safety = safetyOf(options)
+  // Only a step that leaves no begin may have been tried, by an owner before, without a trace.
+  const traceless = isBegun(options) ? undefined : subject.mayHaveBegunAt
+  const firstTriedAt = tried?.firstTriedAt ?? traceless ?? startedAt
+  const facts = { startedAt, firstTriedAt, ...(safety.undoable && { undoable: true }) }
+  const note = (doubt: boolean, error?: unknown) => {
+    const failed = error === undefined ? {} : { error: recordFailure(error) }
+    attempt.tried.set(text, { step, firstTriedAt, doubt, ...safety, ...failed })
+  }
 
-  if (tried?.doubt) {
-    note(true)
-    const cleared = await clearDoubt(attempt, step, text, options, { key, facts, origin })
+  if (tried?.doubt || traceless !== undefined) {
+    if (tried?.doubt) note(true)
+    const cleared = await clearDoubt(attempt, step, text, options, { key, facts, note })
     if (cleared !== 'repeat') return cleared.value
   }
-  if (options.once || options.confirm) {
+  if (isBegun(options)) {
     const { owned, record } = subject
     const item = { owned, run: record, generation: attempt.generation, attempt: subject.attempt, step, at: startedAt }
-    if ((await host.committer.begin(item)) === 'stale') return attempt.lost()
+    if ((await host.committer.begin({ ...item, ...safety })) === 'stale') return attempt.lost()
   }
   if (attempt.ended) return attempt.forgotten()
   if (!host.holds(subject.owned)) return attempt.lost()
   note(true)
   let result: Result
   try {
-    result = await inTime(attempt, step, timeoutOf(options), (signal) => options.run(key, signal))
+    result = await inTime(host, callOf(attempt, step, options), (signal) => options.run(key, signal))
   } catch (error) {
     const definite = isDefiniteRefusal(error)
-    note(!definite)
+    note(!definite, error)
     if (!definite && options.once) return attempt.unknown(step)
-    throw attempt.from(error, origin(!definite && options.confirm !== undefined))
+    throw attempt.from(error, originOf(attempt, step, options))
   }
   return attempt.keep(step, text, { ...facts, ...valueIn(result, step.name) })
 }
@@ -64,7 +70,30 @@ export function rememberUndo<Result>(attempt: Attempt, step: StepAddress, option
     undo: (result, key, signal) => undo(result as Result, key, signal),
     confirm,
     timeoutMs: timeoutOf(options),
+    keyTtlMs: keyTtlOf(options),
+    retry: originOf(attempt, step, options).policy,
   })
+}
+
+/** What a `confirm` found out. */
+export type Confirmed<Result> = { readonly result: Result } | 'absent' | 'unsure'
+
+/**
+ * The answer of a `confirm`, which may come from code without types.
+ *
+ * @throws `confirm_invalid`
+ */
+export function confirmed<Result>(name: string, answer: unknown): Confirmed<Result> {
+  if (answer === 'absent' || answer === 'unsure') return answer
+  // The result is the step's own type by the caller's claim, as with every stored value.
+  if (typeof answer === 'object' && answer !== null && 'result' in answer) return { result: answer.result as Result }
+  const found = typeof answer === 'string' ? `"${answer.slice(0, 50)}"` : `a value of type ${typeof answer}`
+  throw new HapaxError('confirm_invalid', { name, found })
+}
+
+/** Whether the same key may still be known on the other side. */
+export function isForgotten(firstTriedAt: Instant, now: Instant, keyTtlMs: number): boolean {
+  return now - firstTriedAt > keyTtlMs
 }
 
 /**
@@ -76,67 +105,55 @@ async function clearDoubt<Result>(
   step: StepAddress,
   text: string,
   options: StepOptions<Result>,
-  known: { key: string; facts: CheckpointFacts; origin: (inDoubt: boolean) => ErrorOrigin },
+  known: { key: string; facts: CheckpointFacts; note: (doubt: boolean, error?: unknown) => void },
 ): Promise<'repeat' | { value: unknown }> {
   const { confirm } = options
+  const { startedAt, firstTriedAt } = known.facts
   if (!confirm) {
-    const keyTtlMs = options.keyTtl === undefined ? limits.keyTtlMs : toMs(options.keyTtl)
-    const forgotten = known.facts.startedAt - known.facts.firstTriedAt > keyTtlMs
-    return options.once || forgotten ? { value: attempt.unknown(step) } : 'repeat'
+    if (!options.once && !isForgotten(firstTriedAt, startedAt, keyTtlOf(options))) return 'repeat'
+    known.note(true)
+    return { value: attempt.unknown(step) }
   }
-  let answer: { result: Result } | 'absent' | 'unsure'
+  let answer: Confirmed<Result>
   try {
-    answer = await inTime(attempt, step, timeoutOf(options), (signal) => confirm(known.key, signal))
+    const asked = await inTime(attempt.host, callOf(attempt, step, options), (signal) => confirm(known.key, signal))
+    answer = confirmed(step.name, asked)
+    if (answer === 'unsure') throw new HapaxError('step_in_doubt', { name: step.name })
   } catch (error) {
-    throw attempt.from(error, known.origin(true))
+    known.note(true, error)
+    throw attempt.from(error, originOf(attempt, step, options))
   }
   if (answer === 'absent') return 'repeat'
-  if (answer === 'unsure') throw attempt.from(new HapaxError('step_in_doubt', { name: step.name }), known.origin(true))
   return { value: await attempt.keep(step, text, { ...known.facts, ...valueIn(answer.result, step.name) }) }
 }
 
-function originOf<Result>(
-  attempt: Attempt,
-  step: StepAddress,
-  options: StepOptions<Result>,
-): (inDoubt: boolean) => ErrorOrigin {
+/** Whether the step leaves a begin: its interruption must be known, or an undo must know of it. */
+function isBegun<Result>({ once, confirm, undo }: StepOptions<Result>): boolean {
+  return once === true || confirm !== undefined || undo !== undefined
+}
+
+function safetyOf<Result>({ once, confirm, undo }: StepOptions<Result>): Pick<TriedStep, 'undoable' | 'guard'> {
+  const guard: StepGuard | undefined = once ? 'once' : confirm ? 'confirm' : undefined
+  return { ...(undo && { undoable: true }), ...(guard && { guard }) }
+}
+
+function originOf<Result>(attempt: Attempt, step: StepAddress, options: StepOptions<Result>) {
   const base = attempt.subject.handler.retry
   const policy = options.retry ? retryPolicy(options.retry, base) : base
-  const name = step.of === '' ? step.name : `${step.name}/${step.of}`
-  return (inDoubt) => ({ policy, inDoubt, step: name })
+  return { policy, step: step.of === '' ? step.name : `${step.name}/${step.of}` }
+}
+
+function callOf<Result>(attempt: Attempt, step: StepAddress, options: StepOptions<Result>) {
+  const { id: run, signal } = attempt
+  return { run, text: stepText(step), name: step.name, timeoutMs: timeoutOf(options), signal }
 }
 
 function timeoutOf<Result>(options: StepOptions<Result>): number {
   return options.timeout === undefined ? limits.stepTimeoutMs : toMs(options.timeout)
 }
 
-/** Calls `effect` with a deadline. A function that outlives it straggles: its step waits for it before it is tried again. */
-async function inTime<Value>(
-  attempt: Attempt,
-  step: StepAddress,
-  timeoutMs: number,
-  effect: (signal: AbortSignal) => Value | Promise<Value>,
-): Promise<Value> {
-  const controller = new AbortController()
-  const outer = attempt.signal
-  const abort = () => controller.abort()
-  outer.addEventListener('abort', abort, { once: true })
-  let timer: Timer | undefined
-  try {
-    const returned = effect(controller.signal)
-    if (!(returned instanceof Promise)) return returned
-    attempt.host.stragglers.add(attempt.id, stepText(step), returned, timeoutMs)
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = attempt.host.clock.setTimer(timeoutMs, () => {
-        controller.abort()
-        reject(new HapaxError('step_timeout', { name: step.name, timeoutMs }))
-      })
-    })
-    return await Promise.race([returned, late])
-  } finally {
-    timer?.cancel()
-    outer.removeEventListener('abort', abort)
-  }
+function keyTtlOf<Result>(options: StepOptions<Result>): number {
+  return options.keyTtl === undefined ? limits.keyTtlMs : toMs(options.keyTtl)
 }
 
 function valueIn(result: unknown, name: string): { value?: string } {

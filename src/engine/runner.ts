@@ -5,15 +5,17 @@ import { isTerminal } from '../event/run-status.ts'
 import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
-import { Attempt, type AttemptHost, type AttemptSubject, isDeliverable } from './attempt.ts'
+import type { Owned, RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
+import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
+import { isDeliverable } from './attempt-signals.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import type { Entry } from './dispatcher.ts'
-import { doubtsOf } from './doubts.ts'
+import { doubtsOf, isGuarded, isUndoable } from './doubts.ts'
 import { decodeBody } from './event-data.ts'
+import { expiredError, expiryOf, isExpired } from './expiry.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
 import { classify, recordError } from './run-errors.ts'
-import { undoRun } from './undo.ts'
+import { UndoAttempt } from './undo.ts'
 
 /** What the runner asks of its engine, beside what an attempt does. */
 export interface RunnerHost extends AttemptHost {
@@ -22,6 +24,8 @@ export interface RunnerHost extends AttemptHost {
   handlerOf(tag: string): Handler | undefined
   /** The registry's name of a handler that this node may not have. */
   handlerName(tag: string): string
+  /** Gives the pair to a node that has this handler, where one lives; says whether one may. */
+  giveAway(owned: Owned, tag: string): boolean
   settled(entry: Entry, state: RunState): void
   dropped(entry: Entry): void
   /** The run could not be settled, and is to begin anew. */
@@ -120,15 +124,18 @@ export class Runner {
       seenIntervention: seenOf(entry),
       ...over,
     })
-    const policy = (undoable: boolean): Policy => ({
+    const expiresAt = handler && event ? expiryOf(handler, event, state) : undefined
+    const policy = (undoable: boolean, doubts: readonly TriedStep[]): Policy => ({
       undoOnDeath: handler?.undoOnDeath ?? false,
       undoable,
+      guarded: isGuarded(doubts),
+      expiresAt: doubts.some(({ doubt }) => doubt) ? undefined : expiresAt,
       handlerVersion: handler?.version,
     })
     const unstarted = (outcome: Outcome): Ended => ({
       outcome,
       facts: facts({}),
-      policy: policy(record.checkpoints.some((checkpoint) => checkpoint.undoable)),
+      policy: policy(isUndoable(record), tried),
       startedAt: undefined,
       tried,
     })
@@ -137,22 +144,14 @@ export class Runner {
       const name = this.#host.handlerName(entry.tag)
       const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
       this.#host.log.warn('no live handler for a run', { run: entry.id, handler: name })
-      return unstarted({ kind: 'no_handler', error })
+      const elsewhere = event !== undefined && !handler && this.#host.giveAway(entry.owned, entry.tag)
+      return unstarted({ kind: 'no_handler', error, elsewhere })
     }
     if (losses >= limits.lostLeases) {
       return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })
     }
-    const inDoubt = tried.some((one) => one.doubt)
-    if (
-      handler.expiresMs !== undefined &&
-      !inDoubt &&
-      !state?.undoBegun &&
-      this.#host.now() - event.acceptedAt > handler.expiresMs
-    ) {
-      return unstarted({
-        kind: 'fatal',
-        error: recordError(new HapaxError('run_expired', { expiresMs: handler.expiresMs })),
-      })
+    if (!state?.undoBegun && isExpired(expiresAt, this.#host.now(), tried)) {
+      return unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
     }
 
     if (entry.orderName !== undefined || entry.mayHaveBegunAt !== undefined || losses > 0) {
@@ -174,41 +173,33 @@ export class Runner {
       record,
       attempt: number,
       mayHaveBegunAt: entry.mayHaveBegunAt === undefined ? undefined : entry.mayHaveBegunAt - handler.timeoutMs,
+      expiresAt,
     }
     const opened = await this.#open(event, handler)
     if (!opened.ok) {
       return {
         outcome: opened.outcome,
         facts: facts({ attempt: number }),
-        policy: policy(false),
+        policy: policy(isUndoable(record), tried),
         startedAt,
         tried,
       }
     }
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
     if (!this.#host.holds(entry.owned)) return this.#lost(entry)
-    if (state?.undoBegun) {
-      const { outcome, progressed } = await undoRun(this.#host, subject, opened.event)
-      if (outcome === 'lost') return this.#lost(entry)
-      return {
-        outcome,
-        facts: facts({ attempt: number, progressed }),
-        policy: policy(true),
-        startedAt,
-        tried,
-      }
-    }
     if (entry.cancelled) return unstarted(entry.cancelled)
-    const attempt = new Attempt(this.#host, { ...subject, record: entry.record })
+    const begun = { ...subject, record: entry.record }
+    const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
     const outcome = await attempt.execute(opened.event)
     if (outcome === 'lost') return this.#lost(entry)
+    const left = [...attempt.tried.values()]
     return {
       outcome,
       facts: facts({ attempt: number, progressed: attempt.progressed, seenIntervention: seenOf(entry) }),
-      policy: policy(attempt.undoable),
+      policy: policy(attempt.undoable, left),
       startedAt,
-      tried: [...attempt.tried.values()],
+      tried: left,
     }
   }
 
@@ -234,7 +225,7 @@ export class Runner {
       }
       return { ok: true, event: toHandlerEvent(event, data) }
     } catch (error) {
-      const from = { policy: handler.retry, inDoubt: false, step: undefined }
+      const from = { policy: handler.retry, step: undefined }
       return { ok: false, outcome: classify(error, from, this.#host.now()) }
     }
   }

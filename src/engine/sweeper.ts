@@ -4,11 +4,14 @@ import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type { Store } from '../store/store.ts'
 
-/** How long things are kept; separate policies, on by default. */
+/**
+ * How long things are kept, from the acceptance of their event; separate policies, on by default. An event with a run that
+ * is unfinished, unknown or dead stays whole, however old.
+ */
 export interface Retention {
-  /** Bodies of events whose runs have ended. Default `'30d'`. */
+  /** Bodies of events whose runs are completed or cancelled. Default `'30d'`. */
   readonly payloads?: Duration
-  /** Events with all their records, whose runs have ended. Default `'90d'`. */
+  /** Those events with all their records. Default `'90d'`. */
   readonly journal?: Duration
   /** Identities: as long as one is kept, its event is never accepted again. Default `'90d'`. */
   readonly identities?: Duration

@@ -1,135 +1,200 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type StepAddress, stepText } from '../event/run.ts'
 import { encodeJson } from '../kit/json-value.ts'
-import type { CheckpointRecord } from '../store/store.ts'
-import { Attempt, type AttemptHost, type AttemptSubject, type Undoable } from './attempt.ts'
+import type { CheckpointRecord, InterventionRecord, TriedStep } from '../store/store.ts'
+import { Attempt, type AttemptHost, type AttemptSubject, type LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
-import type { HandlerEvent } from './handler.ts'
-import { classify, recordError } from './run-errors.ts'
+import type { HandlerEvent, RetryPolicy } from './handler.ts'
+import { inTime } from './in-time.ts'
+import { classify, isDefiniteRefusal, recordError } from './run-errors.ts'
+import { confirmed, isForgotten } from './run-step.ts'
 import { stepKey } from './step-key.ts'
 
-/**
- * Undoes a run: the handler is entered once more without executing anything new, so that it tells which undo belongs to
- * which step; then the undos go in reverse order of the checkpoints, each a checkpointed step with its own key. A step in
- * doubt is confirmed before it is undone.
- *
- * @returns `undone`, or how it failed: retried by the handler's policy, then `unknown`; `lost` with the lease.
- */
-export async function undoRun(
-  host: AttemptHost,
-  subject: AttemptSubject,
-  event: HandlerEvent,
-): Promise<{ outcome: Outcome | 'lost'; progressed: boolean }> {
-  const attempt = new Attempt(host, subject, { collect: true })
-  const collected = attempt.execute(event)
-  await Promise.race([collected, told(host, attempt)])
-  attempt.end({ kind: 'handed_back' })
-  await collected
+/** What is kept of a step that has an undo. */
+export interface Undoable {
+  readonly step: StepAddress
+  readonly undo: (result: unknown, key: string, signal: AbortSignal) => unknown
+  readonly confirm: ((key: string, signal: AbortSignal) => unknown) | undefined
+  readonly timeoutMs: number
+  readonly keyTtlMs: number
+  readonly retry: RetryPolicy
+}
 
-  const silent = stepsOf(attempt).find((step) => !attempt.usedNames.has(stepText(step)))
-  if (silent) {
-    const error = recordError(new HapaxError('step_in_doubt', { name: silent.name }), silent.name)
-    return { outcome: { kind: 'unknown', error }, progressed: false }
+/** What became of one undo: it is kept, or this ends the attempt. */
+type Undone = 'kept' | Outcome | 'lost'
+
+/**
+ * One attempt to undo a run: the handler is entered once more without executing anything new, so that it tells which undo
+ * belongs to which step; then the undos go in reverse order of the checkpoints, each a step of its own that leaves a begin
+ * and a checkpoint and has its own key. A step in doubt is confirmed before it is undone.
+ */
+export class UndoAttempt implements LiveAttempt {
+  /** Undos, and steps of the run itself, that were tried and left no checkpoint. */
+  readonly tried: Map<string, TriedStep>
+  readonly undoable = true
+  /** Whether it left a new checkpoint. */
+  progressed = false
+  readonly #host: AttemptHost
+  readonly #subject: AttemptSubject
+  /** The handler's code, which tells its undos. */
+  readonly #told: Attempt
+  readonly #controller = new AbortController()
+  #ended: Outcome | 'lost' | undefined
+  #closed = false
+  #leave: (outcome: Outcome | 'lost') => void = () => {}
+
+  constructor(host: AttemptHost, subject: AttemptSubject) {
+    this.#host = host
+    this.#subject = subject
+    this.#told = new Attempt(host, subject, { collect: true })
+    this.tried = this.#told.tried
   }
-  let progressed = false
-  for (const undoable of inReverse(attempt)) {
-    const step: StepAddress = { ...undoable.step, kind: 'undo' }
-    if (attempt.checkpoints.has(stepText(step))) continue
-    if (!host.holds(subject.owned)) return { outcome: 'lost', progressed }
-    try {
-      const kept = await undoStep(host, subject, attempt, undoable, step)
-      if (kept === 'lost') return { outcome: 'lost', progressed }
-      if (kept === 'unknown') {
-        const error = recordError(new HapaxError('step_in_doubt', { name: step.name }), step.name)
-        return { outcome: { kind: 'unknown', error }, progressed }
-      }
-      progressed = true
-    } catch (error) {
-      const from = { policy: subject.handler.retry, inDoubt: true, step: step.name }
-      return { outcome: classify(error, from, host.now()), progressed }
+
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
+  end(outcome: Outcome | 'lost'): void {
+    if (this.#ended && outcome !== 'lost') return
+    this.#ended = outcome
+    this.#controller.abort()
+    if (outcome === 'lost') this.#leaveNow('lost')
+  }
+
+  abandon(): void {
+    this.end({ kind: 'handed_back' })
+    this.#leaveNow(this.#ended ?? { kind: 'handed_back' })
+  }
+
+  /** An undo waits for no signal. */
+  deliver(_intervention: InterventionRecord): void {}
+
+  /** @returns `undone`, or how it failed: retried by the step's policy, then `unknown`; `lost` with the lease. */
+  execute(event: HandlerEvent): Promise<Outcome | 'lost'> {
+    const left = new Promise<Outcome | 'lost'>((resolve) => {
+      this.#leave = resolve
+    })
+    return Promise.race([this.#undoAll(event), left])
+  }
+
+  #leaveNow(outcome: Outcome | 'lost'): void {
+    this.#closed = true
+    this.#leave(outcome)
+  }
+
+  async #undoAll(event: HandlerEvent): Promise<Outcome | 'lost'> {
+    const collected = this.#told.execute(event)
+    await Promise.race([collected, this.#allTold()])
+    this.#told.end({ kind: 'handed_back' })
+    await collected
+    const silent = this.#steps().find((step) => !this.#told.usedNames.has(stepText(step)))
+    if (silent) return unknown(silent)
+    for (const undoable of this.#inReverse()) {
+      const step: StepAddress = { ...undoable.step, kind: 'undo' }
+      if (this.#told.checkpoints.has(stepText(step))) continue
+      if (this.#ended) return this.#ended
+      const undone = await this.#undo(undoable, step)
+      if (undone !== 'kept') return undone
+    }
+    return this.#ended === 'lost' ? 'lost' : { kind: 'undone' }
+  }
+
+  /** Resolves when every step that left a checkpoint, or is in doubt, has been named again, or this has ended. */
+  async #allTold(): Promise<void> {
+    const names = this.#steps().map(stepText)
+    while (!this.#ended && !names.every((name) => this.#told.usedNames.has(name))) {
+      await new Promise<void>((resolve) => this.#host.clock.setTimer(1, resolve))
     }
   }
-  return { outcome: { kind: 'undone' }, progressed }
-}
 
-/** Resolves when every step that left a checkpoint, or is in doubt, has been named again. */
-async function told(host: AttemptHost, attempt: Attempt): Promise<void> {
-  const names = stepsOf(attempt).map(stepText)
-  while (!names.every((name) => attempt.usedNames.has(name))) {
-    await new Promise<void>((resolve) => host.clock.setTimer(1, resolve))
+  /** Steps whose undo may be due: those that left a checkpoint, and those in doubt. */
+  #steps(): StepAddress[] {
+    const doubtful = [...this.tried.values()].filter((tried) => tried.doubt)
+    const known = [...this.#told.checkpoints.values(), ...doubtful]
+    return known.map(({ step }) => step).filter((step) => step.kind === 'step')
   }
-}
 
-/** Steps whose undo may be due: those that left a checkpoint, and those in doubt. */
-function stepsOf(attempt: Attempt): StepAddress[] {
-  const doubtful = [...attempt.tried.values()].filter((tried) => tried.doubt)
-  return [...attempt.checkpoints.values(), ...doubtful].map(({ step }) => step).filter((step) => step.kind === 'step')
-}
+  /** Steps in doubt first, since they came last; then the checkpoints from the last to the first. */
+  #inReverse(): Undoable[] {
+    const order = ({ step }: Undoable) =>
+      this.#told.checkpoints.get(stepText(step))?.order ??
+      (this.tried.get(stepText(step))?.doubt ? Number.MAX_SAFE_INTEGER : -1)
+    return [...this.#told.undoables.values()]
+      .filter((undoable) => order(undoable) >= 0)
+      .sort((one, other) => order(other) - order(one))
+  }
 
-/** Steps in doubt first, since they came last; then the checkpoints from the last to the first. */
-function inReverse(attempt: Attempt): Undoable[] {
-  const order = (undoable: Undoable) =>
-    attempt.checkpoints.get(stepText(undoable.step))?.order ?? Number.MAX_SAFE_INTEGER
-  const doubtful = new Set(
-    [...attempt.tried.values()].filter((tried) => tried.doubt).map((tried) => stepText(tried.step)),
-  )
-  return [...attempt.undoables.values()]
-    .filter(({ step }) => attempt.checkpoints.has(stepText(step)) || doubtful.has(stepText(step)))
-    .sort((one, other) => order(other) - order(one))
-}
+  async #undo(undoable: Undoable, step: StepAddress): Promise<Undone> {
+    const host = this.#host
+    const text = stepText(step)
+    await host.stragglers.wait(this.#told.id, text)
+    const startedAt = host.now()
+    const before = this.tried.get(text)
+    const firstTriedAt = before?.firstTriedAt ?? startedAt
+    const note = (doubt: boolean) => this.tried.set(text, { step, firstTriedAt, doubt })
+    if (before?.doubt && isForgotten(firstTriedAt, startedAt, undoable.keyTtlMs)) return unknown(step)
+    if ((await host.committer.begin({ ...this.#decision(), step, at: startedAt })) === 'stale') return 'lost'
+    if (this.#ended) return this.#ended
+    if (!host.holds(this.#subject.owned)) return 'lost'
+    try {
+      const happened = await this.#happened(undoable)
+      if (happened === 'unknown') return unknown(step)
+      if (happened !== 'absent') {
+        note(true)
+        await this.#call(undoable, step, (signal) => undoable.undo(happened.result, this.#undoKey(step), signal))
+      }
+      return await this.#keep(step, text, happened === 'absent' ? 'absent' : 'undone', { startedAt, firstTriedAt })
+    } catch (error) {
+      if (this.tried.has(text)) note(before?.doubt || !isDefiniteRefusal(error))
+      return this.#ended ?? classify(error, { policy: undoable.retry, step: step.name }, host.now())
+    }
+  }
 
-async function undoStep(
-  host: AttemptHost,
-  subject: AttemptSubject,
-  attempt: Attempt,
-  undoable: Undoable,
-  step: StepAddress,
-): Promise<'kept' | 'lost' | 'unknown'> {
-  const done: CheckpointRecord | undefined = attempt.checkpoints.get(stepText(undoable.step))
-  const startedAt = host.now()
-  const controller = new AbortController()
-  let result: unknown = done?.value === undefined ? undefined : JSON.parse(done.value)
-  let happened = done !== undefined
-  if (!done) {
-    if (!undoable.confirm) return 'unknown'
-    const answer = await inTime(
-      host,
-      undoable,
-      controller,
-      undoable.confirm(attempt.key(undoable.step.name, undoable.step.of), controller.signal),
-    )
+  /** The result of the step that is undone: kept, or confirmed where it is in doubt. */
+  async #happened(undoable: Undoable): Promise<{ readonly result: unknown } | 'absent' | 'unknown'> {
+    const { step, confirm } = undoable
+    const done: CheckpointRecord | undefined = this.#told.checkpoints.get(stepText(step))
+    if (done) return { result: done.value === undefined ? undefined : JSON.parse(done.value) }
+    if (!confirm) return 'unknown'
+    const key = this.#told.key(step.name, step.of)
+    const answer = confirmed<unknown>(step.name, await this.#call(undoable, step, (signal) => confirm(key, signal)))
     if (answer === 'unsure') throw new HapaxError('step_in_doubt', { name: step.name })
-    happened = typeof answer === 'object' && answer !== null && 'result' in answer
-    result = happened ? Reflect.get(Object(answer), 'result') : undefined
+    return answer
   }
-  if (happened) {
-    const series = subject.record.state?.keySeries ?? 0
-    const key = stepKey(subject.record, series, `undo:${step.name}`, step.of)
-    await inTime(host, undoable, controller, undoable.undo(result, key, controller.signal))
+
+  #call(undoable: Undoable, step: StepAddress, effect: (signal: AbortSignal) => unknown): Promise<unknown> {
+    const { timeoutMs } = undoable
+    const call = { run: this.#told.id, text: stepText(step), name: step.name, timeoutMs }
+    return inTime(this.#host, { ...call, signal: this.#controller.signal }, effect)
   }
-  const value = encodeJson(happened ? 'undone' : 'absent', step.name)
-  const answer = await host.committer.checkpoint({
-    owned: subject.owned,
-    run: subject.record,
-    generation: attempt.generation,
-    attempt: subject.attempt,
-    step,
-    ...(value === undefined ? {} : { value }),
-    startedAt,
-    endedAt: host.now(),
-    firstTriedAt: startedAt,
-  })
-  return answer.outcome === 'stale' ? 'lost' : 'kept'
+
+  async #keep(
+    step: StepAddress,
+    text: string,
+    outcome: string,
+    times: Pick<CheckpointRecord, 'startedAt' | 'firstTriedAt'>,
+  ): Promise<Undone> {
+    if (this.#closed) return this.#ended ?? 'lost'
+    const value = encodeJson(outcome, step.name)
+    const item = { ...this.#decision(), step, ...times, endedAt: this.#host.now() }
+    const answer = await this.#host.committer.checkpoint(value === undefined ? item : { ...item, value })
+    if (answer.outcome === 'stale') return 'lost'
+    this.tried.delete(text)
+    this.progressed = true
+    return 'kept'
+  }
+
+  #decision() {
+    const { owned, record, attempt } = this.#subject
+    return { owned, run: record, generation: this.#told.generation, attempt }
+  }
+
+  #undoKey(step: StepAddress): string {
+    const { record } = this.#subject
+    return stepKey(record, record.state?.keySeries ?? 0, `undo:${step.name}`, step.of)
+  }
 }
 
-function inTime(host: AttemptHost, undoable: Undoable, controller: AbortController, work: unknown): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const timer = host.clock.setTimer(undoable.timeoutMs, () => {
-      controller.abort()
-      reject(new HapaxError('step_timeout', { name: undoable.step.name, timeoutMs: undoable.timeoutMs }))
-    })
-    Promise.resolve(work)
-      .then(resolve, reject)
-      .finally(() => timer.cancel())
-  })
+function unknown({ name }: StepAddress): Outcome {
+  return { kind: 'unknown', error: recordError(new HapaxError('step_in_doubt', { name }), name) }
 }

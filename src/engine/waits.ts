@@ -45,7 +45,7 @@ export async function waitForSignal(
   let startedAt = subject.record.begins.find((begin) => begin.step && stepText(begin.step) === text)?.at
   for (;;) {
     const now = host.now()
-    const signal = attempt.takeSignal(step.name)
+    const signal = attempt.signals.take(step.name)
     if (signal) {
       const first = startedAt ?? now
       return attempt.keep(step, text, {
@@ -72,6 +72,6 @@ export async function waitForSignal(
     if (deadline === undefined || deadline - now >= limits.shortWaitMs) {
       return attempt.suspend({ status: 'waiting', dueAt: deadline, waitingFor: step.name })
     }
-    await attempt.shortWait(deadline - now)
+    await attempt.signals.shortWait(deadline - now)
   }
 }

@@ -163,6 +163,11 @@ export const catalogue = {
     'It is not known whether step "{name}" had its effect.',
     'Look at the other side, then resolve the run with a result, repeat or fail.',
   ),
+  confirm_invalid: entry(
+    500,
+    'The confirm of step "{name}" answered {found}; wanted { result }, "absent" or "unsure".',
+    'Mend the confirm function, then resolve the run or retry it.',
+  ),
   run_terminal: entry(409, 'The run is {status} already.', 'Use redrive or replay, which open a new generation.'),
   run_ended: entry(409, 'The run ended as {status}: {reason}.', 'See its history; redrive or replay it.'),
   run_unfinished: entry(504, 'The run has not ended in time; it is {status}.', 'Wait longer, or look at the run.'),

@@ -1,3 +1,4 @@
+import { HapaxError } from '../errors/hapax-error.ts'
 import type { Instant } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 
@@ -32,11 +33,14 @@ export class RetryLater extends Error {
   readonly at: Instant | undefined
 
   /**
-   * @param when a span from now, or a Date.
-   * @throws `duration_invalid`
+   * @param when a span from now, or a Date; one that has passed means now.
+   * @throws `duration_invalid`, also for a Date that is none
    */
   constructor(when: Duration | Date, message = 'deferred') {
     super(message)
+    if (when instanceof Date && Number.isNaN(when.getTime())) {
+      throw new HapaxError('duration_invalid', { found: 'an invalid Date' })
+    }
     this.delayMs = when instanceof Date ? undefined : toMs(when)
     this.at = when instanceof Date ? when.getTime() : undefined
   }

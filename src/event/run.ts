@@ -79,6 +79,8 @@ export interface RunState {
   readonly handlerVersion: string | undefined
   /** Position of the last intervention that this settlement saw. */
   readonly seenIntervention: number
+  /** When a verb last set it going: `expires` counts from here. Absent: from the event's acceptance. */
+  readonly openedAt: Instant | undefined
 }
 
 /** What makes a step of a run: names are unique within a run and kind, together with `of`. */

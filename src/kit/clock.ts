@@ -52,12 +52,14 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
-/** Resolves when the promise has settled, however, or after so many milliseconds. */
-export async function settledWithin(clock: Clock, promise: Promise<unknown>, withinMs: number): Promise<void> {
+/** Resolves when the promise has settled, however, or after so many milliseconds; says whether it has. */
+export async function settledWithin(clock: Clock, promise: Promise<unknown>, withinMs: number): Promise<boolean> {
   let timer: Timer | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = clock.setTimer(withinMs, resolve)
+  const late = new Promise<boolean>((resolve) => {
+    timer = clock.setTimer(withinMs, () => resolve(false))
   })
-  await Promise.race([promise.catch(() => {}), late])
+  const yes = () => true
+  const settled = await Promise.race([promise.then(yes, yes), late])
   timer?.cancel()
+  return settled
 }

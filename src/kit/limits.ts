@@ -20,6 +20,8 @@ export const limits = {
   resultBytes: 1_048_576,
   /** Longest error text kept, in characters: enough for a stack's head, too little for a body echoed into it. */
   errorTextLength: 2_000,
+  /** What is kept of the failure of a step whose error the handler caught, in characters. */
+  failureTextLength: 200,
   /** Headers kept with an event, and the longest value kept, in characters. */
   headersKept: 64,
   headerLength: 4_096,
@@ -56,6 +58,8 @@ export const limits = {
   runsHeld: 4_000,
   /** Runs a node knows of and cannot begin: behind the head of their order key, or paused. Some 500 bytes each. */
   runsAside: 100_000,
+  /** Of one order key, however many wait in all: the key is read anew once for so many of its runs. */
+  runsAsidePerKey: 16,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
@@ -70,6 +74,8 @@ export const limits = {
   pollMaxMs: 1_000,
   /** Grace of a stop: what runs longer is handed back. */
   graceMs: 25_000,
+  /** After the grace, how long runs that were asked to end, and then their last records, are waited for. */
+  lastWordMs: 1_000,
   /** An attempt and a step, by default. */
   handlerTimeoutMs: 60_000,
   stepTimeoutMs: 30_000,
@@ -81,6 +87,10 @@ export const limits = {
   keyTtlMs: 86_400_000,
   /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
   pickUpMs: 3_600_000,
+  /** How long a run waits for a deploy that brings its handler before it looks again; a shard is given away for it as often. */
+  noHandlerLookMs: 30_000,
+  /** How long after a change of the registry another node may still accept by the one before: some beats. */
+  registrySpreadMs: 60_000,
   /** Retention by default. */
   payloadRetentionMs: 30 * 86_400_000,
   journalRetentionMs: 90 * 86_400_000,

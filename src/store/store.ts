@@ -43,8 +43,12 @@ export interface Store {
   /** What came to these pairs since their cursors; pairs whose epoch is no longer current come back `stale`. */
   tail(request: TailRequest): Promise<TailPage[]>
 
-  /** Standing runs whose time has come, oldest first, of pairs that are still owned under these epochs. */
-  due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage>
+  /**
+   * Standing runs whose time has come, oldest first, of pairs that are still owned under these epochs.
+   *
+   * @param after the last one of the page before; absent: from the oldest.
+   */
+  due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage>
 
   /**
    * Says which handlers this node has. A handler not seen before, or changed in what it takes, enters at the next
@@ -86,10 +90,13 @@ export interface Store {
 
   /**
    * Where `abilities.transaction`: runs `body` with the store's own client inside one transaction with the fence and
-   * the checkpoint of `item`; the value that `body` returns, as JSON, is the checkpoint. A checkpoint that is there
-   * already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
+   * the checkpoint of `item`; the value that `body` returns, as JSON text or undefined, is the checkpoint. A checkpoint that
+   * is there already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
    */
-  transact?(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer>
+  transact?(
+    item: Omit<CheckpointItem, 'value'>,
+    body: (transaction: unknown) => string | undefined,
+  ): Promise<CheckpointAnswer>
 
   /**
    * Where `abilities.transaction`: writes the event inside the caller's own open transaction. No shard lock, no epoch;
@@ -181,7 +188,13 @@ export interface BeginItem extends Decision {
   /** Absent: the attempt itself. */
   readonly step?: StepAddress
   readonly at: Instant
+  /** The step has an undo. */
+  readonly undoable?: boolean
+  readonly guard?: StepGuard
 }
+
+/** What stands between a step in doubt and its repetition: nothing at all repeats it, or its `confirm` is asked first. */
+export type StepGuard = 'once' | 'confirm'
 
 /**
  * A step's result. Named by (run, generation, step), whichever the attempt: the first stays; the same attempt again is
@@ -242,12 +255,15 @@ export interface TriedStep {
   /** Whether it may have had its effect. */
   readonly doubt: boolean
   readonly undoable?: boolean
+  readonly guard?: StepGuard
+  /** What it failed with last: the handler may have caught it and gone on. */
+  readonly error?: RecordedError
 }
 
 /** What became of a {@link SettleItem}; all but `settled` wrote nothing. */
 export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
 
-/** What a person or a caller asks of a run, or of an event that no handler took. */
+/** What a person or a caller asks of a run. */
 export type Verb = 'signal' | 'cancel' | 'retry' | 'replay' | 'resolve' | 'redrive'
 
 /** An event addressed to a run: has an identity, needs no epoch, is judged by the owner alone. */
@@ -257,8 +273,8 @@ export interface InterveneItem {
   /** Deduplicates within the run and verb, where the caller gave one. */
   readonly id?: string
   readonly event: EventKey
-  /** Absent: the event itself (an unclaimed event is redriven). */
-  readonly tag?: string
+  /** The handler's; an unclaimed event is redriven for one that takes it now. */
+  readonly tag: string
   readonly verb: Verb
   /** The signal's name. */
   readonly name?: string
@@ -308,9 +324,15 @@ export interface NodeBeat {
   readonly handlers: readonly string[]
   readonly leaseMs: number
   /** Given back now, gracefully: what ran there is finished or handed back. */
-  readonly release: readonly Owned[]
+  readonly release: readonly Released[]
   /** Below these positions every run of the pair is finished or stands in a place of its own. */
   readonly lowMarks: readonly (Owned & { readonly position: number })[]
+}
+
+/** A pair that its node gives back. */
+export interface Released extends Owned {
+  /** A run there waits for this handler, which the node lacks: the pair goes to a node that has it, where one lives. */
+  readonly lacks?: string
 }
 
 /** What the store answers a beat. */
@@ -339,12 +361,16 @@ export interface Grant extends Owned {
 export interface OwnedCursor extends Owned {
   /** As the last page gave it; absent after a takeover: everything unfinished is read, from the low mark on. */
   readonly cursor?: number
+  /** Unfinished events alone, and also those that were handed over to this very pair: it had let go of some. */
+  readonly all?: boolean
+  /** As the last page gave it: interventions up to here were given. Absent: those up to `cursor`. */
+  readonly asked?: number
 }
 
 /** What {@link Store.tail} is asked. */
 export interface TailRequest {
   readonly cursors: readonly OwnedCursor[]
-  /** Most events over all pages; a page that was cut says `more`. */
+  /** Most events over all pages; a page that was cut says `more`. Of 0, pages bring interventions alone. */
   readonly limit: number
 }
 
@@ -355,8 +381,10 @@ export interface TailPage extends Owned {
   readonly cursor: number
   readonly more: boolean
   readonly events: readonly TailEvent[]
-  /** Not answered yet, in commit order. */
+  /** All that came since and are not answered yet, in commit order: a page that was cut holds none of them up. */
   readonly interventions: readonly InterventionRecord[]
+  /** For the next call. */
+  readonly asked: number
   /**
    * After a takeover: the runs of ordered handlers that stand (scheduled, waiting, unknown, dead …): they may hold
    * their key.
@@ -375,6 +403,13 @@ export interface StandingRun extends RunAddress {
   readonly tenant: string
   readonly orderKey: string
   readonly state: RunState
+}
+
+/** Where a due run lies: due runs are in the order of time, then position, then tag. */
+export interface DuePlace {
+  readonly dueAt: Instant
+  readonly position: number
+  readonly tag: string
 }
 
 /** Runs whose time has come. */
@@ -403,6 +438,8 @@ export interface BeginRecord {
   readonly attempt: number
   readonly step: StepAddress | undefined
   readonly at: Instant
+  readonly undoable?: boolean
+  readonly guard?: StepGuard
 }
 
 /** A {@link CheckpointItem} as it is kept. */
@@ -533,11 +570,11 @@ export interface SettingChange {
   readonly reason?: string
 }
 
-/** What retention allows to be dropped. */
+/** Every span counts from the acceptance. An event with a run that is unfinished, unknown or dead stays whole, however old. */
 export interface PurgeRequest {
-  /** Bodies of events accepted before this, whose runs have ended. */
+  /** Bodies of events accepted before this, all of whose runs are completed or cancelled. */
   readonly payloadsBefore: Instant
-  /** Events with all their records, whose runs have ended. */
+  /** Events with all their records, under the same condition. */
   readonly journalBefore: Instant
   /** Identities; never one whose event is still kept. */
   readonly identitiesBefore: Instant

@@ -14,7 +14,9 @@ import { FakeClock } from './fake-clock.ts'
 
 /** What a test's world is made of. */
 export interface TestWorldOptions
-  extends Partial<Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group'>> {
+  extends Partial<
+    Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group' | 'bounds'>
+  > {
   readonly handlers: readonly Handler[]
   /** Of the randomness. Default 1. */
   readonly seed?: number

@@ -28,7 +28,7 @@ async function transactOn(
   store: Store,
   database: DatabaseSync,
   item: Omit<CheckpointItem, 'value'>,
-  body: (transaction: unknown) => string,
+  body: (transaction: unknown) => string | undefined,
 ): Promise<CheckpointAnswer> {
   const kept = (await store.run(item.run.event, item.run.tag))?.checkpoints.find(
     ({ step, generation }) => stepText(step) === stepText(item.step) && generation === item.generation,
@@ -39,7 +39,7 @@ async function transactOn(
   database.exec('begin immediate')
   try {
     const value = body(database)
-    const { checkpoint } = await store.commit({ checkpoint: [{ ...item, value }] })
+    const { checkpoint } = await store.commit({ checkpoint: [{ ...item, ...(value !== undefined && { value }) }] })
     const answer = checkpoint[0] ?? { outcome: 'stale' as const }
     database.exec(answer.outcome === 'written' ? 'commit' : 'rollback')
     return answer

@@ -222,6 +222,7 @@ export class Walk {
       keySeries: 0,
       handlerVersion: this.chance(0.2) ? 'v2' : undefined,
       seenIntervention: 0,
+      openedAt: undefined,
     }
   }
 
@@ -326,14 +327,13 @@ export class Walk {
 
   newIntervene(): InterveneItem {
     const event = this.pick(this.accepted)?.key ?? mintEventKey(this.clock.now(), 0, this.random)
-    const tag = this.chance(0.9) ? this.pick(this.tags) : undefined
     return {
       key: mintEventKey(this.clock.now(), 0, this.random),
       event,
+      tag: this.pick(this.tags) ?? '00000000',
       verb: this.pick(verbs) ?? 'signal',
       detail: '{}',
       actor: 'me',
-      ...(tag === undefined ? {} : { tag }),
       ...(this.chance(0.4) ? { id: `once ${Math.floor(this.fraction() * 3)}` } : {}),
       ...(this.chance(0.3) ? { name: 'approved', reason: 'because' } : {}),
     }

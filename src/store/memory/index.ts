@@ -81,7 +81,7 @@ function connect(state: MemoryState): Store {
     },
     own: (beat) => inTurn(() => own(state, beat)),
     tail: (request) => inTurn(() => tail(state, request)),
-    due: (owned, until, limit) => inTurn(() => due(state, owned, until, limit)),
+    due: (owned, until, limit, after) => inTurn(() => due(state, owned, until, limit, after)),
     register: (group, node, handlers) => inTurn(() => register(state, group, node, handlers)),
     registry: () => inTurn(() => registryOf(state)),
     secret: (name, candidate) =>

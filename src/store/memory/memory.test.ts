@@ -7,7 +7,7 @@ const seed = 1
 
 function contractWorld(options: Omit<MemoryOptions, 'clock'>): ContractWorld {
   const clock = new FakeClock()
-  const shards = 4
+  const shards = 16
   const world = memoryWorld({ clock, shards, ...options })
   return {
     open: async () => world.connect(),

@@ -1,5 +1,5 @@
-import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
-import type { MemoryState, Pair } from './state.ts'
+import type { Grant, NodeBeat, Owned, Ownership, Released } from '../store.ts'
+import type { MemoryState, NodeEntry, Pair } from './state.ts'
 
 /** One node's beat: leases are judged by monotonic time, when others beat. */
 export function own(state: MemoryState, beat: NodeBeat): Ownership {
@@ -9,16 +9,17 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
   const leaseUntilMs = state.clock.monotonicMs() + beat.leaseMs
   state.nodes.set(node, { group, takes, handlers: beat.handlers, leaseUntilMs })
   const pairs = Array.from({ length: state.shards }, (_, shard) => state.pair(group, shard))
-  for (const { shard, epoch } of beat.release) release(pairs[shard], node, epoch)
+  for (const released of beat.release) release(pairs[released.shard], node, released)
   for (const { shard, epoch, position } of beat.lowMarks) raiseLowMark(pairs[shard], node, epoch, position)
 
-  const takers = [...state.nodes].filter(([, one]) => one.group === group && one.takes).map(([name]) => name)
-  if (takes) grantShare(pairs, node, takers)
+  const taking = [...state.nodes].filter(([, one]) => one.group === group && one.takes)
+  const takers = taking.map(([name]) => name)
+  if (takes) grantShare(pairs, beat, takers, new Set(taking.flatMap(([, one]) => one.handlers)))
   const held = pairs.filter((pair) => pair.owner === node)
   return {
     now: state.clock.now(),
     owned: held.map((pair): Grant => ({ ...ownedOf(pair), graceful: pair.graceful })),
-    asked: (takes ? asked(pairs, held, takers) : held).map(ownedOf),
+    asked: (takes ? asked(pairs, held, taking) : held).map(ownedOf),
     nodes: [...state.nodes.values()].filter((one) => one.group === group).length,
     registryVersion: state.registryVersion,
     settingsVersion: state.settingsVersion,
@@ -38,10 +39,11 @@ export function dropLapsed(state: MemoryState): void {
   }
 }
 
-function release(pair: Pair | undefined, node: string, epoch: number): void {
+function release(pair: Pair | undefined, node: string, { epoch, lacks }: Released): void {
   if (pair?.owner !== node || pair.epoch !== epoch) return
   pair.owner = undefined
   pair.graceful = true
+  pair.lacks = lacks
 }
 
 function raiseLowMark(pair: Pair | undefined, node: string, epoch: number, position: number): void {
@@ -50,33 +52,53 @@ function raiseLowMark(pair: Pair | undefined, node: string, epoch: number, posit
 
 /**
  * Free pairs go to the node up to its even share, rounded up; beyond the share rounded down only those that no other
- * lacks, or a node would take back at once what it just gave. Each grant raises the epoch.
+ * lacks, or a node would take back at once what it just gave. What was given back for want of a handler goes to a node that
+ * has it, whatever its share, and says so as long as it stays there. Each grant raises the epoch.
  */
-function grantShare(pairs: readonly Pair[], node: string, takers: readonly string[]): void {
+function grantShare(
+  pairs: readonly Pair[],
+  { node, handlers }: NodeBeat,
+  takers: readonly string[],
+  living: ReadonlySet<string>,
+): void {
   const { least, most } = sharesOf(pairs, takers)
   const lackedByOthers = lacked(
     pairs,
     takers.filter((taker) => taker !== node),
     least,
   )
+  const unowned = pairs.filter((pair) => pair.owner === undefined)
+  const wanted = unowned.filter(({ lacks }) => lacks !== undefined && handlers.includes(lacks))
+  for (const pair of wanted) take(pair, node, pair.lacks)
+  const open = unowned.filter(({ owner, lacks }) => owner === undefined && !(lacks !== undefined && living.has(lacks)))
   let held = heldBy(pairs, node)
-  let free = pairs.filter((pair) => pair.owner === undefined).length
-  for (const pair of pairs) {
+  let free = open.length
+  for (const pair of open) {
     if (held >= most || (held >= least && free <= lackedByOthers)) return
-    if (pair.owner !== undefined) continue
-    pair.owner = node
-    pair.epoch++
+    take(pair, node, undefined)
     held++
     free--
   }
 }
 
-/** What the node must give so that each other reaches the even share, rounded down; never below it itself. */
-function asked(pairs: readonly Pair[], held: readonly Pair[], takers: readonly string[]): readonly Pair[] {
+function take(pair: Pair, node: string, lacks: string | undefined): void {
+  pair.owner = node
+  pair.epoch++
+  pair.lacks = lacks
+}
+
+/**
+ * What the node must give so that each other reaches the even share, rounded down; never below it itself, and nothing that
+ * would be given back for want of a handler.
+ */
+function asked(pairs: readonly Pair[], held: readonly Pair[], taking: readonly [string, NodeEntry][]): readonly Pair[] {
+  const takers = taking.map(([name]) => name)
   const { least, most } = sharesOf(pairs, takers)
   const free = pairs.filter((pair) => pair.owner === undefined).length
   const extra = Math.min(held.length - least, Math.max(lacked(pairs, takers, least) - free, held.length - most))
-  return extra > 0 ? held.slice(-extra) : []
+  const isLacked = (handler: string) => taking.some(([, { handlers }]) => !handlers.includes(handler))
+  const spare = held.filter(({ lacks }) => lacks === undefined || !isLacked(lacks))
+  return extra > 0 ? spare.slice(-extra) : []
 }
 
 function sharesOf(pairs: readonly Pair[], takers: readonly string[]): { least: number; most: number } {

@@ -4,7 +4,7 @@ import { stateOf } from './read.ts'
 import { registryOf } from './registry.ts'
 import type { EventEntry, MemoryState } from './state.ts'
 
-/** Drops what is older than each policy allows and has ended. */
+/** Drops what was accepted before each policy's time and has ended. */
 export function purge(state: MemoryState, request: PurgeRequest): PurgeResult {
   return { payloads: payloads(state, request), events: events(state, request), identities: identities(state, request) }
 }

@@ -8,7 +8,7 @@ import { isSameStep, type MemoryState, type RunEntry } from './state.ts'
 
 /** What has begun is on record. */
 export function begin(state: MemoryState, item: BeginItem): FencedAnswer {
-  const { owned, run: address, generation, attempt, step, at } = item
+  const { owned, run: address, generation, attempt, step, at, undoable, guard } = item
   const entry = arrived(state, address.event)
   const before = entry?.runs
     .get(address.tag)
@@ -16,7 +16,7 @@ export function begin(state: MemoryState, item: BeginItem): FencedAnswer {
   if (before?.epoch === owned.epoch) return 'written'
   if (!state.holds(owned) || !entry) return 'stale'
   if (before) return 'written'
-  const record = { generation, attempt, step, at }
+  const record = { generation, attempt, step, at, ...(undoable && { undoable }), ...(guard && { guard }) }
   state.next()
   state.run(entry, address.tag).begins.push({ ...record, epoch: owned.epoch })
   entry.history.push(() => ({ kind: 'begin', tag: address.tag, ...record }))

@@ -73,6 +73,8 @@ export interface Pair {
   owner: string | undefined
   graceful: boolean
   lowMark: number
+  /** A handler that whoever takes it should have. */
+  lacks: string | undefined
 }
 
 /** A node as its last beat left it. */
@@ -127,7 +129,15 @@ export class MemoryState {
 
   pair(group: string, shard: number): Pair {
     const name = textOf(group, String(shard))
-    const pair = this.pairs.get(name) ?? { group, shard, epoch: 0, owner: undefined, graceful: true, lowMark: 0 }
+    const pair = this.pairs.get(name) ?? {
+      group,
+      shard,
+      epoch: 0,
+      owner: undefined,
+      graceful: true,
+      lowMark: 0,
+      lacks: undefined,
+    }
     this.pairs.set(name, pair)
     return pair
   }

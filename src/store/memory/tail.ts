@@ -1,7 +1,7 @@
 import { handlersOf } from '../../event/handler-record.ts'
 import { isTerminal } from '../../event/run-status.ts'
 import type { Instant } from '../../kit/clock.ts'
-import type { DuePage, Owned, OwnedCursor, StandingRun, TailEvent, TailPage, TailRequest } from '../store.ts'
+import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage, TailRequest } from '../store.ts'
 import { isArrived } from './hand-over.ts'
 import { interventionOf } from './intervene.ts'
 import { briefRunOf, eventOf, runOf, stateOf } from './read.ts'
@@ -24,13 +24,15 @@ function pageOf(state: MemoryState, owned: OwnedCursor, limit: number): TailPage
   const { group, shard, epoch } = owned
   const pair = { group, shard, epoch }
   if (!state.holds(owned)) {
-    return { ...pair, stale: true, cursor: owned.cursor ?? 0, more: false, events: [], interventions: [], standing: [] }
+    const none = { more: false, events: [], interventions: [], standing: [] }
+    return { ...pair, ...none, stale: true, cursor: owned.cursor ?? 0, asked: owned.asked ?? 0 }
   }
   const takeover = owned.cursor === undefined
   const from = owned.cursor ?? Math.max(0, state.pair(group, shard).lowMark - 1)
   const entries = state.shard(shard).filter(isArrived)
   const found = entries.filter(
-    (entry) => entry.position > from && (takeover ? isUnfinished(state, entry, group) : !isHandedTo(entry, pair)),
+    (entry) =>
+      entry.position > from && (takeover || owned.all ? isUnfinished(state, entry, group) : !isHandedTo(entry, pair)),
   )
   const more = found.length > limit
   const page = more ? found.slice(0, limit) : found
@@ -41,7 +43,8 @@ function pageOf(state: MemoryState, owned: OwnedCursor, limit: number): TailPage
     cursor,
     more,
     events: page.map((entry) => tailEvent(state, entry, group)),
-    interventions: interventions(state, entries, group, takeover ? 0 : from, cursor),
+    interventions: interventions(state, entries, group, owned.asked ?? (takeover ? 0 : from)),
+    asked: state.sequence,
     standing: takeover ? standing(entries, group) : [],
   }
 }
@@ -59,7 +62,7 @@ function isHandedTo(entry: Arrived, { group, shard, epoch }: Owned): boolean {
 }
 
 function tailEvent(state: MemoryState, entry: Arrived, group: string): TailEvent {
-  const asked = entry.interventions.flatMap(({ item }) => item.tag ?? [])
+  const asked = entry.interventions.map(({ item }) => item.tag)
   const tags = new Set([...entry.runs.keys(), ...asked])
   const mine = [...tags].filter((tag) => groupOf(state, tag) === group)
   return { event: eventOf(entry), runs: mine.map((tag) => briefRunOf(entry, tag)) }
@@ -69,18 +72,17 @@ function groupOf(state: MemoryState, tag: string): string | undefined {
   return state.handlers.find((handler) => handler.tag === tag)?.group
 }
 
-/** Unanswered ones between the two positions whose run is the group's; those of an event alone are for any group. */
+/** Unanswered ones after this position whose run is the group's. */
 function interventions(
   state: MemoryState,
   entries: readonly Arrived[],
   group: string,
   after: number,
-  upTo: number,
 ): TailPage['interventions'] {
   return entries
     .flatMap((entry) => entry.interventions)
-    .filter(({ answer, position }) => answer === undefined && position > after && position <= upTo)
-    .filter(({ item }) => item.tag === undefined || groupOf(state, item.tag) === group)
+    .filter(({ answer, position }) => answer === undefined && position > after)
+    .filter(({ item }) => groupOf(state, item.tag) === group)
     .sort((one, other) => one.position - other.position)
     .map(interventionOf)
 }
@@ -99,7 +101,13 @@ function standing(entries: readonly Arrived[], group: string): StandingRun[] {
 }
 
 /** Standing runs whose time has come, oldest first. */
-export function due(state: MemoryState, owned: readonly Owned[], until: Instant, limit: number): DuePage {
+export function due(
+  state: MemoryState,
+  owned: readonly Owned[],
+  until: Instant,
+  limit: number,
+  after?: DuePlace,
+): DuePage {
   const waiting = owned
     .filter((pair) => state.holds(pair))
     .flatMap((pair) =>
@@ -111,11 +119,12 @@ export function due(state: MemoryState, owned: readonly Owned[], until: Instant,
             const latest = settlements.at(-1)?.item
             if (latest?.owned.group !== pair.group || isTerminal(latest.state.status)) return []
             const { dueAt } = latest.state
-            return dueAt === undefined ? [] : [{ entry, tag, dueAt, pair }]
+            return dueAt === undefined ? [] : [{ entry, position: entry.position, tag, dueAt, pair }]
           }),
         ),
     )
-    .sort((one, other) => one.dueAt - other.dueAt || one.entry.position - other.entry.position)
+    .filter((one) => after === undefined || comparePlaces(one, after) > 0)
+    .sort(comparePlaces)
   const page = waiting.filter(({ dueAt }) => dueAt <= until).slice(0, limit)
   return {
     runs: page.map(({ entry, tag, pair: { group, shard, epoch } }) => ({
@@ -125,4 +134,10 @@ export function due(state: MemoryState, owned: readonly Owned[], until: Instant,
     })),
     nextDueAt: waiting[page.length]?.dueAt,
   }
+}
+
+function comparePlaces(one: DuePlace, other: DuePlace): number {
+  return (
+    one.dueAt - other.dueAt || one.position - other.position || (one.tag < other.tag ? -1 : Number(one.tag > other.tag))
+  )
 }

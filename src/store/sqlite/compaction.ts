@@ -105,8 +105,11 @@ export class Compaction {
     this.#ledger.refreshGenerations()
   }
 
+  /** A number that no generation ever had. */
   #nextGeneration(): number {
-    return numberIn(this.#statements.highest.get(), 'highest') + 1
+    const next = numberIn(this.#statements.highest.get(), 'highest') + 1
+    this.#statements.forgetEmpty.run()
+    return next
   }
 
   #sealSlice(seal: Seal, rows: number): void {
@@ -254,6 +257,7 @@ function prepare(
   database: DatabaseSync,
 ): Record<
   | 'highest'
+  | 'forgetEmpty'
   | 'open'
   | 'progress'
   | 'seal'
@@ -274,6 +278,8 @@ function prepare(
 > {
   return {
     highest: database.prepare('select coalesce(max(generation), 0) as highest from ledger_generation'),
+    // The newest of what retention dropped stood there for its number alone.
+    forgetEmpty: database.prepare("delete from ledger_generation where state = 'empty'"),
     open: database.prepare("insert into ledger_generation values (?, ?, ?, 0, ?, ?, '', null)"),
     progress: database.prepare('select progress from ledger_generation where generation = ?'),
     seal: database.prepare('insert into ledger values (?, ?, ?)'),

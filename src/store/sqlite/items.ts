@@ -100,6 +100,7 @@ export type SettleRest = Partial<
     | 'undoBegun'
     | 'keySeries'
     | 'seenIntervention'
+    | 'openedAt'
   >
 > &
   Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
@@ -253,7 +254,7 @@ function readFence(reader: WireReader): FencedRow {
 function putBegin(wire: WireWriter, item: BeginItem): void {
   putFence(wire, item)
   wire.put(item.step ? stepText(item.step) : '')
-  wire.put(item.step ? JSON.stringify(item.step) : null)
+  wire.put(item.step ? JSON.stringify({ ...item.step, undoable: item.undoable, guard: item.guard }) : null)
   wire.put(item.at)
 }
 
@@ -315,6 +316,7 @@ function settleRest(item: SettleItem): string | null {
     !state.undoBegun &&
     state.keySeries === 0 &&
     state.seenIntervention === 0 &&
+    state.openedAt === undefined &&
     item.intervention === undefined &&
     item.tried === undefined &&
     item.keepCheckpoints === undefined
@@ -330,6 +332,7 @@ function settleRest(item: SettleItem): string | null {
     undoBegun: state.undoBegun || undefined,
     keySeries: state.keySeries || undefined,
     seenIntervention: state.seenIntervention || undefined,
+    openedAt: state.openedAt,
     intervention: item.intervention,
     tried: item.tried,
     keepCheckpoints: item.keepCheckpoints,

@@ -44,6 +44,8 @@ export class Ledger {
   readTo = 0
   watermark = 0
   #sealed: Sealed[] = []
+  /** Every position in `recent` is higher. */
+  #recentAbove = 0
   readonly #rows: StatementSync
   readonly #eventKnown: StatementSync
   readonly #originKnown: StatementSync
@@ -78,6 +80,7 @@ export class Ledger {
     this.#sealed = []
     this.readTo = 0
     this.watermark = 0
+    this.#recentAbove = 0
   }
 
   /** Reads what other connections changed: generations, and the events they accepted. */
@@ -93,6 +96,7 @@ export class Ledger {
 
   refreshGenerations(): void {
     this.watermark = numberIn(this.#progress.get(), 'watermark')
+    this.#leaveToTable(this.watermark)
     const before = new Map(this.#sealed.map((sealed) => [sealed.generation, sealed]))
     const sealed: Sealed[] = []
     let seal: Seal | undefined
@@ -130,15 +134,24 @@ export class Ledger {
     return undefined
   }
 
+  /** Another process may have written a whole generation since the last look: what it took must not hide what is newer. */
+  #leaveToTable(watermark: number): void {
+    if (watermark <= this.#recentAbove) return
+    for (const [hash, position] of this.recent) if (position <= watermark) this.recent.delete(hash)
+    this.#recentAbove = watermark
+  }
+
   /** What a seal or merge under way was given up: its positions count as recent again. */
   #thawBelow(watermark: number): void {
     for (const [hash, position] of this.frozen) {
       if (position > watermark && !this.recent.has(hash)) this.recent.set(hash, position)
     }
     this.frozen = new Map()
+    this.#recentAbove = watermark
   }
 
   #freeze(seal: Seal): void {
+    this.#recentAbove = seal.upTo
     const recent = this.recent
     this.frozen = new Map()
     this.recent = new Map()

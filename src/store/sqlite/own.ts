@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
 import { numberIn, optionalTextIn } from './columns.ts'
 import type { Progress } from './progress.ts'
+import type { Row } from './rows.ts'
 
 /** What a message to the writer says of the time: the writer has no clock of its own. */
 export interface Moment {
@@ -14,9 +15,11 @@ export interface Moment {
 
 interface Pair {
   readonly shard: number
-  readonly epoch: number
-  readonly node: string | undefined
+  epoch: number
+  node: string | undefined
   readonly graceful: boolean
+  /** A handler that whoever takes it should have. */
+  readonly lacks: string | undefined
 }
 
 /** Leases and the sharing out of (group, shard) pairs. Everything inside the caller's write transaction. */
@@ -41,27 +44,19 @@ export class Ownerships {
     const takes = beat.owns && beat.handlers.length > 0
     s.renew.run(node, group, takes ? 1 : 0, handlers, boot, monotonicMs + beat.leaseMs)
     for (let shard = 0; shard < this.#shards; shard++) s.addPair.run(group, shard)
-    for (const { shard, epoch } of beat.release) s.release.run(group, shard, epoch, node)
+    for (const { shard, epoch, lacks } of beat.release) s.release.run(lacks ?? null, group, shard, epoch, node)
     for (const { shard, epoch, position } of beat.lowMarks) s.lowMark.run(position, group, shard, epoch, node)
 
     const live = s.live.all(group)
-    const takers = live.filter((row) => row.owns === 1).map((row) => String(row.node))
-    let pairs = this.#pairs(group)
-    const owned = pairs.filter((pair) => pair.node === node)
-    if (takes) {
-      const share = Math.ceil(this.#shards / takers.length)
-      for (const pair of pairs) {
-        if (owned.length >= share) break
-        if (pair.node !== undefined) continue
-        s.take.run(node, group, pair.shard)
-        owned.push({ ...pair, node, epoch: pair.epoch + 1 })
-      }
-      pairs = this.#pairs(group)
-    }
+    const taking = live.filter((row) => row.owns === 1)
+    const takers = taking.map((row) => String(row.node))
+    const pairs = this.#pairs(group)
+    if (takes) this.#grantShare(beat, takers, new Set(taking.flatMap(handlersIn)), pairs)
+    const held = pairs.filter((pair) => pair.node === node)
     return {
       now: moment.now,
-      owned: pairs.filter((pair) => pair.node === node).map((pair): Grant => grantOf(group, pair)),
-      asked: this.#asked(group, node, takes, takers, pairs),
+      owned: held.map((pair): Grant => ({ ...ownedOf(group, pair), graceful: pair.graceful })),
+      asked: (takes ? asked(pairs, held, taking) : held).map((pair) => ownedOf(group, pair)),
       nodes: live.length,
       registryVersion: this.#progress.registryVersion,
       settingsVersion: this.#progress.settingsVersion,
@@ -79,26 +74,41 @@ export class Ownerships {
   handlersOfOthers(group: string, node: string, moment: Moment): Set<string> {
     const names = new Set<string>()
     for (const row of this.#statements.others.all(group, node, moment.boot, moment.monotonicMs)) {
-      const handlers: string[] = JSON.parse(optionalTextIn(row, 'handlers') ?? '[]')
-      for (const name of handlers) names.add(name)
+      for (const name of handlersIn(row)) names.add(name)
     }
     return names
   }
 
-  /** What this node must give so that others reach their even part; all of it, where the node takes none. */
-  #asked(group: string, node: string, takes: boolean, takers: readonly string[], pairs: readonly Pair[]): Owned[] {
-    const mine = pairs.filter((pair) => pair.node === node)
-    const ownedOf = ({ shard, epoch }: Pair): Owned => ({ group, shard, epoch })
-    if (!takes) return mine.map(ownedOf)
-    const least = Math.floor(this.#shards / takers.length)
-    const held = new Map(takers.map((taker) => [taker, 0]))
-    for (const { node: owner } of pairs) {
-      if (owner !== undefined && held.has(owner)) held.set(owner, (held.get(owner) ?? 0) + 1)
+  /**
+   * Free pairs go to the node up to its even share, rounded up; beyond the share rounded down only those that no other
+   * lacks, or a node would take back at once what it just gave. What was given back for want of a handler goes to a node
+   * that has it, whatever its share, and says so as long as it stays there. Each grant raises the epoch.
+   */
+  #grantShare(beat: NodeBeat, takers: readonly string[], living: ReadonlySet<string>, pairs: readonly Pair[]): void {
+    const { node, handlers } = beat
+    const { least, most } = sharesOf(pairs, takers)
+    const others = takers.filter((taker) => taker !== node)
+    const lackedByOthers = lacked(pairs, others, least)
+    const unowned = pairs.filter((pair) => pair.node === undefined)
+    const wanted = unowned.filter(({ lacks }) => lacks !== undefined && handlers.includes(lacks))
+    for (const pair of wanted) this.#take(pair, beat, pair.lacks)
+    const open = unowned.filter(
+      (pair) => pair.node === undefined && !(pair.lacks !== undefined && living.has(pair.lacks)),
+    )
+    let held = heldBy(pairs, node)
+    let free = open.length
+    for (const pair of open) {
+      if (held >= most || (held >= least && free <= lackedByOthers)) return
+      this.#take(pair, beat, undefined)
+      held++
+      free--
     }
-    let lacked = -pairs.filter((pair) => pair.node === undefined).length
-    for (const count of held.values()) lacked += Math.max(0, least - count)
-    const extra = Math.min(mine.length - least, Math.max(lacked, mine.length - Math.ceil(this.#shards / takers.length)))
-    return extra <= 0 ? [] : mine.slice(-extra).map(ownedOf)
+  }
+
+  #take(pair: Pair, { node, group }: NodeBeat, lacks: string | undefined): void {
+    this.#statements.take.run(node, lacks ?? null, group, pair.shard)
+    pair.node = node
+    pair.epoch++
   }
 
   /** A node that was not heard within its lease, or since the machine's boot, holds nothing. */
@@ -112,12 +122,44 @@ export class Ownerships {
       epoch: numberIn(row, 'epoch'),
       node: optionalTextIn(row, 'node'),
       graceful: row.graceful === 1,
+      lacks: optionalTextIn(row, 'lacks'),
     }))
   }
 }
 
-function grantOf(group: string, pair: Pair): Grant {
-  return { group, shard: pair.shard, epoch: pair.epoch, graceful: pair.graceful }
+/**
+ * What the node must give so that each other reaches the even share, rounded down; never below it itself, and nothing that
+ * would be given back for want of a handler.
+ */
+function asked(pairs: readonly Pair[], held: readonly Pair[], taking: readonly Row[]): readonly Pair[] {
+  const takers = taking.map((row) => String(row.node))
+  const { least, most } = sharesOf(pairs, takers)
+  const free = pairs.filter((pair) => pair.node === undefined).length
+  const extra = Math.min(held.length - least, Math.max(lacked(pairs, takers, least) - free, held.length - most))
+  const isLacked = (handler: string) => taking.some((row) => !handlersIn(row).includes(handler))
+  const spare = held.filter(({ lacks }) => lacks === undefined || !isLacked(lacks))
+  return extra > 0 ? spare.slice(-extra) : []
+}
+
+function sharesOf(pairs: readonly Pair[], takers: readonly string[]): { least: number; most: number } {
+  const even = pairs.length / takers.length
+  return { least: Math.floor(even), most: Math.ceil(even) }
+}
+
+function lacked(pairs: readonly Pair[], takers: readonly string[], least: number): number {
+  return takers.reduce((sum, taker) => sum + Math.max(0, least - heldBy(pairs, taker)), 0)
+}
+
+function heldBy(pairs: readonly Pair[], node: string): number {
+  return pairs.filter((pair) => pair.node === node).length
+}
+
+function handlersIn(row: Row): string[] {
+  return JSON.parse(optionalTextIn(row, 'handlers') ?? '[]')
+}
+
+function ownedOf(group: string, { shard, epoch }: Pair): Owned {
+  return { group, shard, epoch }
 }
 
 function prepare(
@@ -135,9 +177,9 @@ function prepare(
     announce: database.prepare(
       `insert into node values (?, ?, ?, ?, ?, ?) on conflict do update set handlers = excluded.handlers`,
     ),
-    addPair: database.prepare('insert into pair values (?, ?, 0, null, 1, 0) on conflict do nothing'),
+    addPair: database.prepare('insert into pair values (?, ?, 0, null, 1, 0, null) on conflict do nothing'),
     release: database.prepare(
-      'update pair set node = null, graceful = 1 where group_name = ? and shard = ? and epoch = ? and node = ?',
+      'update pair set node = null, graceful = 1, lacks = ? where group_name = ? and shard = ? and epoch = ? and node = ?',
     ),
     lowMark: database.prepare(
       'update pair set low_mark = max(low_mark, ?) where group_name = ? and shard = ? and epoch = ? and node = ?',
@@ -146,9 +188,9 @@ function prepare(
       `update pair set node = null, graceful = 0
        where node is not null and node not in (select node from node)`,
     ),
-    live: database.prepare('select node, owns from node where group_name = ? order by node'),
-    pairs: database.prepare('select shard, epoch, node, graceful from pair where group_name = ? order by shard'),
-    take: database.prepare('update pair set node = ?, epoch = epoch + 1 where group_name = ? and shard = ?'),
+    live: database.prepare('select node, owns, handlers from node where group_name = ? order by node'),
+    pairs: database.prepare('select shard, epoch, node, graceful, lacks from pair where group_name = ? order by shard'),
+    take: database.prepare('update pair set node = ?, epoch = epoch + 1, lacks = ? where group_name = ? and shard = ?'),
     others: database.prepare(
       'select handlers from node where group_name = ? and node <> ? and boot = ? and lease_until >= ?',
     ),

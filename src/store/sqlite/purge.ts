@@ -9,7 +9,10 @@ import type { Row } from './rows.ts'
 /** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
 const looksPerRow = 8
 
-/** Drops what retention allows, in the order of acceptance, and goes on where the last call ended. */
+/**
+ * Drops what retention allows, in the order of acceptance, and goes on where the last call ended. Every span counts from
+ * the acceptance; an event with a run that is unfinished, unknown or dead stays whole.
+ */
 export class Purges {
   readonly #progress: Progress
   readonly #registers: RegistryReads
@@ -86,7 +89,10 @@ export class Purges {
     if (!row) return
     const generation = numberIn(row, 'generation')
     const { changes } = this.#statements.dropIdentities.run(generation, generation, rows)
-    if (changes === 0) this.#statements.dropGeneration.run(generation)
+    if (changes !== 0) return
+    // The newest leaves its number behind: given again, another process would take the one for the other.
+    this.#statements.dropGeneration.run(generation)
+    this.#statements.emptyGeneration.run(generation)
   }
 
   /** Nothing of it stands, and each handler that the event is due to has settled it. */
@@ -114,7 +120,8 @@ type Prepared = Record<
   | 'oldest'
   | 'passedGeneration'
   | 'dropIdentities'
-  | 'dropGeneration',
+  | 'dropGeneration'
+  | 'emptyGeneration',
   StatementSync
 > & { readonly dropEvent: readonly StatementSync[] }
 
@@ -134,7 +141,7 @@ function prepare(database: DatabaseSync): Prepared {
       ...tables.map((table) => database.prepare(`delete from ${table} where position = ?`)),
       database.prepare('delete from intervention where event_position = ?'),
     ],
-    // A dead run stands until it is redriven or cancelled, or until its journal may go with it.
+    // Also a dead run stands, however old: it keeps what a redrive needs until that ended otherwise.
     stands: database.prepare('select 1 from standing where position = ? limit 1'),
     settled: database.prepare('select 1 from settlement where position = ? and tag = ? limit 1'),
     keepOrigin: database.prepare(
@@ -156,6 +163,12 @@ function prepare(database: DatabaseSync): Prepared {
       `delete from ledger where generation = ? and identity in
          (select identity from ledger where generation = ? order by identity limit ?)`,
     ),
-    dropGeneration: database.prepare('delete from ledger_generation where generation = ?'),
+    dropGeneration: database.prepare(
+      `delete from ledger_generation
+       where generation = ? and generation < (select max(generation) from ledger_generation)`,
+    ),
+    emptyGeneration: database.prepare(
+      "update ledger_generation set state = 'empty', entries = 0, bloom = null where generation = ?",
+    ),
   }
 }

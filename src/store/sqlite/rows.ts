@@ -66,6 +66,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
     failuresInAll: rest.failuresInAll ?? 0,
     handlerVersion: optionalTextIn(row, 'handler_version'),
     seenIntervention: rest.seenIntervention ?? 0,
+    openedAt: rest.openedAt,
   }
 }
 
@@ -93,20 +94,26 @@ export function checkpointOf(row: Row): CheckpointRecord {
 /** A begin from its row. */
 export function beginOf(row: Row): BeginRecord {
   const text = optionalTextIn(row, 'address')
-  const step: StepAddress | undefined = text === undefined ? undefined : JSON.parse(text)
-  return { generation: numberIn(row, 'generation'), attempt: numberIn(row, 'attempt'), step, at: numberIn(row, 'at') }
+  const attempt = {
+    generation: numberIn(row, 'generation'),
+    attempt: numberIn(row, 'attempt'),
+    at: numberIn(row, 'at'),
+  }
+  if (text === undefined) return { ...attempt, step: undefined }
+  const { kind, name, of, ...safety }: StepAddress & Pick<BeginRecord, 'undoable' | 'guard'> = JSON.parse(text)
+  return { ...attempt, step: { kind, name, of }, ...safety }
 }
 
 /** An intervention from its row. */
 export function interventionOf(row: Row): InterventionRecord {
   const id = optionalTextIn(row, 'id')
-  const tag = optionalTextIn(row, 'tag')
   const name = optionalTextIn(row, 'name')
   const reason = optionalTextIn(row, 'reason')
   const answer = optionalTextIn(row, 'answer')
   return {
     key: textIn(row, 'key'),
     event: textIn(row, 'event'),
+    tag: textIn(row, 'tag'),
     verb: verbOf(textIn(row, 'verb')),
     detail: textIn(row, 'detail'),
     actor: textIn(row, 'actor'),
@@ -117,7 +124,6 @@ export function interventionOf(row: Row): InterventionRecord {
         ? undefined
         : { outcome: answer === 'applied' ? 'applied' : 'refused', reason: optionalTextIn(row, 'answer_reason') },
     ...(id === undefined ? {} : { id }),
-    ...(tag === undefined ? {} : { tag }),
     ...(name === undefined ? {} : { name }),
     ...(reason === undefined ? {} : { reason }),
   }

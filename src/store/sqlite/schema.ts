@@ -220,6 +220,8 @@ const migrations: readonly string[] = [
     primary key (source, code)
   ) strict, without rowid;
   `,
+  // A pair that was given back for want of a handler says so.
+  'alter table pair add column lacks text',
 ]
 
 /** The schema that this code reads and writes. */

@@ -12,6 +12,7 @@ import type {
   Commit,
   CommitResult,
   DuePage,
+  DuePlace,
   EventQuery,
   EventSummary,
   HistoryEntry,
@@ -32,6 +33,7 @@ import type {
   TailRequest,
 } from '../store.ts'
 import { storeError } from './connection.ts'
+import { Hints } from './hints.ts'
 import { packCommit } from './items.ts'
 import { type CommitAnswers, settleAnswers, type WriterStart } from './messages.ts'
 import type { Moment } from './own.ts'
@@ -68,7 +70,7 @@ export class SqliteStore implements Store {
   readonly #registers: RegistryReads
   readonly #transactions: Transactions
   readonly #seen: Seen
-  readonly #listeners = new Set<() => void>()
+  readonly #hints: Hints
   readonly #underWay = new Set<Promise<unknown>>()
   #turn = 0
   #closing: Promise<void> | undefined
@@ -86,6 +88,7 @@ export class SqliteStore implements Store {
     this.#registers = new RegistryReads(reader)
     this.#transactions = new Transactions(start.path, reader, clock)
     this.#seen = new Seen(start.shards, this.#tails.lastSeq())
+    this.#hints = new Hints(clock, () => this.#foreign())
   }
 
   /** The file is brought to the schema when it is opened. */
@@ -129,8 +132,8 @@ export class SqliteStore implements Store {
     })
   }
 
-  async due(owned: readonly Owned[], until: Instant, limit: number): Promise<DuePage> {
-    return this.#read(() => this.#tails.due(owned, until, limit))
+  async due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage> {
+    return this.#read(() => this.#tails.due(owned, until, limit, after))
   }
 
   register(group: string, node: string, handlers: readonly HandlerDeclaration[]): Promise<Registry> {
@@ -186,8 +189,7 @@ export class SqliteStore implements Store {
   }
 
   onWork(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#hints.listen(listener)
   }
 
   close(): Promise<void> {
@@ -195,7 +197,10 @@ export class SqliteStore implements Store {
     return this.#closing
   }
 
-  transact(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer> {
+  transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: (transaction: unknown) => string | undefined,
+  ): Promise<CheckpointAnswer> {
     let thrown: { error: unknown } | undefined
     const guarded = (transaction: unknown) => {
       try {
@@ -216,11 +221,23 @@ export class SqliteStore implements Store {
   }
 
   async #close(): Promise<void> {
+    this.#hints.stop()
     await Promise.allSettled([...this.#underWay])
     this.#transactions.close()
     this.#reader.close()
     await this.#writer.close()
-    this.#listeners.clear()
+  }
+
+  /** The last number that another process committed; what this one is committing may be answered yet. */
+  #foreign(): number | undefined {
+    if (this.#underWay.size > 0) return undefined
+    try {
+      const head = this.#tails.lastSeq()
+      return head > this.#seen.upTo ? head : undefined
+    } catch {
+      // A hint alone: whoever reads next is told what is wrong.
+      return undefined
+    }
   }
 
   #moment(): Moment {
@@ -267,7 +284,7 @@ export class SqliteStore implements Store {
       }
     }
     if (answers.after > this.#seen.upTo) this.#seen.upTo = answers.after
-    if (work) for (const listener of this.#listeners) listener()
+    if (work) this.#hints.tell()
     return {
       accept,
       intervene: answers.intervene,

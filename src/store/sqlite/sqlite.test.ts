@@ -81,6 +81,7 @@ function stateOf(more: Partial<RunState> = {}): RunState {
     failuresInAll: 0,
     handlerVersion: undefined,
     seenIntervention: 0,
+    openedAt: undefined,
     ...more,
   }
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
-import type { DuePage, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
+import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
 import { numberIn, optionalNumberIn, textIn } from './columns.ts'
 import type { Reads } from './read.ts'
 import { RegistryReads } from './registry.ts'
@@ -43,6 +43,7 @@ export class Tails {
         ...answer,
         stale: true,
         cursor: owned.cursor ?? 0,
+        asked: owned.asked ?? 0,
         more: false,
         events: [],
         interventions: [],
@@ -51,14 +52,15 @@ export class Tails {
     }
     const takeover = owned.cursor === undefined
     const cursor = owned.cursor ?? Math.max(0, numberIn(pair, 'low_mark') - 1)
-    const stretches = takeover ? [{ from: cursor + 1, to: head }] : seen.unread(owned, cursor)
+    const unfinished = takeover || owned.all === true
+    const stretches = unfinished ? [{ from: cursor + 1, to: head }] : seen.unread(owned, cursor)
     const events: TailEvent[] = []
     let readTo = cursor
     let more = false
     let looks = scanRows
     for (const { from, to } of stretches) {
       for (const row of this.#statements.events.iterate(shard, from, Math.min(to, head))) {
-        const isDue = !takeover || this.#isUnfinished(row, group)
+        const isDue = !unfinished || this.#isUnfinished(row, group)
         more = (isDue && events.length >= limit) || looks === 0
         if (more) break
         looks--
@@ -74,23 +76,27 @@ export class Tails {
       cursor: readTo,
       more,
       events,
-      interventions: this.#interventions(owned, takeover ? 0 : cursor, readTo),
+      interventions: this.#interventions(owned, owned.asked ?? (takeover ? 0 : cursor), head),
+      asked: head,
       standing: takeover ? this.#standing(group, shard) : [],
     }
   }
 
-  due(owned: readonly Owned[], until: Instant, limit: number): DuePage {
+  due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): DuePage {
     const found: { readonly owned: Owned; readonly row: Row }[] = []
     let nextDueAt: number | undefined
     for (const { group, shard, epoch } of owned) {
       if (this.#statements.pair.get(group, shard)?.epoch !== epoch) continue
-      const rows = this.#statements.due.all(group, shard, limit + 1)
+      const rows = after
+        ? this.#statements.dueAfter.all(group, shard, after.dueAt, after.position, after.tag, limit + 1)
+        : this.#statements.due.all(group, shard, limit + 1)
       for (const row of rows) found.push({ owned: { group, shard, epoch }, row })
     }
     found.sort(
       (one, other) =>
         numberIn(one.row, 'due_at') - numberIn(other.row, 'due_at') ||
-        numberIn(one.row, 'position') - numberIn(other.row, 'position'),
+        numberIn(one.row, 'position') - numberIn(other.row, 'position') ||
+        (textIn(one.row, 'tag') < textIn(other.row, 'tag') ? -1 : 1),
     )
     const runs: DuePage['runs'][number][] = []
     for (const { owned: pair, row } of found) {
@@ -126,12 +132,12 @@ export class Tails {
     return this.registry().handlers.find((handler) => handler.tag === tag)?.group
   }
 
-  /** Unanswered ones whose run is the group's; those of an event alone are for any group. */
+  /** Unanswered ones whose run is the group's. */
   #interventions({ group, shard }: Owned, after: number, upTo: number): TailPage['interventions'] {
     return this.#statements.interventions
       .all(shard, after, upTo)
       .map(interventionOf)
-      .filter(({ tag }) => tag === undefined || this.#groupOf(tag) === group)
+      .filter(({ tag }) => this.#groupOf(tag) === group)
   }
 
   #standing(group: string, shard: number): StandingRun[] {
@@ -161,7 +167,10 @@ export class Tails {
 
 function prepare(
   database: DatabaseSync,
-): Record<'lastSeq' | 'pair' | 'events' | 'body' | 'settled' | 'interventions' | 'standing' | 'due', StatementSync> {
+): Record<
+  'lastSeq' | 'pair' | 'events' | 'body' | 'settled' | 'interventions' | 'standing' | 'due' | 'dueAfter',
+  StatementSync
+> {
   return {
     lastSeq: database.prepare('select last_seq, registry_version from progress'),
     pair: database.prepare('select epoch, low_mark from pair where group_name = ? and shard = ?'),
@@ -178,7 +187,11 @@ function prepare(
     ),
     due: database.prepare(
       `select position, tag, due_at from standing
-       where group_name = ? and shard = ? and due_at is not null order by due_at, position limit ?`,
+       where group_name = ? and shard = ? and due_at is not null order by due_at, position, tag limit ?`,
+    ),
+    dueAfter: database.prepare(
+      `select position, tag, due_at from standing
+       where group_name = ? and shard = ? and (due_at, position, tag) > (?, ?, ?) order by due_at, position, tag limit ?`,
     ),
   }
 }

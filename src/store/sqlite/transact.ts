@@ -40,7 +40,10 @@ export class Transactions {
   }
 
   /** One after the other: one connection has one transaction. */
-  transact(item: Omit<CheckpointItem, 'value'>, body: (transaction: unknown) => string): Promise<CheckpointAnswer> {
+  transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: (transaction: unknown) => string | undefined,
+  ): Promise<CheckpointAnswer> {
     const result = this.#turn.then(() => this.#transact(item, body))
     this.#turn = result.catch(() => undefined)
     return result
@@ -73,7 +76,7 @@ export class Transactions {
 
   async #transact(
     item: Omit<CheckpointItem, 'value'>,
-    body: (transaction: unknown) => string,
+    body: (transaction: unknown) => string | undefined,
   ): Promise<CheckpointAnswer> {
     this.#own ??= connect({ path: this.#path, cacheKib: 8_192, waitMs: tryMs })
     const database = this.#own
@@ -87,13 +90,16 @@ export class Transactions {
         return before
       }
       const value: unknown = body(database)
-      if (typeof value !== 'string') throw new HapaxError('transaction_async')
+      if (value !== undefined && typeof value !== 'string') throw new HapaxError('transaction_async')
       if (!database.isTransaction) {
         throw new HapaxError('store_unavailable', { reason: 'the function ended the transaction that it was given' })
       }
       // The function may have accepted events within it.
       desk.open()
-      const answer = desk.decisions.checkpoint(checkpointRow({ ...item, value }), this.#clock.now())
+      const answer = desk.decisions.checkpoint(
+        checkpointRow(value === undefined ? item : { ...item, value }),
+        this.#clock.now(),
+      )
       desk.progress.save()
       database.exec('commit')
       return answer

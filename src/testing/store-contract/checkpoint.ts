@@ -128,6 +128,33 @@ export const checkpointCases = contractCases('checkpoint', {
     assert.equal(only((await scene.record(event)).checkpoints).value, '1')
     assert.equal(only(defined(await scene.store.run(event.key, 'zzzzzzzz')).checkpoints).value, '2')
   },
+  'a begin says what an undo and a doubt need to know of its step (G4)': async (scene) => {
+    const event = await scene.accept()
+    const safety = { undoable: true, guard: 'confirm' } as const
+    await scene.store.commit({ begin: [scene.begun(event, { step: step('charge'), ...safety }), scene.begun(event)] })
+    const { begins } = await scene.record(event)
+    assert.deepEqual(
+      begins.map(({ step: address, undoable, guard }) => [address?.name, undoable, guard]),
+      [
+        ['charge', true, 'confirm'],
+        [undefined, undefined, undefined],
+      ],
+    )
+  },
+  'a settlement keeps what its tried steps are and failed with, and when a verb set the run going (G4)': async (
+    scene,
+  ) => {
+    const event = await scene.accept()
+    const error = { code: 'TypeError', message: 'connection reset' }
+    const tried = [
+      { step: step('charge'), firstTriedAt: 1, doubt: true, undoable: true, guard: 'once' as const, error },
+    ]
+    const settlement = scene.settlement(event, { status: 'scheduled', openedAt: 2_500 })
+    assert.equal(await scene.settle({ ...settlement, tried }), 'settled')
+    const record = await scene.record(event)
+    assert.deepEqual(record.tried, tried)
+    assert.equal(record.state?.openedAt, 2_500)
+  },
   'begin is named by generation, attempt and step, and counts once': async (scene) => {
     const event = await scene.accept()
     const items = [

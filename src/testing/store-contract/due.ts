@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { DuePlace } from '../../store/store.ts'
 import { contractCases } from './contract-case.ts'
 import { only } from './scene.ts'
 
@@ -37,6 +38,24 @@ export const dueCases = contractCases('due', {
       [10, 20],
     )
     assert.equal(page.nextDueAt, 30)
+  },
+  'goes on after a place, also between two runs of one event': async (scene) => {
+    const event = await scene.accept()
+    const other = { ...scene.run(event), tag: 'zzzzzzzz' }
+    await scene.settle(scene.settlement(event, { status: 'scheduled', dueAt: 10 }))
+    await scene.settle({ ...scene.settlement(event, { status: 'scheduled', dueAt: 10 }), run: other })
+    await scene.settle(scene.settlement(await scene.accept(), { status: 'scheduled', dueAt: 20 }))
+    const places: string[] = []
+    let after: DuePlace | undefined
+    do {
+      const { runs } = await scene.store.due([scene.owned(0)], 100, 1, after)
+      after = undefined
+      for (const { run } of runs) {
+        places.push(`${run.state?.dueAt} ${run.tag === 'zzzzzzzz'}`)
+        after = { dueAt: run.state?.dueAt ?? 0, position: run.position, tag: run.tag }
+      }
+    } while (after)
+    assert.deepEqual(places, ['10 false', '10 true', '20 false'])
   },
   'a run that settled again stands by its latest settlement alone': async (scene) => {
     const [later, ended] = [await scene.accept(), await scene.accept()]

@@ -49,6 +49,57 @@ export const ownershipCases = contractCases(
         [],
       )
     },
+    'a pair that was given back for want of a handler goes to a node that has it, while one lives': async (scene) => {
+      const old = await scene.beat('one')
+      const [given] = old.owned
+      const lacking = { ...pairOf(defined(given)), lacks: 'fresh' }
+      // Nobody has it: it may as well stay.
+      const kept = await scene.beat('one', { release: [lacking] })
+      assert.equal(kept.owned.length, scene.world.shards)
+      const again = { ...pairOf(defined(kept.owned.find(({ shard }) => shard === given?.shard))), lacks: 'fresh' }
+      await scene.beat('two', { handlers: ['settle', 'fresh'] })
+      const without = await scene.beat('one', { release: [again] })
+      assert.equal(shardsOf(without).includes(again.shard), false)
+      const both = await scene.beat('two', { handlers: ['settle', 'fresh'] })
+      assert.equal(shardsOf(both).includes(again.shard), true)
+      assert.equal(
+        both.asked.some(({ shard }) => shard === again.shard),
+        false,
+      )
+    },
+    'however many nodes share the shards, and however they beat, the shares become even and stay as they are': async (
+      scene,
+    ) => {
+      await scene.world.advance(scene.world.leaseMs + 1)
+      for (let count = 2; count <= 5; count++) {
+        const group = `group-${count}`
+        const nodes = Array.from({ length: count }, (_, index) => `node-${index}`)
+        const held = new Map<string, Ownership>()
+        const beatAll = async () => {
+          for (const node of nodes) {
+            const answer = await scene.beat(`${group}-${node}`, { group, release: held.get(node)?.asked ?? [] })
+            held.set(node, answer)
+          }
+        }
+        for (let round = 0; round < 8; round++) await beatAll()
+        const sizes = nodes.map((node) => defined(held.get(node)).owned.length)
+        assert.equal(
+          sizes.reduce((sum, size) => sum + size, 0),
+          scene.world.shards,
+        )
+        assert.equal(Math.max(...sizes) - Math.min(...sizes) <= 1, true, `${count} nodes have ${sizes}`)
+        const grants = () => nodes.map((node) => defined(held.get(node)).owned)
+        const settled = grants()
+        for (let round = 0; round < 3; round++) {
+          await beatAll()
+          assert.deepEqual(grants(), settled)
+          assert.deepEqual(
+            nodes.flatMap((node) => defined(held.get(node)).asked),
+            [],
+          )
+        }
+      }
+    },
     'a released pair is granted with its epoch raised by one, as graceful (G6)': async (scene) => {
       const [given] = (await scene.beat('one')).owned
       await scene.beat('two')

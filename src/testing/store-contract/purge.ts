@@ -66,6 +66,18 @@ export const purgeCases = contractCases('purge', {
       assert.notEqual(defined(await scene.store.event(event.key)).body, undefined, status)
     }
   },
+  'a dead run that came to another end goes like any other': async (scene) => {
+    const event = await scene.accept()
+    await scene.settle(scene.settlement(event, { status: 'dead' }))
+    await scene.settle(scene.settlement(event, { status: 'completed', generation: 2, turn: 1 }))
+    const before = after(event)
+    await scene.world.advance(5)
+    await purgeAll(scene, { payloadsBefore: before })
+    assert.equal(defined(await scene.store.event(event.key)).body, undefined)
+    await purgeAll(scene, { journalBefore: before })
+    assert.equal(await scene.store.event(event.key), undefined)
+    assert.deepEqual({ ...(await scene.store.counts()).standing }, {})
+  },
   'never an event of which one handler has not ended (G5)': async (scene) => {
     await scene.store.register('mail', 'mailer', [{ name: 'send', formerly: [], sources: ['*'], types: ['*'] }])
     const { version } = await scene.store.registry()

@@ -16,6 +16,7 @@ import type {
   InterveneItem,
   NodeBeat,
   Owned,
+  OwnedCursor,
   Ownership,
   RunRecord,
   SettleAnswer,
@@ -109,6 +110,7 @@ export class Scene {
       keySeries: 0,
       handlerVersion: undefined,
       seenIntervention: 0,
+      openedAt: undefined,
       ...over,
     }
   }
@@ -204,7 +206,7 @@ export class Scene {
     return defined(await store.run(event.key, this.tag))
   }
 
-  async tail(owned: Owned & { cursor?: number }, limit = 100, store = this.store): Promise<TailPage> {
+  async tail(owned: OwnedCursor, limit = 100, store = this.store): Promise<TailPage> {
     return only(await store.tail({ cursors: [owned], limit }))
   }
 

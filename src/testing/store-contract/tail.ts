@@ -228,22 +228,40 @@ export const tailCases = contractCases(
         [open.key],
       )
     },
-    'interventions come to the group of their run; those of an event alone to any': async (scene) => {
+    'a page that was cut holds no intervention up, and each comes once (G5)': async (scene) => {
+      for (let index = 0; index < 5; index++) await scene.accept()
+      const event = await scene.accept()
+      const ask = scene.ask(event)
+      await scene.asked(ask)
+      const cut = await scene.tail(scene.owned(0), 2)
+      assert.deepEqual([cut.events.length, cut.more, only(cut.interventions).key], [2, true, ask.key])
+      const next = { ...scene.owned(0), cursor: cut.cursor, asked: cut.asked }
+      assert.deepEqual((await scene.tail(next, 2)).interventions, [])
+    },
+    'a limit of 0 brings interventions alone, and passes no event by': async (scene) => {
+      const cursor = await atEnd(scene)
+      const event = await scene.accept()
+      await scene.asked(scene.ask(event))
+      const none = await scene.tail({ ...scene.owned(0), cursor }, 0)
+      assert.deepEqual([none.events.length, none.more, none.interventions.length], [0, true, 1])
+      const next = await scene.tail({ ...scene.owned(0), cursor: none.cursor, asked: none.asked })
+      assert.deepEqual([keysOf(next), next.interventions.length], [[event.key], 0])
+    },
+    'asked for all, it brings what is unfinished again, also what was handed over': async (scene) => {
+      const cursor = await atEnd(scene)
+      const [handed, done] = [await scene.accept({ handedTo: scene.owned(0) }), await scene.accept()]
+      await scene.settle(scene.settlement(done))
+      const all = await scene.tail({ ...scene.owned(0), cursor, all: true })
+      assert.deepEqual([keysOf(all), all.more], [[handed.key], false])
+    },
+    'interventions come to the group of their run': async (scene) => {
       await scene.store.register('mail', 'mailer', [{ name: 'send', formerly: [], sources: ['*'], types: ['*'] }])
       await scene.beat('mailer', { group: 'mail', handlers: ['send'] })
       const event = await scene.accept()
-      const { tag: _tag, ...untagged } = scene.ask(event, { verb: 'redrive' })
       await scene.asked(scene.ask(event))
-      await scene.asked(untagged)
+      await scene.asked(scene.ask(event, { verb: 'redrive', tag: handlerTag('mail', 'send') }))
       const [pay, mail] = [await scene.tail(scene.owned(0)), await scene.tail(scene.owned(0, 'mail'))]
-      assert.deepEqual(
-        pay.interventions.map(({ verb }) => verb),
-        ['cancel', 'redrive'],
-      )
-      assert.deepEqual(
-        mail.interventions.map(({ verb }) => verb),
-        ['redrive'],
-      )
+      assert.deepEqual([only(pay.interventions).verb, only(mail.interventions).verb], ['cancel', 'redrive'])
     },
   },
   manyNodes,

@@ -1,0 +1,52 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { Clock, Timer } from '../kit/clock.ts'
+import type { StragglingSteps } from './straggling-steps.ts'
+
+/** One call of a caller's function on behalf of a step. */
+export interface TimedCall {
+  readonly run: string
+  /** The step's text: what straggles under it is waited for before the step is tried again. */
+  readonly text: string
+  readonly name: string
+  readonly timeoutMs: number
+  /** Aborts the call with what it is part of. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Calls `effect` with a deadline. A function that outlives it straggles: its step waits for it before it is tried again.
+ *
+ * @throws `step_timeout`; what `effect` throws
+ */
+export async function inTime<Value>(
+  host: { readonly clock: Clock; readonly stragglers: StragglingSteps },
+  call: TimedCall,
+  effect: (signal: AbortSignal) => Value | Promise<Value>,
+): Promise<Value> {
+  const { timeoutMs } = call
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  call.signal.addEventListener('abort', abort, { once: true })
+  let timer: Timer | undefined
+  try {
+    const returned = effect(controller.signal)
+    if (!isThenable(returned)) return returned
+    const settling = Promise.resolve(returned)
+    host.stragglers.add(call.run, call.text, settling, timeoutMs)
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = host.clock.setTimer(timeoutMs, () => {
+        controller.abort()
+        reject(new HapaxError('step_timeout', { name: call.name, timeoutMs }))
+      })
+    })
+    return await Promise.race([settling, late])
+  } finally {
+    timer?.cancel()
+    call.signal.removeEventListener('abort', abort)
+  }
+}
+
+/** A promise of any make: query builders and older libraries return their own. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
