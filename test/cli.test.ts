@@ -171,11 +171,9 @@ export default defineConfig({
     const worker = await saying(/hapax works/, apart, 'serve', file, '--no-server')
     // The server hears of the handler by its next look at the registry; events of before are picked up.
     const runOf = async (key: string) => (await client.events.get(key)).runs[0]
-    await expect.poll(async () => (await runOf(before.event.key))?.status, { timeout: 20_000 }).toBe('completed')
+    await expect.poll(async () => (await runOf(before.event.key))?.status).toBe('completed')
     await expect
-      .poll(async () => (await client.accept({ source: 'shop', id: '2', type: 'order.paid' })).runs.length, {
-        timeout: 20_000,
-      })
+      .poll(async () => (await client.accept({ source: 'shop', id: '2', type: 'order.paid' })).runs.length)
       .toBe(1)
     expect(await client.runs.result((await runOf(before.event.key))?.id ?? '')).toBe('one')
     expect(await ended(worker.child)).toBe(0)
@@ -192,7 +190,7 @@ export default defineConfig({
     }
     expect(await run('1')).toBe('one')
     write('two')
-    await expect.poll(() => dev.found.length, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => dev.found.length).toBe(2)
     expect(await run('2')).toBe('two')
     expect(await ended(dev.child)).toBe(0)
   })
