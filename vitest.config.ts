@@ -5,6 +5,7 @@ export default defineConfig({
     // Two cores, real servers and stores: a timeout here is a hang, not a slow machine.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 25_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'] } },
       { extends: true, test: { name: 'simulation', include: ['simulation/**/*.test.ts'] } },

@@ -6,7 +6,7 @@ import { mkdtempDisposableSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type AcceptOptions, createHapax, handler, type NewEvent } from '../src/index.ts'
+import { createHapax, handler, type NewEvent } from '../src/index.ts'
 
 using folder = mkdtempDisposableSync(join(tmpdir(), 'hapax-transactional-'))
 const path = join(folder.path, 'shop.db')
@@ -28,19 +28,15 @@ const order = (id: string): NewEvent => ({ source: 'shop', id, type: 'order.plac
 const finish = async (key: string) => {
   for (const { id } of (await hapax.events.get(key)).runs) console.log(await hapax.runs.result(id, { timeout: '10s' }))
 }
-// An accept of its own is durable when it answers. It also makes the tenant's key, for which the file must be free.
+// An accept of its own is durable when it answers.
 const receipt = await hapax.accept(order('order-1'))
 await finish(receipt.event.key)
 
 // Within a transaction nothing is durable before it commits: so the answer is `pending` or `exists`, never a receipt.
-interface Outbox {
-  accept(event: NewEvent, options?: AcceptOptions): Promise<{ outcome: string; event: { key: string } }>
-}
-const outbox: Outbox = hapax
 async function place(id: string, end: 'commit' | 'rollback') {
   mine.exec('begin immediate')
   mine.prepare('insert or ignore into shop_order values (?)').run(id)
-  const { outcome, event } = await outbox.accept(order(id), { transaction: mine })
+  const { outcome, event } = await hapax.accept(order(id), { transaction: mine })
   mine.exec(end)
   console.log(`${id}: ${outcome}, ${end}`)
   return event.key

@@ -323,7 +323,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false',
     replace: 'if (pair?.cursor === undefined) return false',
     killedBy: 'G5.early',
-    seed: 100,
+    seed: 132,
   },
   {
     name: 'a slot leaked with a lost lease',
@@ -474,10 +474,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a stop that does not wait for its runs',
     file: 'src/engine/engine.ts',
-    find: 'registryTimer?.cancel()\n    sweeper.stop()',
-    replace: 'registryTimer?.cancel()\n    if (wasStarted) return\n    sweeper.stop()',
+    find: 'dispatcher.takeNoMore()\n    const quiet',
+    replace: 'if (wasStarted) return\n    dispatcher.takeNoMore()\n    const quiet',
     killedBy: 'G10.stop',
-    seed: 27,
+    seed: 28,
   },
   {
     name: 'tenants share identities',

@@ -125,11 +125,12 @@ describe('a Hapax', () => {
     let isStopped = false
     const first = hapax.stop()
     expect(hapax.stop()).toBe(first)
+    const late = hapax.accept(event('late'))
     void first.then(() => {
       isStopped = true
     })
+    await expect(late).rejects.toEqual(stopped)
     await expect(hapax.start()).rejects.toEqual(stopped)
-    await expect(hapax.accept(event('2'))).rejects.toEqual(stopped)
     // Reads are answered until the store is closed: whoever stops may want to say what still runs.
     expect((await hapax.runs.list({ statuses: ['running'] })).runs).toHaveLength(1)
     expect(isStopped).toBe(false)
@@ -176,6 +177,17 @@ describe('a Hapax', () => {
   it('waits no longer than its grace for what it stops after', async () => {
     const hapax = await createHapax({ store: 'memory:', grace: 50 })
     await hapax.stop({ after: new Promise(() => {}) })
+    await expect(hapax.events.list()).rejects.toEqual(stopped)
+  })
+
+  it('that is stopped while it starts is stopped', async () => {
+    const hapax = await createHapax({
+      store: `sqlite:${file()}`,
+      handlers: [handler('one', { source: '*', on: '*' }, () => {})],
+    })
+    const starts = hapax.start()
+    await hapax.stop()
+    await starts
     await expect(hapax.events.list()).rejects.toEqual(stopped)
   })
 

@@ -5,6 +5,7 @@
  */
 export { defineConfig, type HapaxConfig } from './config/define-config.ts'
 export type {
+  AcceptEvent,
   AcceptOptions,
   Controls,
   Events,
@@ -13,7 +14,9 @@ export type {
   HeldRun,
   Intent,
   NewEvent,
+  PauseAnswer,
   PendingAccept,
+  Readiness,
   RedriveRequest,
   RedriveView,
   Runs,
@@ -27,18 +30,79 @@ export {
   type HandlerOptions,
   handler,
   type RetryOptions,
+  type RetryPolicy,
   type Run,
   type StepOptions,
 } from './engine/handler.ts'
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
-export { HapaxError } from './errors/hapax-error.ts'
-export type { EventRecord, Fingerprint, Identity } from './event/event.ts'
+export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
+export type { ContentType, EventRecord, Fingerprint, Identity } from './event/event.ts'
+export type { EventKey } from './event/event-key.ts'
+export type { HandlerDeclaration, HandlerRecord, Registry } from './event/handler-record.ts'
 export { Fatal, NotSent, RetryLater, WaitTimeout } from './event/outcome.ts'
 export type { Durability, Receipt, ReceiptRun } from './event/receipt.ts'
-export type { RecordedError, RunState } from './event/run.ts'
+export type { RecordedError, RunAddress, RunState, StepAddress } from './event/run.ts'
 export type { RunStatus } from './event/run-status.ts'
-export type { StandardSchema } from './event/standard-schema.ts'
+export type { SchemaResult, StandardSchema } from './event/standard-schema.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
+export type { Answer } from './ingress/answer.ts'
+export type { ByteBudget } from './ingress/byte-budget.ts'
+export type { HttpIngress, RequestHead, Ticket } from './ingress/http-ingress.ts'
+export type { Backoff } from './kit/backoff.ts'
+export type { Clock, Instant, Timer } from './kit/clock.ts'
 export type { Duration } from './kit/duration.ts'
-export { type Log, type LogFields, lineLog } from './kit/log.ts'
+export { type Log, type LogFields, type LogLevel, lineLog } from './kit/log.ts'
+export type { Random } from './kit/random.ts'
+export type { StrictJson } from './kit/strict-json.ts'
+export type { Source } from './sources/source.ts'
+export type { Abilities } from './store/abilities.ts'
+export type {
+  AcceptAnswer,
+  AcceptItem,
+  AnswerItem,
+  BeginItem,
+  BeginRecord,
+  CheckpointAnswer,
+  CheckpointItem,
+  CheckpointRecord,
+  Commit,
+  CommitResult,
+  Decision,
+  DuePage,
+  DuePlace,
+  EventQuery,
+  EventSummary,
+  FencedAnswer,
+  Grant,
+  HistoryEntry,
+  InterveneAnswer,
+  InterveneItem,
+  InterventionRecord,
+  LedgerEntry,
+  NodeBeat,
+  Owned,
+  OwnedCursor,
+  Ownership,
+  Pause,
+  PurgeRequest,
+  PurgeResult,
+  RejectItem,
+  Released,
+  RunQuery,
+  RunRecord,
+  RunSummary,
+  SettingChange,
+  Settings,
+  SettleAnswer,
+  SettleItem,
+  StandingRun,
+  StepGuard,
+  Store,
+  StoreCounts,
+  TailEvent,
+  TailPage,
+  TailRequest,
+  TriedStep,
+  Verb,
+} from './store/store.ts'

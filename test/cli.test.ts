@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClient } from '../src/client/http-client.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'hapax-cli-'))
@@ -11,6 +12,27 @@ const config = join(folder, 'hapax.config.ts')
 const main = join(root, 'src/cli/main.ts')
 let server: ChildProcess
 let url = ''
+
+/** Starts a process that goes on, and resolves to it when it has said this. */
+function saying(pattern: RegExp, cwd: string, ...args: string[]): Promise<{ child: ChildProcess; found: string[] }> {
+  const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+  const found: string[] = []
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`${args.join(' ')} exited with ${code}`)))
+    child.stdout?.on('data', (text) => {
+      const match = pattern.exec(String(text))?.[0]
+      if (match === undefined) return
+      found.push(match)
+      resolve({ child, found })
+    })
+  })
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  const ends = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  return ends
+}
 
 /** One command line, as a user types it. */
 function hapax(...args: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -54,17 +76,9 @@ export default defineConfig({
 })
 `,
   )
-  server = spawn(process.execPath, [main, 'serve', config, '--port', '0'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  url = await new Promise<string>((resolve, reject) => {
-    server.once('exit', (code) => reject(new Error(`serve exited with ${code}`)))
-    server.stdout?.on('data', (text) => {
-      const found = /http:\/\/\S+/.exec(String(text))?.[0]
-      if (found) resolve(found)
-    })
-  })
+  const served = await saying(/http:\/\/\S+/, folder, 'serve', config, '--port', '0')
+  server = served.child
+  url = served.found[0] ?? ''
 })
 
 afterAll(() => {
@@ -127,5 +141,57 @@ describe('the command line, against a real server', () => {
     server.kill('SIGTERM')
     expect(await ended).toBe(0)
     expect(await hapax('events')).toMatchObject({ code: 4 })
+  })
+})
+
+describe('processes of their own', () => {
+  const apart = mkdtempSync(join(tmpdir(), 'hapax-apart-'))
+  afterAll(() => rmSync(apart, { recursive: true, force: true }))
+  const file = join(apart, 'hapax.config.ts')
+  const write = (version: string) =>
+    writeFileSync(
+      file,
+      `import { defineConfig, handler } from '${root}src/index.ts'
+export default defineConfig({
+  store: 'sqlite:apart.db',
+  handlers: [handler('greet', { source: 'shop', on: '*', version: '${version}' }, () => '${version}')],
+})
+`,
+    )
+
+  it('--no-workers accepts and runs nothing; a process with --no-server on the same store does', async () => {
+    write('one')
+    const server = await saying(/http:\/\/\S+/, apart, 'serve', file, '--port', '0', '--no-workers')
+    const client = createClient({ url: server.found[0] ?? '' })
+    expect(await client.ready()).toBe(true)
+    const before = await client.accept({ source: 'shop', id: '1', type: 'order.paid' })
+    expect(before).toMatchObject({ outcome: 'accepted', durability: 'local-fsync', runs: [] })
+    expect((await client.controls.counts()).unclaimed).toBe(1)
+
+    const worker = await saying(/hapax works/, apart, 'serve', file, '--no-server')
+    // The server hears of the handler by its next look at the registry; events of before are picked up.
+    const runOf = async (key: string) => (await client.events.get(key)).runs[0]
+    await expect.poll(async () => (await runOf(before.event.key))?.status).toBe('completed')
+    await expect
+      .poll(async () => (await client.accept({ source: 'shop', id: '2', type: 'order.paid' })).runs.length)
+      .toBe(1)
+    expect(await client.runs.result((await runOf(before.event.key))?.id ?? '')).toBe('one')
+    expect(await ended(worker.child)).toBe(0)
+    expect(await ended(server.child)).toBe(0)
+  })
+
+  it('dev serves anew when its configuration changes, and ends with its child', async () => {
+    write('one')
+    const dev = await saying(/http:\/\/\S+/, apart, 'dev', file, '--port', '0')
+    const run = async (id: string) => {
+      const client = createClient({ url: dev.found.at(-1) ?? '' })
+      const { runs } = await client.accept({ source: 'shop', id, type: 'order.paid' })
+      return client.runs.result(runs[0]?.id ?? '', { timeout: '20s' })
+    }
+    expect(await run('1')).toBe('one')
+    write('two')
+    await expect.poll(() => dev.found.length).toBe(2)
+    expect(await run('2')).toBe('two')
+    expect(await ended(dev.child)).toBe(0)
   })
 })

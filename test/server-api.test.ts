@@ -327,6 +327,18 @@ describe('the server', () => {
       })
     expect(await statusFor('evil.example')).toBe(403)
     expect(await statusFor('localhost:1234')).toBe(200)
+    expect(await statusFor('api.example.com')).toBe(403)
+    const proxied = await listen(hapax, { port: 0, hosts: ['API.example.com'] })
+    const status = await new Promise((resolve, reject) => {
+      request(`${proxied.url}/v1/events`, { headers: { host: 'api.example.com:443' } }, (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+        .on('error', reject)
+        .end()
+    })
+    expect(status).toBe(200)
+    await proxied.close()
   })
 
   it('does not bind beyond loopback', async () => {

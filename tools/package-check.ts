@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { documented, publicTypes } from './public-types.ts'
 
 /**
  * The package as users get it: its exports against its files, its types as others' compilers see them, and a tarball
@@ -22,8 +23,23 @@ function run(what: string, command: string, args: readonly string[], cwd: string
   process.exit(1)
 }
 
+/** Whoever holds a value of the package can name its type, and read what it is. */
+function checkDeclarations(): void {
+  const files = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.d.ts'))
+    .map((path) => ({ path: `dist/${path}`, text: readFileSync(join(root, 'dist', path), 'utf8') }))
+  const { exports: doors }: { exports: Record<string, string | { types: string }> } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  )
+  const paths = Object.values(doors).flatMap((door) => (typeof door === 'string' ? [] : [door.types.slice(2)]))
+  const breaches = [...publicTypes(files, paths), ...documented(files, paths)]
+  for (const { path, says } of breaches) console.error(`${path}: ${says}`)
+  if (breaches.length > 0) process.exit(1)
+}
+
 try {
   run('build', process.execPath, ['tools/build.ts'], root)
+  checkDeclarations()
   const packed: [{ filename: string; files: { path: string }[]; size: number }] = JSON.parse(
     run('pack', 'npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], root),
   )

@@ -30,6 +30,8 @@ import type {
 } from '../server/api-types.ts'
 import { encodeCloudEvent } from './cloudevent-body.ts'
 
+export type { HandlerView, SourceView } from '../server/api-types.ts'
+
 /** How to reach a server. */
 export interface ClientOptions {
   /** Where it listens. Default `http://127.0.0.1:4400`. */

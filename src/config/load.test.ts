@@ -59,6 +59,25 @@ describe('loadConfig', () => {
     expect(error).toContain('three beats')
     expect(error).toContain('retention.identities must be')
     expect(error).toContain('key (from key): wanted text, found a secret')
+    expect(error).not.toContain('NaN')
+  })
+
+  it('does not say twice of one option that it is wrong', async () => {
+    const path = file("export default { lease: 'soon', concurrency: -1, group: 5 }")
+    const error = await loadConfig({ file: path, env: {} }).catch((caught: Error) => caught.message)
+    expect(String(error).split('\n')).toHaveLength(4)
+  })
+
+  it('takes the host names of a proxy, as a list or with commas', async () => {
+    const path = file("export default { server: { hosts: ['api.example.com', '[::2]'] } }")
+    expect((await loadConfig({ file: path, env: {} })).hosts).toEqual(['api.example.com', '[::2]'])
+    const env = { HAPAX_SERVER_HOSTS: 'a.example, b.example' }
+    expect((await loadConfig({ file: path, env })).hosts).toEqual(['a.example', 'b.example'])
+    expect((await loadConfig({ cwd: folder, env: {} })).hosts).toEqual([])
+    const wrong = file("export default { server: { hosts: ['https://a.example'] } }")
+    await expect(loadConfig({ file: wrong, env: {} })).rejects.toThrow(
+      'server.hosts (from server.hosts): wanted host names',
+    )
   })
 
   it('says so where a named file is not there', async () => {

@@ -77,8 +77,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const executing = new Executing(group, (tag) => handlerName(tag))
   const progress = new Map<string, NonNullable<RunView['progress']>>()
   let registry: Registry = await store.registry()
-  /** `draining`: it begins no run any more, and still accepts. */
-  let state: 'accepting' | 'started' | 'draining' | 'stopping' | 'stopped' = 'accepting'
+  let state: 'accepting' | 'started' | 'stopping' | 'stopped' = 'accepting'
+  /** Also while it stops, until what it stops after has settled. */
+  let accepts = true
+  let isStarting = false
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
   const gate = new Gate()
@@ -271,13 +273,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
-    if (state === 'stopping' || state === 'stopped') throw new HapaxError('engine_stopped')
+    if (!accepts) throw new HapaxError('engine_stopped')
     return acceptOptions.transaction === undefined
       ? accepter.accept(event, acceptOptions)
       : accepter.acceptWithin(event, acceptOptions)
   }) as HapaxCore['accept']
 
-  if (store.acceptWithin) await openKeys()
+  if (store.acceptWithin) await keys.openFor(['default', ...options.sources.map((source) => source.tenant)])
   watchRegistry()
   sweeper.start()
 
@@ -293,28 +295,24 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
     start() {
       if (stopping) return Promise.reject(new HapaxError('engine_stopped'))
-      starting ??= startNow().catch((error: unknown) => {
-        starting = undefined
-        throw error
-      })
+      if (starting) return starting
+      isStarting = true
+      starting = startNow()
+        .catch((error: unknown) => {
+          starting = undefined
+          throw error
+        })
+        .finally(() => {
+          isStarting = false
+        })
       return starting
     },
 
     stop({ after } = {}) {
+      if (!stopping) accepts = after !== undefined
       stopping ??= stopNow(after)
       return stopping
     },
-  }
-
-  /** Inside a caller's transaction, which holds the store, none could be made. Where that fails, the first accept does it. */
-  async function openKeys(): Promise<void> {
-    const tenants = new Set(['default', ...options.sources.map((source) => source.tenant)])
-    const opened = await Promise.allSettled([...tenants].map((tenant) => keys.open(tenant)))
-    for (const one of opened) {
-      const error: unknown = one.status === 'rejected' ? one.reason : undefined
-      // Wrapped with another secret: no accept will ever work.
-      if (error instanceof HapaxError && error.code === 'store_refused') throw error
-    }
   }
 
   async function startNow(): Promise<void> {
@@ -340,14 +338,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   async function stopNow(after: Promise<unknown> | undefined): Promise<void> {
-    await starting?.catch(() => {})
+    // Nothing is awaited where no start is under way: from the call on, nothing is begun any more.
+    if (isStarting) await starting?.catch(() => {})
     const wasStarted = state === 'started'
-    state = after ? 'draining' : 'stopping'
+    state = 'stopping'
     const graceMs = toMs(options.grace ?? limits.graceMs)
     dispatcher.takeNoMore()
     const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
     if (after) await settledWithin(clock, after, graceMs)
-    state = 'stopping'
+    accepts = false
     registryTimer?.cancel()
     sweeper.stop()
     operations.stop()

@@ -28,6 +28,17 @@ describe('fingerprint keys', () => {
     expect(one.make(await one.open('other'), 'x').hash).not.toBe(here)
   })
 
+  it('are opened beforehand where the store can; a wrong secret is told at once, a busy store is not', async () => {
+    const store = memoryWorld({ clock: systemClock }).connect()
+    const keys = new FingerprintKeys(store, seededRandom(1), 'a secret')
+    await keys.openFor(['acme', 'acme', 'bolt'])
+    expect([keys.known('acme'), keys.known('bolt'), keys.known('other')].map(Boolean)).toEqual([true, true, false])
+    const other = new FingerprintKeys(store, seededRandom(9), 'another')
+    await expect(other.openFor(['new', 'acme'])).rejects.toMatchObject({ code: 'store_refused' })
+    await store.close()
+    await new FingerprintKeys(store, seededRandom(1)).openFor(['acme'])
+  })
+
   it('are wrapped where a secret is given, and say so where it is missing or another', async () => {
     const store = memoryWorld({ clock: systemClock }).connect()
     const wrapped = new FingerprintKeys(store, seededRandom(1), 'a secret')

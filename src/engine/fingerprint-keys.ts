@@ -44,6 +44,20 @@ export class FingerprintKeys {
     return opening
   }
 
+  /**
+   * Opens these tenants' keys beforehand: inside a caller's transaction, which holds the store, none could be made. Where
+   * the store cannot make one now, the first accept does.
+   *
+   * @throws `store_refused` for keys that were wrapped with another secret: no accept would ever work
+   */
+  async openFor(tenants: readonly string[]): Promise<void> {
+    const opened = await Promise.allSettled([...new Set(tenants)].map((tenant) => this.open(tenant)))
+    for (const one of opened) {
+      const error: unknown = one.status === 'rejected' ? one.reason : undefined
+      if (error instanceof HapaxError && error.code === 'store_refused') throw error
+    }
+  }
+
   /** The fingerprint of canonical content under the tenant's key: HMAC-SHA256. */
   make(key: HmacKey, content: string | Uint8Array): Fingerprint {
     return { keyId: currentKeyId, hash: key.digest('sha256', [content], 'base64url') }

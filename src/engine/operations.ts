@@ -168,10 +168,7 @@ export class Operations {
     needReason(verb, intent)
     if (typeof name !== 'string' || name === '' || name.length > limits.nameLength)
       throw new HapaxError('invalid_query', { reason: `the name of a ${what} is 1 to ${limits.nameLength} characters` })
-    const { handlers } = await this.#host.freshRegistry()
-    const live = handlers.filter(({ untilVersion }) => untilVersion === undefined)
-    const takes = (one: HandlerRecord) =>
-      what === 'handler' ? one.name === name : one.sources.some((pattern) => patternTakes(pattern, name))
+    // First of all: a pause and a resume, asked one after the other, must not change places.
     const settings = await this.#host.store.changeSetting({
       verb,
       what,
@@ -180,6 +177,10 @@ export class Operations {
       reason: intent.reason,
     })
     this.#host.settingsChanged(settings)
+    const { handlers } = await this.#host.freshRegistry()
+    const live = handlers.filter(({ untilVersion }) => untilVersion === undefined)
+    const takes = (one: HandlerRecord) =>
+      what === 'handler' ? one.name === name : one.sources.some((pattern) => patternTakes(pattern, name))
     const matches = {
       handlers: live.filter(takes).length,
       sources: what === 'source' && this.#host.hasSource(name) ? 1 : 0,

@@ -2,6 +2,8 @@ import { systemClock } from '../kit/clock.ts'
 import type { HttpIngress } from './http-ingress.ts'
 import { type NodeListener, nodeIngress } from './node-ingress.ts'
 
+export type { NodeListener } from './node-ingress.ts'
+
 /**
  * `hapax/node`: a Hapax as a listener for `node:http`, Express 5 and Fastify 5. It answers `…/in/{source}`, below any
  * prefix, and hands all else to `next` (404 without one). Mount it before body parsers: signatures are made over raw

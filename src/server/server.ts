@@ -19,6 +19,8 @@ import { redriveRoutes } from './routes/redrive.ts'
 import { runRoutes } from './routes/runs.ts'
 import type { Served } from './subject.ts'
 
+export type { Served } from './subject.ts'
+
 /** How a server listens. */
 export interface ServerOptions {
   /** Default 127.0.0.1. Beyond loopback it refuses to bind (`bind_refused`): there are no tokens yet. */
@@ -99,7 +101,7 @@ export async function listen(hapax: Served, options: ServerOptions = {}): Promis
 }
 
 /** The one table: what is served, and what openapi.json says. */
-export function allRoutes(hapax: Served, log: Log, isStopping: () => boolean): Route[] {
+function allRoutes(hapax: Served, log: Log, isStopping: () => boolean): Route[] {
   const routes = [
     ingressRoute(),
     ...eventRoutes(hapax, log),

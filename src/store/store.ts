@@ -114,6 +114,7 @@ export interface Owned {
 
 // --- commit
 
+/** What one call of {@link Store.commit} asks for: lists of items of each kind. */
 export interface Commit {
   readonly accept?: readonly AcceptItem[]
   readonly intervene?: readonly InterveneItem[]
@@ -153,6 +154,7 @@ export interface AcceptItem extends Omit<EventRecord, 'position' | 'acceptedAt' 
   readonly handedTo?: Owned
 }
 
+/** What became of an {@link AcceptItem}. */
 export type AcceptAnswer =
   | {
       readonly outcome: 'accepted'
@@ -173,7 +175,8 @@ export type AcceptAnswer =
 /** `stale`: the pair's epoch is no longer the item's; nothing was written. */
 export type FencedAnswer = 'written' | 'stale'
 
-interface Decision {
+/** What every decision of an owner names. */
+export interface Decision {
   readonly owned: Owned
   readonly run: RunAddress
   readonly generation: number
@@ -217,6 +220,7 @@ export interface CheckpointItem extends Decision {
   readonly emits?: readonly AcceptItem[]
 }
 
+/** What became of a {@link CheckpointItem}; `refused` comes with the checkpoint that stands. */
 export type CheckpointAnswer =
   | { readonly outcome: 'written' }
   | { readonly outcome: 'stale' }
@@ -256,6 +260,7 @@ export interface TriedStep {
   readonly error?: RecordedError
 }
 
+/** What became of a {@link SettleItem}; all but `settled` wrote nothing. */
 export type SettleAnswer = 'settled' | 'stale' | 'finished' | 'look_again'
 
 /** What a person or a caller asks of a run. */
@@ -279,6 +284,7 @@ export interface InterveneItem {
   readonly actor: string
 }
 
+/** What became of an {@link InterveneItem}. */
 export type InterveneAnswer =
   | { readonly outcome: 'written'; readonly position: number }
   /** The same id was given before. */
@@ -343,6 +349,7 @@ export interface Ownership {
   readonly settingsVersion: number
 }
 
+/** A pair that the node owns, and how it came by it. */
 export interface Grant extends Owned {
   /** Whether the owner before gave it back; false after a lapsed lease: what it was executing is not known. */
   readonly graceful: boolean
@@ -350,6 +357,7 @@ export interface Grant extends Owned {
 
 // --- reading what came
 
+/** A pair, and how far it was read. */
 export interface OwnedCursor extends Owned {
   /** As the last page gave it; absent after a takeover: everything unfinished is read, from the low mark on. */
   readonly cursor?: number
@@ -359,6 +367,7 @@ export interface OwnedCursor extends Owned {
   readonly asked?: number
 }
 
+/** What {@link Store.tail} is asked. */
 export interface TailRequest {
   readonly cursors: readonly OwnedCursor[]
   /** Most events over all pages; a page that was cut says `more`. Of 0, pages bring interventions alone. */
@@ -389,6 +398,7 @@ export interface TailEvent {
   readonly runs: readonly RunRecord[]
 }
 
+/** A run of an ordered handler that stands, and may hold its key. */
 export interface StandingRun extends RunAddress {
   readonly tenant: string
   readonly orderKey: string
@@ -402,6 +412,7 @@ export interface DuePlace {
   readonly tag: string
 }
 
+/** Runs whose time has come. */
 export interface DuePage {
   readonly runs: readonly { readonly event: EventRecord; readonly run: RunRecord; readonly owned: Owned }[]
   /** When the next one is due, of those not in this page. */
@@ -421,6 +432,7 @@ export interface RunRecord extends RunAddress {
   readonly tried: readonly TriedStep[]
 }
 
+/** A {@link BeginItem} as it is kept. */
 export interface BeginRecord {
   readonly generation: number
   readonly attempt: number
@@ -430,12 +442,14 @@ export interface BeginRecord {
   readonly guard?: StepGuard
 }
 
+/** A {@link CheckpointItem} as it is kept. */
 export interface CheckpointRecord extends Omit<CheckpointItem, 'owned' | 'run' | 'emits'> {
   readonly epoch: number
   /** Grows in commit order. */
   readonly order: number
 }
 
+/** An {@link InterveneItem} as it is kept, with its owner's answer. */
 export interface InterventionRecord extends InterveneItem {
   readonly position: number
   readonly at: Instant
@@ -444,6 +458,7 @@ export interface InterventionRecord extends InterveneItem {
 
 // --- reading for people
 
+/** An identity as the ledger has it: of its first event. */
 export interface LedgerEntry {
   readonly key: EventKey
   readonly acceptedAt: Instant
@@ -475,6 +490,7 @@ export type HistoryEntry =
     }
   | ({ readonly kind: 'intervention' } & InterventionRecord)
 
+/** Which events a list has: those that fit all that is given. */
 export interface EventQuery {
   readonly tenant?: string
   readonly source?: string
@@ -491,6 +507,7 @@ export interface EventQuery {
 /** An event without its body. */
 export type EventSummary = Omit<EventRecord, 'body'> & { readonly duplicates: number; readonly conflicts: number }
 
+/** Which runs a list has: those that fit all that is given. */
 export interface RunQuery {
   readonly tenant?: string
   readonly source?: string
@@ -509,6 +526,7 @@ export interface RunQuery {
   readonly cursor?: string
 }
 
+/** A run in a list. */
 export interface RunSummary {
   readonly run: RunAddress
   readonly handler: string
@@ -518,6 +536,7 @@ export interface RunSummary {
   readonly state: RunState
 }
 
+/** What there is, in numbers that cost no reading of the healthy. */
 export interface StoreCounts {
   /** Of the journal that is kept. */
   readonly events: number
@@ -533,6 +552,7 @@ export interface Settings {
   readonly paused: readonly Pause[]
 }
 
+/** A handler or source that an operator holds. */
 export interface Pause {
   readonly what: 'handler' | 'source'
   readonly name: string
@@ -541,6 +561,7 @@ export interface Pause {
   readonly reason: string | undefined
 }
 
+/** What an operator changes. */
 export interface SettingChange {
   readonly verb: 'pause' | 'resume'
   readonly what: Pause['what']
@@ -560,6 +581,7 @@ export interface PurgeRequest {
   readonly rows: number
 }
 
+/** How many of each were dropped; a full step means that there may be more. */
 export interface PurgeResult {
   readonly payloads: number
   readonly events: number

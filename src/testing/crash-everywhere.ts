@@ -1,9 +1,13 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { NewEvent } from '../engine/api.ts'
 import type { Handler, Run, StepOptions } from '../engine/handler.ts'
-import type { RunStatus } from '../event/run-status.ts'
+import { configInvalid } from '../errors/config-invalid.ts'
+import { HapaxError } from '../errors/hapax-error.ts'
+import { isTerminal, type RunStatus } from '../event/run-status.ts'
 import type { Duration } from '../kit/duration.ts'
-import type { CommitResult, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { testWorld } from './test-world.ts'
+import { transactional } from './transactional.ts'
 
 /** What happened where the node died at one point. */
 export interface CrashOutcome {
@@ -26,11 +30,28 @@ export interface CrashReport {
   readonly lost: readonly CrashOutcome[]
 }
 
+/** What {@link crashEverywhere} runs the handler in. */
+export interface CrashOptions {
+  /** How long, in virtual time, a run may take to end. Default one day. */
+  readonly within?: Duration
+  /**
+   * What others send to the run: one after the other, each when the run waits; once more, under the same id, after a
+   * crash.
+   */
+  readonly signals?: readonly { readonly name: string; readonly payload?: unknown }[]
+  /**
+   * Makes the database that `run.transaction` gets, one for each life: node:sqlite's, with the tables that the handler
+   * writes. Left open, to be looked into.
+   */
+  readonly database?: () => DatabaseSync
+}
+
 /**
  * Runs a handler once per crash point: the node dies before, and after, each commit of the run; another node takes over.
  * Shows which effects would repeat.
  *
- * @param within how long, in virtual time, a run may take to end. Default one day.
+ * @throws `config_invalid` where the handler needs a transaction and there is no `database`; `run_unfinished` where it
+ * does not end without a crash either, naming the signal that it waits for
  * @example
  * const report = await crashEverywhere(settle, { source: 'stripe', id: 'evt_1', type: 'payment_intent.succeeded', data })
  * expect(report.repeats).toEqual([])
@@ -38,14 +59,14 @@ export interface CrashReport {
 export async function crashEverywhere(
   handler: Handler,
   event: NewEvent,
-  options: { readonly within?: Duration } = {},
+  options: CrashOptions = {},
 ): Promise<CrashReport> {
-  const within = options.within ?? '1d'
-  const dry = await liveThrough(handler, event, within, undefined)
+  if (handler.needs.includes('transaction') && !options.database) throw needsDatabase(handler)
+  const dry = await liveThrough(handler, event, options, undefined)
   const outcomes: CrashOutcome[] = []
   for (let commit = 1; commit <= dry.commits; commit++) {
     for (const applied of [false, true])
-      outcomes.push((await liveThrough(handler, event, within, { commit, applied })).outcome)
+      outcomes.push((await liveThrough(handler, event, options, { commit, applied })).outcome)
   }
   const repeats = new Set<string>()
   for (const { calls } of outcomes)
@@ -57,24 +78,27 @@ export async function crashEverywhere(
 async function liveThrough(
   handler: Handler,
   event: NewEvent,
-  within: Duration,
+  options: CrashOptions,
   point: { commit: number; applied: boolean } | undefined,
 ): Promise<{ commits: number; outcome: CrashOutcome }> {
+  const { within = '1d', signals = [] } = options
   const calls: Record<string, number> = {}
+  const database = options.database?.()
   let commits = 0
   let dying = false
-  const counted = counting(handler, calls)
+  let sent = 0
+  let isSending = false
   const world = await testWorld({
-    handlers: [counted],
+    handlers: [counting(handler, calls)],
     wrapStore: (store) =>
-      atCommit(store, async (go) => {
+      atCommit(database ? transactional(store, database) : store, async (go) => {
         if (dying) return go()
         commits++
         if (commits !== point?.commit) return go()
         dying = true
         if (point.applied) await go()
         await world.crash()
-        return new Promise<CommitResult>(() => {})
+        return new Promise<never>(() => {})
       }),
   })
   const accepted = world.hapax.accept(event).catch(() => undefined)
@@ -83,9 +107,13 @@ async function liveThrough(
     await world.node()
     // The sender got no receipt, or lost it: it asks again with the same identity, as senders do.
     if (point?.commit === 1) await world.soon(world.newest().accept(event), within)
+    isSending = false
+    const again = sent
+    for (sent = 0; sent < again; ) send((await firstRun())?.id ?? '')
     await world.until(ended, within).catch(() => {})
   }
   const view = await firstRun()
+  if (view && !point) await refuseUnprovided(view)
   await world.close()
   return {
     commits,
@@ -98,19 +126,60 @@ async function liveThrough(
     const run = key === undefined ? undefined : (await world.newest().events.get(key)).runs[0]
     return run
   }
+
   async function ended(): Promise<boolean> {
     await Promise.race([accepted, Promise.resolve()])
-    const status = (await firstRun())?.status
-    return status === 'completed' || status === 'dead' || status === 'cancelled' || status === 'unknown'
+    const run = await firstRun()
+    if (run?.status === 'waiting' && !isSending) {
+      if (sent === signals.length) return waitsForEver(run.id)
+      send(run.id)
+    }
+    return run !== undefined && (isTerminal(run.status) || run.status === 'unknown')
+  }
+
+  /** Whether no time ends its wait, and nobody sends anything: nothing will happen to it any more. */
+  async function waitsForEver(run: string): Promise<boolean> {
+    const { state } = await world.newest().runs.get(run)
+    return state?.status === 'waiting' && state.reason !== 'no_handler' && state.dueAt === undefined
+  }
+
+  /** Sends the next signal. Its answer takes virtual time, so that it is not awaited here. */
+  function send(run: string): void {
+    const id = `crash-everywhere-${sent}`
+    const signal = signals[sent++]
+    if (!signal) return
+    isSending = true
+    const answered = () => {
+      isSending = false
+    }
+    world.newest().runs.signal(run, signal.name, signal.payload, { id }).then(answered, answered)
+  }
+
+  /** Without a crash it ends by itself, or lacks something of the options. */
+  async function refuseUnprovided({ id, status }: { readonly id: string; readonly status: RunStatus }): Promise<void> {
+    const { state } = await world.newest().runs.get(id)
+    if (!database && state?.error?.code === 'ability_missing') throw needsDatabase(handler)
+    if (status !== 'waiting') return
+    const names = state?.waitingFor?.join(', ') ?? 'a signal'
+    throw new HapaxError('run_unfinished', { status: `waiting for ${names}: give it in signals` })
   }
 }
 
-function atCommit(store: Store, hook: (go: () => Promise<CommitResult>) => Promise<CommitResult>): Store {
+function needsDatabase({ name }: Handler): HapaxError {
+  return configInvalid([
+    `crashEverywhere: handler "${name}" needs a transaction; give database: () => new DatabaseSync(…)`,
+  ])
+}
+
+/** The store, with `hook` around each of its commits; a transaction is one. */
+function atCommit(store: Store, hook: <Answer>(go: () => Promise<Answer>) => Promise<Answer>): Store {
   return new Proxy(store, {
-    get(target, name, receiver) {
+    get(target, name) {
       if (name === 'commit') return (batch: Parameters<Store['commit']>[0]) => hook(() => target.commit(batch))
-      const member: unknown = Reflect.get(target, name, receiver)
-      return typeof member === 'function' ? member.bind(target) : member
+      const member: unknown = Reflect.get(target, name)
+      if (typeof member !== 'function') return member
+      if (name === 'transact') return (...args: unknown[]) => hook(async () => member.apply(target, args))
+      return member.bind(target)
     },
   })
 }

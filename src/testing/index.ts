@@ -3,7 +3,10 @@
  *
  * @module
  */
-export { type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
+export type { RunsInMemory } from '../engine/dispatcher.ts'
+export type { Engine, EngineOptions } from '../engine/engine.ts'
+export type { SourceTraits } from '../engine/source-traits.ts'
+export { type CrashOptions, type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
 export { FakeClock } from './fake-clock.ts'
 export { faultyStore, type Passage, type StoreCall, type Wire } from './faulty-store.ts'
 export { type ContractCase, type ContractWorld, storeContract } from './store-contract/index.ts'

@@ -1,0 +1,44 @@
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { prepareFile } from './connection.ts'
+
+/** The file system's type, where a test says what lies there. */
+let type: number | undefined
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  const statfsSync = (path: string) => ({ ...real.statfsSync(path), ...(type !== undefined && { type }) })
+  return { ...real, statfsSync }
+})
+
+describe('a SQLite file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hapax-connection-'))
+  afterEach(() => {
+    type = undefined
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it.each([
+    [0x6969, 'NFS'],
+    // As a signed number, which some platforms give.
+    [0xff534d42 | 0, 'CIFS'],
+    [0x01021997, '9P'],
+  ])('on a network file system (%i, %s) is refused, and not made', (found, name) => {
+    type = found
+    const path = join(folder, `network-${name}.db`)
+    expect(() => prepareFile(path)).toThrow(
+      expect.objectContaining({
+        code: 'store_refused',
+        message: expect.stringContaining(`lies on a network file system (${name})`),
+      }),
+    )
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('on a local disk is made, readable by its owner alone', () => {
+    const path = join(folder, 'local.db')
+    prepareFile(path)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+})
