@@ -12,7 +12,8 @@ export type Duration = number | `${number}${keyof typeof unitsMs}`
  * @example toMs('1.5h') // 5400000
  */
 export function toMs(duration: Duration): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration))
+  // Plain JavaScript may pass anything.
+  const found = typeof duration === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : null
   const unit = found?.[2]
   const ms =
     typeof duration === 'number'
@@ -20,8 +21,12 @@ export function toMs(duration: Duration): number {
       : unit && unit in unitsMs
         ? Number(found[1]) * unitsMs[unit as keyof typeof unitsMs]
         : Number.NaN
-  if (!Number.isFinite(ms) || ms < 0) throw new HapaxError('duration_invalid', { found: String(duration) })
+  if (!Number.isFinite(ms) || ms < 0) throw new HapaxError('duration_invalid', { found: shown(duration) })
   return ms
+}
+
+function shown(given: unknown): string {
+  return typeof given === 'string' || typeof given === 'number' ? String(given) : `a ${typeof given}`
 }
 
 /** A span for people: the largest unit that keeps it exact, like `'90s'`, `'2h'`. */
