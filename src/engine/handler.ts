@@ -13,7 +13,7 @@ export interface RetryOptions {
   readonly attempts?: number
   /** The first wait. Default `'1s'`. */
   readonly min?: Duration
-  /** The longest wait. Default `'1h'`. */
+  /** The longest wait. Default `'1h'`, or `min` where that is longer. */
   readonly max?: Duration
   /** What each further wait is multiplied by. Default 2. */
   readonly factor?: number
@@ -177,10 +177,11 @@ export const defaultRetry: RetryPolicy = { attempts: 10, minMs: 1_000, maxMs: 3_
 /** A policy from options, with `base` where they say nothing. */
 export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy = defaultRetry): RetryPolicy {
   if (!options) return base
+  const minMs = options.min === undefined ? base.minMs : toMs(options.min)
   return {
     attempts: options.attempts ?? base.attempts,
-    minMs: options.min === undefined ? base.minMs : toMs(options.min),
-    maxMs: options.max === undefined ? base.maxMs : toMs(options.max),
+    minMs,
+    maxMs: options.max === undefined ? Math.max(base.maxMs, minMs) : toMs(options.max),
     factor: options.factor ?? base.factor,
     jitter: options.jitter ?? base.jitter,
   }
@@ -216,6 +217,8 @@ export function handler<Data = unknown>(
   const retry = retryPolicy(options.retry)
   if (!(retry.attempts >= 1))
     problems.push(`handler "${name}": retry.attempts must be 1 or more, found ${retry.attempts}`)
+  if (options.retry?.min !== undefined && retry.maxMs < retry.minMs)
+    problems.push(`handler "${name}": retry.max must be at least retry.min`)
   if (!(retry.factor >= 1)) problems.push(`handler "${name}": retry.factor must be 1 or more, found ${retry.factor}`)
   if (problems.length) throw new HapaxError('config_invalid', { problems: problems.join('\n') })
   return Object.freeze({
