@@ -22,7 +22,7 @@ let hasty: HapaxServer
 beforeAll(async () => {
   hapax = await createHapax({
     store: `sqlite:${join(folder, 'hapax.db')}`,
-    sources: [signedSource(), stripe({ secret })],
+    sources: [signedSource(), signedSource({ name: 'bulk', bodyBytes: 4_194_304 }), stripe({ secret })],
   })
   server = await listen(hapax, { port: 0 })
   hasty = await listen(hapax, { port: 0, headersTimeout: '200ms', requestTimeout: '400ms' })
@@ -162,6 +162,37 @@ describe('bodies', () => {
     const before = await kept()
     const response = await viaIngress({ body: new Uint8Array(body), headers: { 'content-encoding': encoding } })
     await expectProblem(response, 415, 'unsupported_media_type')
+    await expectUnharmed(before)
+  })
+})
+
+describe('an array of a million items', () => {
+  const body = `{"id":"million","items":[${'0,'.repeat(999_999)}0]}`
+  const send = (name: string, text: string) =>
+    fetch(`${server.url}/in/${name}`, { method: 'POST', body: text, headers: { 'x-signature': signatureOf(text) } })
+
+  it('is above the limit of most sources: 413', async () => {
+    const before = await kept()
+    await expectProblem(await send('shop', body), 413, 'too_large')
+    await expectUnharmed(before)
+  })
+
+  it('is an event where a source allows it: kept whole, compared whole, and others are served', async () => {
+    const before = await kept()
+    expect(JSON.parse(await (await send('bulk', body)).text()).outcome).toBe('accepted')
+    expect(JSON.parse(await (await send('bulk', body)).text()).outcome).toBe('duplicate')
+    const other = await send('bulk', body.replace('0]', '1]'))
+    const { outcome, event } = JSON.parse(await other.text())
+    expect(outcome).toBe('conflict')
+    const bytes = await fetch(`${server.url}/v1/events/${event.key}/body`)
+    expect(await bytes.text()).toBe(body)
+    await expectUnharmed(before + 1)
+  })
+
+  it('nested, and cut off, is refused as soon as it is read', async () => {
+    const before = await kept()
+    await expectProblem(await send('bulk', `${body.slice(0, -2)}`), 400, 'malformed_json')
+    await expectProblem(await send('bulk', `{"id":"deep","x":${'[['.repeat(500_000)}`), 400, 'too_deep')
     await expectUnharmed(before)
   })
 })

@@ -347,6 +347,17 @@ describe('the server', () => {
     }
   })
 
+  it('takes what openapi.json says it takes, to the last millisecond, and says how it refuses a body', async () => {
+    const document = await jsonOf(await get('/openapi.json'))
+    const { parameters } = document.paths['/v1/events'].get
+    const after: { schema: { maximum: number } } = parameters.find(({ name }: { name: string }) => name === 'after')
+    expect((await get(`/v1/events?after=${after.schema.maximum}`)).status).toBe(200)
+    expect((await get(`/v1/events?after=${after.schema.maximum + 1}`)).status).toBe(400)
+    const response = await post(`/v1/runs/${runId}/retry`, '{"reason":"x"}', { 'content-type': 'text/plain' })
+    expect(await codeOf(response)).toBe('unsupported_media_type')
+    expect(Object.keys(document.paths['/v1/runs/{id}/retry'].post.responses)).toContain(String(response.status))
+  })
+
   it('says in openapi.json, valid by its schema, what it serves', async () => {
     const document = await jsonOf(await get('/openapi.json'))
     const { valid, errors } = await new Validator().validate(document)

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { catalogue } from '../src/errors/catalogue.ts'
+import { catalogue, reasons } from '../src/errors/catalogue.ts'
 
 /** The pages that are made from code, so that they cannot drift. `--check` writes nothing and exits 1 where one is stale. */
 const pages: readonly { readonly path: string; readonly make: () => string | Promise<string> }[] = [
@@ -12,6 +12,9 @@ function errorsPage(): string {
   const rows = Object.entries(catalogue).map(
     ([code, { status, template, cure }]) => `| \`${code}\` | ${status} | ${cell(template)} | ${cell(cure)} |`,
   )
+  const others = Object.entries(reasons).map(
+    ([word, [says, cure]]) => `| \`${word}\` | ${cell(says)} | ${cell(cure)} |`,
+  )
   return `# Errors
 
 Every error has a code, listed once in \`src/errors/catalogue.ts\`; this page is made from it. The code is stable, the
@@ -20,6 +23,12 @@ sentence is for people. An API answers with a problem document (RFC 9457) that c
 | code | status | what it says | what to do |
 |---|---|---|---|
 ${rows.join('\n')}
+
+A receipt, a run's \`reason\` and a refused verb also say these, which are no errors:
+
+| word | where, and what it says | what to do |
+|---|---|---|
+${others.join('\n')}
 `
 }
 

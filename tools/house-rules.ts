@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import type { SourceText } from './source-text.ts'
+import { type SourceText, uncommented } from './source-text.ts'
 
 /** One breach: where, what, and what to do. */
 export interface Breach {
@@ -191,18 +191,70 @@ export const noDeadFiles =
     ]
   }
 
-/** Every code is used, and every used code is listed (the compiler holds the second). */
+/** How a code is told without an error being made where it is found, each as the text before it. */
+const told = {
+  /** A source's verdict: the ingress makes the error. */
+  verdict: /\bok: false, code: (?:\w+ \? )?(?:'\w+' : )?/,
+  /** An ingress's ticket, which knows the source to count it for. */
+  ticket: /\.refuse\(/,
+  /** The name that the HTTP parser's own error has here. */
+  parser: /\b[A-Z_]+: /,
+} as const
+
+/**
+ * Every code is thrown: by `new HapaxError('code'`, or in the way that is declared for it; the compiler holds that every
+ * thrown code is listed. That its word occurs somewhere proves nothing: `conflict` is also an outcome.
+ *
+ * @param declared codes that no `new HapaxError('code'` names, and how they are told instead
+ */
 export const codesAreUsed =
-  (codes: readonly string[]): Rule =>
+  (codes: readonly string[], declared: Readonly<Record<string, keyof typeof told>> = {}): Rule =>
   (files) => {
-    const text = files
-      .filter(({ path }) => inSource(path) && path !== 'src/errors/catalogue.ts')
-      .map(({ whole }) => whole)
-      .join('\n')
-    return codes
-      .filter((code) => !new RegExp(`['"\`]${code}['"\`]`).test(text))
-      .map((code) => breach('src/errors/catalogue.ts', undefined, `${code} is thrown nowhere: use it or delete it`))
+    const text = productText(files)
+    const isThrown = (code: string) => new RegExp(`\\bnew HapaxError\\(\\s*'${code}'`).test(text)
+    const isTold = (code: string, how: keyof typeof told) => new RegExp(`${told[how].source}'${code}'`).test(text)
+    const says = (code: string): string | undefined => {
+      const how = declared[code]
+      if (how === undefined) return isThrown(code) ? undefined : 'is thrown nowhere: use it or delete it'
+      if (isThrown(code)) return 'is thrown, and need not be declared'
+      return isTold(code, how) ? undefined : `is declared as told by a ${how}, and is not`
+    }
+    const stale = Object.keys(declared).filter((code) => !codes.includes(code))
+    return [...codes, ...stale].flatMap((code) => {
+      const found = codes.includes(code) ? says(code) : 'is declared, and is no code'
+      return found === undefined ? [] : [breach(cataloguePath, undefined, `${code} ${found}`)]
+    })
   }
+
+/** Every reason that is listed is given somewhere, and no code has its name; every refusal of a verb is listed. */
+export const reasonsAreGiven =
+  (reasons: readonly string[], codes: readonly string[]): Rule =>
+  (files) => {
+    const text = productText(files)
+    const given = (word: string) =>
+      new RegExp(`(?:\\brefused\\(|\\breason: |\\boutcome = [^\\n]*|\\bdead\\(\\w+, )'${word}'`).test(text)
+    const refusals = new Set([...text.matchAll(/\brefused\('(\w+)'\)/g)].map((match) => match[1] ?? ''))
+    return [
+      ...reasons
+        .filter((word) => !given(word))
+        .map((word) => breach(cataloguePath, undefined, `${word} is a reason that nothing gives: delete it`)),
+      ...reasons
+        .filter((word) => codes.includes(word))
+        .map((word) => breach(cataloguePath, undefined, `${word} is listed twice, as a code and as a reason`)),
+      ...[...refusals]
+        .filter((word) => !reasons.includes(word) && !codes.includes(word))
+        .map((word) => breach(cataloguePath, undefined, `a verb is refused as ${word}, which is not listed`)),
+    ]
+  }
+
+const cataloguePath = 'src/errors/catalogue.ts'
+
+function productText(files: readonly SourceText[]): string {
+  return files
+    .filter(({ path }) => inSource(path) && path !== cataloguePath && !path.startsWith('src/testing/'))
+    .map(({ whole }) => uncommented(whole))
+    .join('\n')
+}
 
 function inSource(path: string): boolean {
   return path.startsWith('src/') && !path.endsWith('.test.ts')

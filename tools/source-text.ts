@@ -80,19 +80,22 @@ export function blanked(text: string): string {
   return out.join('')
 }
 
+/** Without block comments and whole-line comments; strings stay. */
+export function uncommented(whole: string): string {
+  return whole.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' ')).replace(/^\s*\/\/.*$/gm, '')
+}
+
 function importsOf(whole: string): SourceText['imports'] {
   const found: { specifier: string; typeOnly: boolean; dynamic: boolean }[] = []
-  const uncommented = whole
-    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
-    .replace(/^\s*\/\/.*$/gm, '')
-  for (const match of uncommented.matchAll(/^(?:import|export)(\s+type)?\s[^;'"]*?from\s+'([^']+)'/gm)) {
+  const text = uncommented(whole)
+  for (const match of text.matchAll(/^(?:import|export)(\s+type)?\s[^;'"]*?from\s+'([^']+)'/gm)) {
     found.push({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined, dynamic: false })
   }
-  for (const match of uncommented.matchAll(/^import\s+'([^']+)'/gm))
+  for (const match of text.matchAll(/^import\s+'([^']+)'/gm))
     found.push({ specifier: match[1] ?? '', typeOnly: false, dynamic: false })
-  for (const match of uncommented.matchAll(/import\(\s*'([^']+)'/g))
+  for (const match of text.matchAll(/import\(\s*'([^']+)'/g))
     found.push({ specifier: match[1] ?? '', typeOnly: false, dynamic: true })
-  for (const match of uncommented.matchAll(/new URL\(\s*[`']([^`]+?)[`']\s*,\s*import\.meta\.url/g)) {
+  for (const match of text.matchAll(/new URL\(\s*[`']([^`]+?)[`']\s*,\s*import\.meta\.url/g)) {
     // An ending that follows the file's own, `.ts` here and `.js` when built, is no part of the name.
     found.push({ specifier: (match[1] ?? '').replace(/\$\{.*$/, '.ts'), typeOnly: false, dynamic: true })
   }

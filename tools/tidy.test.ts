@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { catalogue } from '../src/errors/catalogue.ts'
+import { catalogue, reasons } from '../src/errors/catalogue.ts'
 import {
   type Breach,
   clocksInKit,
@@ -13,6 +13,7 @@ import {
   noDeadFiles,
   nothingLeftBehind,
   type Rule,
+  reasonsAreGiven,
   testsBesideCode,
 } from './house-rules.ts'
 import { blanked, type SourceText, sourceText } from './source-text.ts'
@@ -54,6 +55,15 @@ const longFiles: Readonly<Record<string, string>> = {
   'src/engine/dispatcher.ts': 'one decision, which run goes next; its state is one',
 }
 
+/** Codes of which no error is made where they are found. */
+const toldCodes = {
+  signature_missing: 'verdict',
+  signature_invalid: 'verdict',
+  signature_stale: 'verdict',
+  raw_body_missing: 'ticket',
+  request_timeout: 'parser',
+} as const
+
 const told = (breaches: readonly Breach[]) =>
   breaches.map(({ path, line, says }) => `${path}${line ? `:${line}` : ''} ${says}`)
 const one = (path: string, text: string) => [sourceText(path, text)]
@@ -68,7 +78,8 @@ describe('the house', () => {
     ['a file has one job', filesOfOneJob(400, longFiles), files],
     ['tests lie beside code', testsBesideCode, files],
     ['every file is reached from a door', noDeadFiles([...doors, ...pages]), files],
-    ['every error code is used', codesAreUsed(Object.keys(catalogue)), files],
+    ['every error code is thrown', codesAreUsed(Object.keys(catalogue), toldCodes), files],
+    ['every reason is given', reasonsAreGiven(Object.keys(reasons), Object.keys(catalogue)), files],
   ]
   for (const [name, rule, over] of rules) it(name, () => expect(told(rule(over))).toEqual([]))
 
@@ -119,6 +130,22 @@ describe('each rule can fail', () => {
     expect(filesOfOneJob(3, { 'src/x.ts': 'long' })(one('src/x.ts', 'a\n'))).toHaveLength(1)
     expect(testsBesideCode(one('src/engine/lonely.test.ts', ''))).toHaveLength(1)
     expect(noDeadFiles(['src/index.ts'])([...one('src/index.ts', ''), ...one('src/kit/dead.ts', '')])).toHaveLength(1)
-    expect(codesAreUsed(['never_thrown'])(one('src/x.ts', ''))).toHaveLength(1)
+  })
+
+  it('codes and reasons', () => {
+    const thrown = one('src/x.ts', "throw new HapaxError('gone')\n")
+    const named = one('src/x.ts', "// new HapaxError('gone')\nconst outcome: 'gone' = 'gone'\n")
+    expect(codesAreUsed(['gone'])(thrown)).toEqual([])
+    expect(codesAreUsed(['gone'])(named)).toHaveLength(1)
+    expect(codesAreUsed(['gone'])(one('src/testing/x.ts', "new HapaxError('gone')\n"))).toHaveLength(1)
+    expect(codesAreUsed(['gone'], { gone: 'verdict' })(thrown)).toHaveLength(1)
+    expect(codesAreUsed(['gone'], { gone: 'verdict' })(named)).toHaveLength(1)
+    expect(codesAreUsed([], { gone: 'verdict' })(thrown)).toHaveLength(1)
+    expect(codesAreUsed(['gone'], { gone: 'verdict' })(one('src/x.ts', "{ ok: false, code: 'gone' }\n"))).toEqual([])
+    expect(codesAreUsed(['gone'], { gone: 'ticket' })(one('src/x.ts', "ticket.refuse('gone')\n"))).toEqual([])
+    expect(reasonsAreGiven(['gone'], [])(named)).toHaveLength(1)
+    expect(reasonsAreGiven(['gone'], ['gone'])(one('src/x.ts', "{ reason: 'gone' }\n"))).toHaveLength(1)
+    expect(reasonsAreGiven([], [])(one('src/x.ts', "return refused('gone')\n"))).toHaveLength(1)
+    expect(reasonsAreGiven(['gone'], [])(one('src/x.ts', "return refused('gone')\n"))).toEqual([])
   })
 })

@@ -80,6 +80,18 @@ describe('loadConfig', () => {
     )
   })
 
+  it('tells of values that no JSON can write', async () => {
+    const path = file(
+      "const ring = {}; ring.ring = ring; export default { store: ring, concurrency: 5n, lease: Object.create(null), beat: ['1s'] }",
+    )
+    const error = await loadConfig({ file: path, env: {} }).catch((caught: Error) => caught.message)
+    expect(error).toContain('store (from store): wanted text, found a value of type object')
+    expect(error).toContain('concurrency (from concurrency): wanted a whole number, found a value of type bigint')
+    expect(error).toContain('lease (from lease): wanted a duration')
+    // A list of one text is none, whatever its String() says.
+    expect(error).toContain('beat (from beat): wanted a duration')
+  })
+
   it('says so where a named file is not there', async () => {
     await expect(loadConfig({ file: join(folder, 'nowhere.ts'), env: {} })).rejects.toMatchObject({
       code: 'config_invalid',

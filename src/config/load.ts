@@ -79,8 +79,7 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   const number = (path: string): number => Number(value(path))
   const key = value('key')
   const level = levels.find((one) => one === value('log.level'))
-  if (!level)
-    problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${JSON.stringify(value('log.level'))}`)
+  if (!level) problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${shown(value('log.level'))}`)
   const config: Config = {
     store: text('store'),
     group: text('group'),
@@ -158,27 +157,35 @@ function checked(
   problems: string[],
 ): string | number | undefined {
   if (raw === undefined) return undefined
-  const shown = secret ? 'a secret' : JSON.stringify(raw)
+  const found = secret ? 'a secret' : shown(raw)
   if (type === 'text') {
     if (typeof raw === 'string') return raw
-    problems.push(`${path} (from ${from}): wanted text, found ${shown}`)
+    problems.push(`${path} (from ${from}): wanted text, found ${found}`)
     return undefined
   }
   if (type === 'list') {
     const items: readonly unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? hostsOf(raw) : [raw]
     if (items.every((item) => typeof item === 'string' && hostName.test(item))) return items.join(',')
-    problems.push(`${path} (from ${from}): wanted host names without their ports, found ${shown}`)
+    problems.push(`${path} (from ${from}): wanted host names without their ports, found ${found}`)
     return undefined
   }
   if (type === 'duration') {
     const ms = durationMs(raw)
-    if (ms === undefined) problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${shown}`)
+    if (ms === undefined) problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${found}`)
     return ms ?? Number.NaN
   }
   const parsed = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : Number.NaN
   if (!Number.isSafeInteger(parsed) || parsed < 0)
-    problems.push(`${path} (from ${from}): wanted a whole number, found ${shown}`)
+    problems.push(`${path} (from ${from}): wanted a whole number, found ${found}`)
   return parsed
+}
+
+/** A config file is code and may hold anything: also what JSON cannot write. */
+function shown(raw: unknown): string {
+  if (typeof raw === 'string') return JSON.stringify(raw)
+  return typeof raw === 'number' || typeof raw === 'boolean' || raw === null
+    ? String(raw)
+    : `a value of type ${typeof raw}`
 }
 
 /** A list of the file as it is written: {@link optionProblems} looks at its items. */

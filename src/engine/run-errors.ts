@@ -6,8 +6,8 @@ import { limits } from '../kit/limits.ts'
 import type { Outcome } from './decide.ts'
 import type { RetryPolicy } from './handler.ts'
 
-/** Mistakes of the handler's code: trying again cannot mend them, a deploy and a redrive can. */
-const codeMistakes: ReadonlySet<string> = new Set([
+/** What trying again cannot mend: mistakes of the handler's code, which a deploy and a redrive can, and a body that is gone. */
+const notMended: ReadonlySet<string> = new Set([
   'result_not_json',
   'result_too_large',
   'step_name_repeated',
@@ -18,6 +18,7 @@ const codeMistakes: ReadonlySet<string> = new Set([
   'duration_invalid',
   'confirm_invalid',
   'config_invalid',
+  'payload_dropped',
 ])
 
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */
@@ -84,6 +85,6 @@ export function classify(
   if (error instanceof RetryLater)
     return { kind: 'deferred', error: recorded, until: Math.max(now, error.at ?? now + (error.delayMs ?? 0)) }
   if (error instanceof Fatal) return { kind: 'fatal', error: recorded }
-  if (error instanceof HapaxError && codeMistakes.has(error.code)) return { kind: 'fatal', error: recorded }
+  if (error instanceof HapaxError && notMended.has(error.code)) return { kind: 'fatal', error: recorded }
   return { kind: 'failed', error: recorded, policy: from.policy }
 }

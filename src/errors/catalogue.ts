@@ -71,11 +71,6 @@ export const catalogue = {
     'The body was parsed before Hapax saw its bytes.',
     'Mount Hapax before any body parser: signatures are made over raw bytes.',
   ),
-  conflict: entry(
-    409,
-    'An event of this identity was accepted before with other content.',
-    'Use a new id for new content; the first event stands.',
-  ),
   too_many_requests: entry(429, 'Too many requests wait here: {limit}.', 'Come again after the time in Retry-After.'),
   malformed_request: entry(400, 'The request is not valid HTTP.', 'Send one well-formed HTTP/1.1 request.'),
   request_timeout: entry(408, 'The request did not come whole in time.', 'Send it faster, or in smaller parts.'),
@@ -132,7 +127,6 @@ export const catalogue = {
   ),
   step_timeout: entry(500, 'Step "{name}" took longer than {timeoutMs} ms.', 'Give the step a longer timeout.'),
   wait_timeout: entry(500, 'No signal "{name}" came within {timeoutMs} ms.', 'Catch WaitTimeout, or wait longer.'),
-  attempts_exhausted: entry(500, 'The run failed {attempts} times.', 'Mend the cause, then redrive.'),
   crash_loop: entry(
     500,
     'The run was lost with its node {losses} times.',
@@ -214,3 +208,32 @@ export const catalogue = {
 
 /** One of the codes that {@link catalogue} lists. */
 export type ErrorCode = keyof typeof catalogue
+
+/**
+ * Words that stand where a code may stand, and that no error bears: how an accept came out, why a run stands as it does,
+ * why a verb was refused. Each with what it says and what the reader can do; the second table of docs/errors.md.
+ */
+export const reasons = {
+  conflict: [
+    'A receipt: an event of this identity was accepted before with other content.',
+    'Use a new id for new content; the first event stands.',
+  ],
+  same_signed_content: [
+    'A receipt: the id is new and unsigned, the signed content was seen before.',
+    'Nothing: the first event stands.',
+  ],
+  attempts_exhausted: [
+    'A dead run: it failed as often as its policy allows. Its `error` is the last failure.',
+    'Mend the cause, then redrive.',
+  ],
+  undo_failed: ['An unknown run: a step could not be undone.', 'Look at the other side, then resolve the run.'],
+  undone: ['A dead or cancelled run: its steps were undone.', 'Replay it with new keys if it is still wanted.'],
+  released: ['A dead run that no longer holds its order key.', 'Nothing: the runs behind it go on.'],
+  never_ran: ['A refused replay: the run has not settled once.', 'Wait for it, or look at what holds it.'],
+  step_unknown: ['A refused replay or resolve: the run has no step of this name.', 'See the steps of the run.'],
+  undo_begun: ['A refused verb: undoing has begun.', 'Replay the run with new keys once it has ended.'],
+  undone_needs_new_keys: [
+    'A refused replay: the run was undone, and its keys were used.',
+    'Replay from its start with newKeys: true.',
+  ],
+} as const satisfies Record<string, readonly [says: string, cure: string]>

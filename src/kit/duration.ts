@@ -13,7 +13,7 @@ export type Duration = number | `${number}${keyof typeof unitsMs}`
  */
 export function toMs(duration: Duration): number {
   const ms = durationMs(duration)
-  if (ms === undefined) throw new HapaxError('duration_invalid', { found: String(duration) })
+  if (ms === undefined) throw new HapaxError('duration_invalid', { found: shown(duration) })
   return ms
 }
 
@@ -29,6 +29,10 @@ export function durationMs(value: unknown): number | undefined {
         ? Number(found[1]) * unitsMs[unit as keyof typeof unitsMs]
         : Number.NaN
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined
+}
+
+function shown(given: unknown): string {
+  return typeof given === 'string' || typeof given === 'number' ? String(given) : `a ${typeof given}`
 }
 
 /** A span for people: the largest unit that keeps it exact, like `'90s'`, `'2h'`. */

@@ -49,7 +49,7 @@ export function integer(description: string, least: number, most: number): Field
     schema: { type: 'integer', minimum: least, maximum: most, description },
     required: true,
     read(value, name) {
-      const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+      const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
       if (typeof number !== 'number' || !Number.isInteger(number) || number < least || number > most) {
         throw invalid(`${name} is a whole number from ${least} to ${most}`)
       }

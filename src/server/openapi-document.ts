@@ -7,6 +7,9 @@ import { ref, schemas } from './schemas.ts'
 /** Problems that any route may answer. */
 const everywhere: readonly ErrorCode[] = ['invalid_query', 'host_refused', 'internal', 'store_unavailable']
 
+/** Problems that any route with a JSON body may answer. */
+const ofBodies: readonly ErrorCode[] = ['malformed_json', 'unsupported_media_type', 'too_large']
+
 /** The OpenAPI 3.1 document of these routes: the same table that the server registers. */
 export function openApiOf(routes: readonly Route[]): Readonly<Record<string, unknown>> {
   const paths: Record<string, Record<string, unknown>> = {}
@@ -76,7 +79,8 @@ function answersOf(route: Route): Record<string, unknown> {
 
 /** Problems by their status; one that shares its status with an answer is said beside it. */
 function problemsOf(route: Route): Record<string, unknown> {
-  const byStatus = Map.groupBy(new Set([...route.problems, ...everywhere]), (code) => catalogue[code].status)
+  const ofBody = Object.keys(route.body).length > 0 ? ofBodies : []
+  const byStatus = Map.groupBy(new Set([...route.problems, ...ofBody, ...everywhere]), (code) => catalogue[code].status)
   const responses: Record<string, unknown> = {}
   for (const [status, codes] of byStatus) {
     const answer = route.answers[status]

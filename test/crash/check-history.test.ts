@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/kit/limits.ts'
 import { violationsOf } from './check-history.ts'
 import type { Effect, History, SentEvent } from './history.ts'
 
@@ -30,6 +31,7 @@ const well: History = {
     ...lines('q1', 1, ...whole),
     ...lines('q2', 1, ...whole),
   ],
+  kills: [],
   record: {
     events: ['a', 'q1', 'q2', 'b'].map((id) => ({ id, eventKey: `key-${id}` })),
     runs: ['a', 'q1', 'q2', 'b'].map((id) => ({ eventKey: `key-${id}`, status: 'completed', reason: undefined })),
@@ -41,6 +43,23 @@ const withRecord = (more: Partial<History['record']>): History => ({ ...well, re
 const withAnswers = (id: string, answers: SentEvent['answers']): History => {
   return { ...well, sent: well.sent.map((event) => (event.id === id ? { ...event, answers } : event)) }
 }
+const looped = (id: string) => ({
+  runs: well.record.runs.map((run) =>
+    run.eventKey === `key-${id}` ? { ...run, status: 'dead' as const, reason: 'crash_loop' } : run,
+  ),
+})
+/** A was killed in execution so often; every kill counts, also those that came before it. */
+const killedOften = (times: number, more: { before?: number; spared?: number } = {}): History => ({
+  ...withRecord(looped('a')),
+  effects: [
+    ...Array.from({ length: times }, (_, index) => ({ id: 'a', attempt: index + 1, pid: index + 10, what: 'begin' })),
+    ...but('a'),
+  ],
+  kills: Array.from({ length: 20 }, (_, index) => ({
+    pid: index < (more.spared ?? 0) ? 0 : index + 10,
+    at: index < (more.before ?? 0) ? -1 : index + 1,
+  })),
+})
 const withEffects = (effects: readonly Effect[]): History => ({ ...well, effects })
 const of = (id: string) => well.effects.filter((effect) => effect.id === id)
 const but = (id: string) => well.effects.filter((effect) => effect.id !== id)
@@ -51,10 +70,9 @@ describe('the checker of crash histories', () => {
   })
 
   it('forgives a run that died because node after node was killed under it', () => {
-    const runs = well.record.runs.map((run) =>
-      run.eventKey === 'key-a' ? { ...run, status: 'dead' as const, reason: 'crash_loop' } : run,
-    )
-    expect(violationsOf({ ...withRecord({ runs }), effects: [...lines('a', 1, 'begin'), ...but('a')] })).toEqual([])
+    expect(violationsOf(killedOften(limits.lostLeases))).toEqual([])
+    // One kill may have come before the handler's first line.
+    expect(violationsOf(killedOften(limits.lostLeases - 1))).toEqual([])
   })
 
   it.each<[string, History, RegExp]>([
@@ -103,6 +121,23 @@ describe('the checker of crash histories', () => {
       'a run died for no cause',
       withRecord({ runs: well.record.runs.map((run) => ({ ...run, status: 'dead', reason: 'attempts_exhausted' })) }),
       /is dead: attempts_exhausted/,
+    ],
+    ['a crash loop without kills', { ...withRecord(looped('a')), effects: but('a') }, /1 runs died .* 0 kills/],
+    [
+      'a crash loop of too few kills',
+      killedOften(limits.lostLeases - 2),
+      /a died of a crash loop, and was killed 3 times/,
+    ],
+    ['a crash loop of attempts that nobody killed', killedOften(5, { spared: 3 }), /a died .* was killed 2 times/],
+    [
+      'a crash loop of kills before it was sent',
+      killedOften(5, { before: 16 }),
+      /a died of a crash loop after 4 kills/,
+    ],
+    [
+      'more crash loops than the kills explain',
+      { ...killedOften(5), kills: killedOften(5).kills.slice(0, 3) },
+      /1 runs died of a crash loop, and 3 kills explain 0/,
     ],
     [
       'a step runs again after its checkpoint',

@@ -1,4 +1,5 @@
 import { isTerminal } from '../../src/event/run-status.ts'
+import { limits } from '../../src/kit/limits.ts'
 import type { Effect, History, SentEvent } from './history.ts'
 import { steps } from './shared.ts'
 
@@ -8,6 +9,7 @@ export function violationsOf(history: History): string[] {
     ...acknowledgedIsDurable(history),
     ...oneIdentityOneEvent(history),
     ...everyRunEnds(history),
+    ...crashLoopsWereKilled(history),
     ...checkpointsHold(history),
     ...effectsAreWhole(history),
     ...orderIsKept(history),
@@ -50,7 +52,7 @@ function oneIdentityOneEvent({ sent, record }: History): string[] {
   return [...onRecord, ...answered]
 }
 
-/** G5: each event has its run, and it ended; dead only where node after node was killed under it. */
+/** G5: each event has its run, and it ended; dead only as a crash loop, which is judged apart. */
 function everyRunEnds({ record }: History): string[] {
   const runs = new Map(record.runs.map((run) => [run.eventKey, run]))
   return record.events.flatMap(({ id, eventKey }) => {
@@ -61,6 +63,45 @@ function everyRunEnds({ record }: History): string[] {
       return [`the run of ${id} is ${run.status}: ${run.reason}`]
     return []
   })
+}
+
+/** A kill between a durable begin and the handler's first line is a loss that leaves no line: so many of a run's may. */
+const unseenMost = 1
+
+/**
+ * G8: a run dies of a crash loop only where processes were killed while they executed it, so often. From its first loss on
+ * it runs alone, so that each further kill costs one run a life, however many a process would else have had under way.
+ */
+function crashLoopsWereKilled({ sent, effects, kills, record }: History): string[] {
+  const looped = new Set(record.runs.filter(({ reason }) => reason === 'crash_loop').map(({ eventKey }) => eventKey))
+  const ids = record.events.filter(({ eventKey }) => looped.has(eventKey)).map(({ id }) => id)
+  const lines = byEvent(effects)
+  const killed = new Set(kills.map(({ pid }) => pid))
+  const sentAt = new Map(sent.map((event) => [event.id, event.sentAt]))
+  const most = Math.floor(kills.length / (limits.lostLeases - 1))
+  return [
+    ...(ids.length > most
+      ? [`${ids.length} runs died of a crash loop, and ${kills.length} kills explain ${most}`]
+      : []),
+    ...ids.flatMap((id) => {
+      const since = kills.filter(({ at }) => at > (sentAt.get(id) ?? 0)).length
+      if (since < limits.lostLeases) return [`the run of ${id} died of a crash loop after ${since} kills`]
+      const cut = attemptsCut(lines.get(id) ?? [], killed)
+      if (cut >= limits.lostLeases - unseenMost) return []
+      return [`the run of ${id} died of a crash loop, and was killed ${cut} times`]
+    }),
+  ]
+}
+
+/** Attempts that came to their first line, not to their last, in a process that was killed. */
+function attemptsCut(lines: readonly Effect[], killed: ReadonlySet<number>): number {
+  const begun = new Set<string>()
+  for (const { attempt, pid, what } of lines) {
+    const one = `${attempt} ${pid}`
+    if (what === 'begin' && killed.has(pid)) begun.add(one)
+    if (what === 'end') begun.delete(one)
+  }
+  return begun.size
 }
 
 /**

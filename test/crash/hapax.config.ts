@@ -9,9 +9,12 @@ const effects = openSync(process.env.CRASH_EFFECTS ?? 'effects.log', 'a')
 
 const retry = { attempts: 100, min: '10ms', max: '100ms' } as const
 
-/** Tells of each line that it comes to, as an outside service would see it. */
+/** Tells of a line that an attempt comes to, as an outside service would see it. */
+const noting = (event: HandlerEvent, run: Run) => (what: string) =>
+  writeSync(effects, `${event.id} ${run.attempt} ${process.pid} ${what}\n`)
+
 async function inSteps(event: HandlerEvent, run: Run): Promise<void> {
-  const note = (what: string) => writeSync(effects, `${event.id} ${run.attempt} ${process.pid} ${what}\n`)
+  const note = noting(event, run)
   note('begin')
   for (const step of steps) {
     await run.step(step, async () => {
@@ -43,10 +46,13 @@ export default defineConfig({
     handler('pay', { source: 'shop', on: 'paid', retry }, inSteps),
     handler('queue', { source: 'shop', on: 'queued', retry, order: true }, inSteps),
     handler('book', { source: 'shop', on: 'booked', retry, needs: ['transaction'] }, async (event, run) => {
+      const note = noting(event, run)
+      note('begin')
       await run.transaction('book', (tx: DatabaseSync) => {
         tx.exec('create table if not exists booking (event text not null) strict')
         tx.prepare('insert into booking values (?)').run(event.id)
       })
+      note('end')
     }),
   ],
 })

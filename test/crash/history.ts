@@ -39,10 +39,17 @@ export interface OnRecord {
   readonly bookings: readonly string[]
 }
 
-/** One whole history: three witnesses that know nothing of each other. */
+/** A process that the test killed, and when, by the senders' clock. */
+export interface Kill {
+  readonly pid: number
+  readonly at: number
+}
+
+/** One whole history: witnesses that know nothing of each other. */
 export interface History {
   readonly sent: readonly SentEvent[]
   readonly effects: readonly Effect[]
+  readonly kills: readonly Kill[]
   readonly record: OnRecord
 }
 

@@ -5,13 +5,13 @@ import { expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { violationsOf } from './check-history.ts'
-import { effectsOf } from './history.ts'
+import { effectsOf, type Kill } from './history.ts'
 import { freePort, Node } from './nodes.ts'
 import { readRecord } from './read-record.ts'
 import { Senders } from './senders.ts'
 
 const long = Boolean(process.env.HAPAX_TEST_LONG)
-const kills = long ? 1_000 : 100
+const killsWanted = long ? 1_000 : 100
 const events = long ? 500_000 : 50_000
 
 /** Which node is killed, and when: the instants are the machine's, the choices replay from here. */
@@ -29,14 +29,16 @@ test(`kill -9 at random instants under load loses nothing and does nothing twice
   const worker = new Node(folder, ['--no-server'])
   const url = `http://127.0.0.1:${port}`
   const senders = new Senders({ url, random: seededRandom(seed + 1), serverIsReady: () => server.ready })
+  const kills: Kill[] = []
   try {
     await server.start()
     await worker.start()
     senders.start()
-    for (let killed = 0; killed < kills || senders.answered < events; killed++) {
+    for (let killed = 0; killed < killsWanted || senders.answered < events; killed++) {
       const node = random.fraction() < 0.6 ? server : worker
       if (random.fraction() >= early) await node.ready
       await sleep(systemClock, random.fraction() * lifeMs)
+      kills.push({ pid: node.pid, at: systemClock.monotonicMs() })
       await node.end('SIGKILL')
       void node.start()
     }
@@ -44,10 +46,10 @@ test(`kill -9 at random instants under load loses nothing and does nothing twice
     await senders.stop()
     const record = await readRecord(url, folder)
     const effects = effectsOf(readFileSync(join(folder, 'effects.log'), 'utf8'))
-    expect(violationsOf({ sent: senders.sent, effects, record }).slice(0, 20)).toEqual([])
+    expect(violationsOf({ sent: senders.sent, effects, kills, record }).slice(0, 20)).toEqual([])
     // Not passed in emptiness: kills did come in the middle of runs, and between an accept and its answer.
     expect(senders.sent.length).toBeGreaterThanOrEqual(events)
-    expect(effects.filter(({ attempt, what }) => attempt > 1 && what === 'end').length).toBeGreaterThan(kills)
+    expect(effects.filter(({ attempt, what }) => attempt > 1 && what === 'end').length).toBeGreaterThan(killsWanted)
     expect(senders.sent.filter(({ answers }) => answers[0]?.outcome === 'duplicate').length).toBeGreaterThan(0)
   } finally {
     await Promise.all([server.end('SIGKILL'), worker.end('SIGKILL')])
