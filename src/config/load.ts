@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
-import { configInvalid } from '../errors/config-invalid.ts'
+import { configInvalid, found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
@@ -67,11 +67,11 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   refuseUnknown(written, problems)
 
   const value = (path: string): unknown => {
-    const found = options.find((one) => one.path === path)
-    if (!found) return undefined
-    const [raw, from] = pick(found, written, given.flags ?? {}, env)
+    const known = options.find((one) => one.path === path)
+    if (!known) return undefined
+    const [raw, from] = pick(known, written, given.flags ?? {}, env)
     const before = problems.length
-    const value = checked(found, raw, from, problems)
+    const value = checked(known, raw, from, problems)
     if (problems.length > before) refused.add(path)
     return value
   }
@@ -79,8 +79,7 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   const number = (path: string): number => Number(value(path))
   const key = value('key')
   const level = levels.find((one) => one === value('log.level'))
-  if (!level)
-    problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${JSON.stringify(value('log.level'))}`)
+  if (!level) problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${found(value('log.level'))}`)
   const config: Config = {
     store: text('store'),
     group: text('group'),
@@ -158,7 +157,7 @@ function checked(
   problems: string[],
 ): string | number | undefined {
   if (raw === undefined) return undefined
-  const shown = secret ? 'a secret' : JSON.stringify(raw)
+  const shown = secret ? 'a secret' : found(raw)
   if (type === 'text') {
     if (typeof raw === 'string') return raw
     problems.push(`${path} (from ${from}): wanted text, found ${shown}`)

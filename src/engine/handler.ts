@@ -14,7 +14,7 @@ export interface RetryOptions {
   readonly attempts?: number
   /** The first wait. Default `'1s'`. */
   readonly min?: Duration
-  /** The longest wait. Default `'1h'`. */
+  /** The longest wait. Default `'1h'`, or `min` where that is longer. */
   readonly max?: Duration
   /** What each further wait is multiplied by. Default 2. */
   readonly factor?: number
@@ -182,12 +182,13 @@ export const defaultRetry: RetryPolicy = { attempts: 10, minMs: 1_000, maxMs: 3_
  */
 export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy = defaultRetry): RetryPolicy {
   if (!options) return base
-  const problems = retryProblems(options, base)
+  const problems = retryProblems(options)
   if (problems.length > 0) throw configInvalid(problems)
+  const minMs = options.min === undefined ? base.minMs : toMs(options.min)
   return {
     attempts: options.attempts ?? base.attempts,
-    minMs: options.min === undefined ? base.minMs : toMs(options.min),
-    maxMs: options.max === undefined ? base.maxMs : toMs(options.max),
+    minMs,
+    maxMs: options.max === undefined ? Math.max(base.maxMs, minMs) : toMs(options.max),
     factor: options.factor ?? base.factor,
     jitter: options.jitter ?? base.jitter,
   }

@@ -13,8 +13,12 @@ export type Duration = number | `${number}${keyof typeof unitsMs}`
  */
 export function toMs(duration: Duration): number {
   const ms = durationMs(duration)
-  if (ms === undefined) throw new HapaxError('duration_invalid', { found: String(duration) })
+  if (ms === undefined) throw new HapaxError('duration_invalid', { found: shown(duration) })
   return ms
+}
+
+function shown(given: unknown): string {
+  return typeof given === 'string' || typeof given === 'number' ? String(given) : `a ${typeof given}`
 }
 
 /** What may be a duration, in milliseconds; undefined where it is none. For what people write. */
