@@ -16,6 +16,9 @@ export interface Site {
 }
 
 const retry = { attempts: 4, min: 100, max: 1_500 } as const
+/** When a run of the handler `brief` is too old. */
+export const briefMs = 3_000
+
 const common = { source: 'shop', retry, timeout: 5_000 } as const
 
 /** The handlers of a node, in this version of the code. All do what their event says. */
@@ -31,6 +34,7 @@ export function codeOf(site: Site, version: Version): Handler[] {
     ...(version === 'without_audit' ? [] : [audit]),
     handler('ledger', { ...common, on: 'ledger.*', order: true }, body),
     handler('feed', { ...common, on: 'feed.*', order: { onDead: 'skip' } }, body),
+    handler('brief', { ...common, on: 'brief.*', expires: briefMs }, body),
     handler('saga', { ...common, on: 'saga.*', undoOnDeath: true }, body),
     handler('follow', { ...common, source: 'pay', on: 'follow.*' }, body),
   ]

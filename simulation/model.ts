@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { stepText } from '../src/event/run.ts'
 import type {
   BeginItem,
   Commit,
@@ -105,6 +106,7 @@ export class Model {
     if (run.written.has(name)) return
     run.written.set(name, item.owned.epoch)
     this.runs.fenced(run, item.owned, 'begin')
+    if (item.step?.kind === 'step') run.stepsBegun.add(`${item.generation} ${stepText(item.step)}`)
   }
 
   /** The same item again gets the same answer. */

@@ -128,6 +128,7 @@ export interface Plan {
 export type Feature =
   | 'ordered'
   | 'saga'
+  | 'brief'
   | 'signals'
   | 'sleeps'
   | 'emits'

@@ -21,6 +21,7 @@ const features: readonly Feature[] = [
   'once',
   'confirm',
   'door',
+  'brief',
 ]
 
 /** The plan of a seed: cluster, events, operators, faults. */
@@ -71,6 +72,7 @@ function drawSends(seed: number, on: ReadonlySet<Feature>, busyMs: number, nodes
     const kinds: [string, ...string[]] = ['book']
     if (on.has('ordered')) kinds.push('ledger', 'feed', 'ledger', 'feed')
     if (on.has('saga')) kinds.push('saga')
+    if (on.has('brief')) kinds.push('brief')
     const kind = draw.pick(kinds)
     const ordered = kind === 'ledger' || kind === 'feed'
     sends.push({

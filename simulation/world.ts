@@ -112,7 +112,10 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     while (schedule.nowMs < deadlineMs && !isDone()) await schedule.until(schedule.nowMs + 250)
     if (!senders.isDone) watch.violate('G5.ends', 'a sender got no receipt')
     for (const left of model.runs.unfinished()) {
-      watch.violate(left.endsWith('unanswered verbs') ? 'G5.answered' : 'G5.ends', left)
+      watch.violate(
+        left.endsWith('unanswered verbs') ? 'G5.answered' : left.endsWith('too old') ? 'G5.expires' : 'G5.ends',
+        left,
+      )
     }
     // A signal that is there is heard within a poll; by the next owner, within a lease before that.
     const heardByMs = schedule.nowMs + 2 * plan.leaseMs + 2_000

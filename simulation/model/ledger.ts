@@ -13,6 +13,8 @@ export interface EventFacts {
   readonly orderKey: string | undefined
   readonly content: string
   readonly emittedBy: string | undefined
+  /** By the store's clock. */
+  readonly acceptedAt: number
   /** When the first receipt that names it came. */
   receiptAtMs: number | undefined
   /** When its own accept was sent; the first, if it was asked again. */
@@ -73,8 +75,9 @@ export class Ledger {
     else this.#watch.reach('learned by tail')
     this.#byIdentity.set(identity, key)
     const content = new TextDecoder().decode(item.body)
+    const acceptedAt = this.#watch.storeNow
     const sent = { receiptAtMs: undefined, sentAtMs: undefined, promised: new Set<string>() }
-    this.events.set(key, { key, tenant, source, id, type, shard, orderKey, content, emittedBy, ...sent })
+    this.events.set(key, { key, tenant, source, id, type, shard, orderKey, content, emittedBy, acceptedAt, ...sent })
     this.#watch.tell('store', `has ${identity} as ${short(key)} in shard ${shard}`)
   }
 

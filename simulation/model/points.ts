@@ -19,6 +19,7 @@ export function pointsOf(state: RunState): Sometimes[] {
 
 const byReason: Readonly<Record<string, Sometimes>> = {
   attempts_exhausted: 'dead: attempts exhausted',
+  run_expired: 'dead: expired',
   no_handler: 'waiting: no handler',
   resolved: 'unknown resolved',
   deferred: 'deferred',

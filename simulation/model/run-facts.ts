@@ -31,6 +31,8 @@ export class RunFacts {
   firstEnteredAtMs: number | undefined
   /** Verbs that the store has and no owner has answered. */
   readonly unanswered = new Set<string>()
+  /** Steps that left a begin: their call may never have come, and the engine does not know. */
+  readonly stepsBegun = new Set<string>()
   /** What the store wrote, by the name of its item, with the epoch. */
   readonly written = new Map<string, number>()
   readonly #entered = new Map<string, number>()

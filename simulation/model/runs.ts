@@ -1,8 +1,9 @@
 import type { HandlerEvent } from '../../src/engine/handler.ts'
 import { handlerTag } from '../../src/event/handler-record.ts'
-import type { RunState } from '../../src/event/run.ts'
+import type { RunState, StepAddress } from '../../src/event/run.ts'
 import { isTerminal } from '../../src/event/run-status.ts'
 import type { AnswerItem, InterveneAnswer, InterveneItem, SettleAnswer, SettleItem } from '../../src/store/store.ts'
+import { briefMs } from '../code.ts'
 import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
 import { Order } from './order.ts'
 import type { Owners } from './owners.ts'
@@ -20,11 +21,15 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   ledger: ['ledger'],
   feed: ['feed'],
   saga: ['saga'],
+  brief: ['brief'],
   follow: ['follow'],
 }
 
 /** Most failures since the last checkpoint: the policy of every handler in the workload. */
 const attemptsMax = 4
+
+/** Longest way of a commit, its reply lost. */
+const commitMs = 2_000
 
 /** Runs: who executes them, how they settle, how they end (G5, G6, G7, G8). */
 export class Runs {
@@ -39,6 +44,10 @@ export class Runs {
   readonly #stopped = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #verbs = new Map<string, InterveneItem>()
+  /** Whether a step of the run is in doubt, or one that is marked once or has a confirm. */
+  isInDoubt: (run: RunFacts, which?: 'guarded') => boolean = () => false
+  /** A person has said what became of a step. */
+  resolved: (run: RunFacts, step: StepAddress) => void = () => {}
 
   constructor(watch: Watch, ledger: Ledger, owners: Owners, concurrency: number) {
     this.#watch = watch
@@ -120,6 +129,7 @@ export class Runs {
       this.#watch.violate('G5.final', `${run.name} is ${state.status} and began attempt ${at.attempt}`)
     if (state?.dueAt !== undefined && state.generation === at.generation)
       this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
+    this.notTooOld(run, event, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
     this.#active.set(run, { node: at.node, epoch: this.#owners.epochOf(event.shard) })
     if (this.activeOn(at.node) > this.#concurrency)
@@ -134,6 +144,25 @@ export class Runs {
     const owner = event && this.#owners.ownerOf(event.shard)
     if (owner !== undefined && owner !== at.node && this.#watch.clocksAgree)
       this.#watch.violate('G6.self_fence', `${at.node} began ${what} of ${run.name}, which is ${owner}'s`)
+  }
+
+  /** Whether its handler lets it become so old; undefined: for ever. */
+  #expiryOf(run: RunFacts, event: EventFacts): number | undefined {
+    return run.handler === 'brief' ? (run.state?.openedAt ?? event.acceptedAt) + briefMs : undefined
+  }
+
+  /** Nothing new is begun of a run that is too old, unless a step is in doubt. */
+  notTooOld(run: RunFacts, event: EventFacts, what: string): void {
+    const expiresAt = this.#expiryOf(run, event)
+    if (expiresAt === undefined || run.state?.undoBegun || this.isInDoubt(run)) return
+    const lateMs = this.#watch.storeNow - expiresAt
+    // What is looked at before its begin is committed may come after it by as long as a commit may take.
+    if (lateMs > commitMs) this.#watch.violate('G5.expires', `${run.name} ${what} ${lateMs} ms after it was too old`)
+  }
+
+  stepMayStart(run: RunFacts, what: string): void {
+    const event = this.#ledger.events.get(run.event)
+    if (event && what.startsWith('step:')) this.notTooOld(run, event, `began ${what}`)
   }
 
   /** By the store's clock; where machines' seconds differ, a node may be wrong by what it drifts between two beats. */
@@ -162,6 +191,12 @@ export class Runs {
     run.written.set(name, 0)
     this.fenced(run, item.owned, 'settlement')
     this.#moves(run, item)
+    const verb = this.verbOf(item)
+    if (verb?.verb === 'resolve') {
+      const { step = '', of = '' }: { step?: string; of?: string } = JSON.parse(verb.detail)
+      this.resolved(run, { kind: 'step', name: step, of })
+    }
+    this.#dies(run, item)
     run.settlements++
     run.state = next
     run.progressed = false
@@ -201,6 +236,13 @@ export class Runs {
       this.#watch.violate('G8.attempts', `${run.name} is ${next.status} after ${next.failures} failures`)
     if (attemptedAt === undefined && next.failures > failures)
       this.#watch.violate('G8.attempts', `${run.name} failed without an attempt`)
+  }
+
+  /** A person may let it die; a run that wore its nodes out is not entered again to be asked. */
+  #dies(run: RunFacts, { state: next, intervention }: SettleItem): void {
+    if (next.status !== 'dead' || intervention !== undefined || next.error?.code === 'crash_loop') return
+    if (this.isInDoubt(run, 'guarded'))
+      this.#watch.violate('G4.unanswered', `${run.name} is dead (${next.reason}) with a step in doubt`)
   }
 
   #reach(state: RunState, run: RunFacts): void {
@@ -288,6 +330,10 @@ export class Runs {
       return undefined
     }
     if (!state) return 'never settled'
+    const expiresAt = this.#expiryOf(run, event)
+    if (expiresAt !== undefined && expiresAt < this.#watch.storeNow && !state.undoBegun && !this.isInDoubt(run)) {
+      return `is ${state.status} and too old`
+    }
     if (state.status !== 'waiting' || state.reason !== 'signal') return `is ${state.status} (${state.reason})`
     return undefined
   }

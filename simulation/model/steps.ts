@@ -11,6 +11,9 @@ interface Call {
   readonly atMs: number
   /** Said for sure that nothing was done. */
   refused: boolean
+  /** A person has said what became of it. */
+  resolved: boolean
+  readonly isGuarded: boolean
 }
 
 /** What is known of one step of one run. */
@@ -43,6 +46,10 @@ export class Steps {
   constructor(watch: Watch, runs: Runs) {
     this.#watch = watch
     this.#runs = runs
+    runs.resolved = (run, step) => {
+      for (const call of this.#steps.get(`${run.id} ${stepText(step)}`)?.calls ?? []) call.resolved = true
+    }
+    runs.isInDoubt = (run, which) => this.#isInDoubt(run, which === 'guarded')
   }
 
   /** The store has judged a checkpoint. */
@@ -100,7 +107,13 @@ export class Steps {
       this.#watch.violate('G4.once', `${run.name} ${step.name} is marked once and was called ${open.length + 1} times`)
     if (last && safety === 'confirm' && facts.absentAtMs < last.atMs && open.length > run.repeatsAllowed)
       this.#watch.violate('G4.confirm', `${run.name} ${step.name} was in doubt and repeated without being asked`)
-    const call: Call = { lineage, atMs: this.#watch.nowMs, refused: false }
+    const call: Call = {
+      lineage,
+      atMs: this.#watch.nowMs,
+      refused: false,
+      resolved: false,
+      isGuarded: safety !== 'plain',
+    }
     facts.calls.push(call)
     return call
   }
@@ -114,6 +127,7 @@ export class Steps {
     if (checkpoint && enteredAtMs > checkpoint.atMs)
       this.#watch.violate('G3.no_repeat', `${run.name} ${text} had its checkpoint before attempt ${at.attempt} began`)
     this.#runs.mayStart(run, at, text)
+    this.#runs.stepMayStart(run, text)
     const facts = this.#steps.get(`${at.run} ${text}`) ?? { keys: new Set(), calls: [], absentAtMs: -1 }
     this.#steps.set(`${at.run} ${text}`, facts)
     facts.keys.add(key)
@@ -124,6 +138,28 @@ export class Steps {
       this.#watch.violate('G4.key', `${run.name} ${text} has the key of ${owner}`)
     this.#keys.set(key, `${at.run} ${text}`)
     return facts
+  }
+
+  /** A step was called in this lineage, did not refuse, and has neither a checkpoint nor a confirm that says absent. */
+  #isInDoubt(run: RunFacts, isGuarded: boolean): boolean {
+    const generation = run.state?.generation ?? 1
+    const kept = this.checkpointsOf(run.id, generation)
+    const lineage = run.lineageOf(generation)
+    const isBegun = [...run.stepsBegun].some((name) => {
+      return name.startsWith(`${generation} `) && !kept.has(name.slice(`${generation} `.length))
+    })
+    if (isBegun && !isGuarded) return true
+    for (const [name, { calls, absentAtMs }] of this.#steps) {
+      if (!name.startsWith(`${run.id} `) || kept.has(name.slice(run.id.length + 1))) continue
+      const isOpen = (call: Call) =>
+        call.lineage === lineage &&
+        !call.refused &&
+        !call.resolved &&
+        call.atMs > absentAtMs &&
+        (call.isGuarded || !isGuarded)
+      if (calls.some(isOpen)) return true
+    }
+    return false
   }
 
   threw(call: Call, error: unknown): void {
@@ -177,7 +213,8 @@ export class Steps {
     const run = this.#runs.byId(at.run)
     const facts = this.#begins(run, at, step, key)
     if (facts.calls.length > 0) this.#watch.reach('undo retried')
-    facts.calls.push({ lineage: run.lineageOf(at.generation), atMs: this.#watch.nowMs, refused: false })
+    const lineage = run.lineageOf(at.generation)
+    facts.calls.push({ lineage, atMs: this.#watch.nowMs, refused: false, resolved: false, isGuarded: false })
     const kept = this.checkpointsOf(at.run, at.generation)
     const own = kept.get(stepText({ ...step, kind: 'step' }))
     for (const left of this.notUndone(run, at.generation)) {

@@ -195,6 +195,13 @@ export class Attempt implements LiveAttempt {
     return this.#ended ?? outcome
   }
 
+  /** Ends the attempt where its run is too old to begin anything new. */
+  expire(): void {
+    const { expiresAt, handler } = this.subject
+    if (!isExpired(expiresAt, this.host.now(), this.tried.values())) return
+    this.end({ kind: 'fatal', error: recordError(expiredError(handler)) })
+  }
+
   abandon(): void {
     this.#closed = true
     this.end({ kind: 'handed_back' })
@@ -274,10 +281,7 @@ export class Attempt implements LiveAttempt {
       const failed = this.tried.get(text)?.error
       return failed ? Promise.reject(revivedError(failed)) : never()
     }
-    const { expiresAt, handler } = this.subject
-    if (!done && isExpired(expiresAt, this.host.now(), this.tried.values())) {
-      this.end({ kind: 'fatal', error: recordError(expiredError(handler)) })
-    }
+    if (!done) this.expire()
     if (this.#ended) return never()
     this.#inFlight++
     return new Promise<Result>((resolve, reject) => {

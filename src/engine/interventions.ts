@@ -174,6 +174,7 @@ function judgeResolve(
     dueAt: now,
     error: state.undoBegun ? state.error : undefined,
     seenIntervention: seen,
+    openedAt: now,
   }
   const others = doubts.filter((tried) => !isIt(tried))
   if (detail.fail === true) {

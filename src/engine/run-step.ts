@@ -44,6 +44,8 @@ export async function runStep<Result>(
     const { owned, record } = subject
     const item = { owned, run: record, generation: attempt.generation, attempt: subject.attempt, step, at: startedAt }
     if ((await host.committer.begin({ ...item, ...safety })) === 'stale') return attempt.lost()
+    // Its commit may have taken long.
+    attempt.expire()
   }
   if (attempt.ended) return attempt.forgotten()
   if (!host.holds(subject.owned)) return attempt.lost()

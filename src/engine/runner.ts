@@ -150,9 +150,9 @@ export class Runner {
     if (losses >= limits.lostLeases) {
       return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })
     }
-    if (!state?.undoBegun && isExpired(expiresAt, this.#host.now(), tried)) {
-      return unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
-    }
+    const isTooOld = () => !state?.undoBegun && isExpired(expiresAt, this.#host.now(), tried)
+    const expired = () => unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
+    if (isTooOld()) return expired()
 
     if (entry.orderName !== undefined || entry.mayHaveBegunAt !== undefined || losses > 0) {
       const item = {
@@ -188,6 +188,8 @@ export class Runner {
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
     if (!this.#host.holds(entry.owned)) return this.#lost(entry)
     if (entry.cancelled) return unstarted(entry.cancelled)
+    // Its begin, and its schema, may have taken long.
+    if (isTooOld()) return expired()
     const begun = { ...subject, record: entry.record }
     const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
