@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
-import { configInvalid } from '../errors/config-invalid.ts'
+import { configInvalid, found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
@@ -67,11 +67,11 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   refuseUnknown(written, problems)
 
   const value = (path: string): unknown => {
-    const found = options.find((one) => one.path === path)
-    if (!found) return undefined
-    const [raw, from] = pick(found, written, given.flags ?? {}, env)
+    const known = options.find((one) => one.path === path)
+    if (!known) return undefined
+    const [raw, from] = pick(known, written, given.flags ?? {}, env)
     const before = problems.length
-    const value = checked(found, raw, from, problems)
+    const value = checked(known, raw, from, problems)
     if (problems.length > before) refused.add(path)
     return value
   }
@@ -79,7 +79,7 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   const number = (path: string): number => Number(value(path))
   const key = value('key')
   const level = levels.find((one) => one === value('log.level'))
-  if (!level) problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${shown(value('log.level'))}`)
+  if (!level) problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${found(value('log.level'))}`)
   const config: Config = {
     store: text('store'),
     group: text('group'),
@@ -157,35 +157,27 @@ function checked(
   problems: string[],
 ): string | number | undefined {
   if (raw === undefined) return undefined
-  const found = secret ? 'a secret' : shown(raw)
+  const shown = secret ? 'a secret' : found(raw)
   if (type === 'text') {
     if (typeof raw === 'string') return raw
-    problems.push(`${path} (from ${from}): wanted text, found ${found}`)
+    problems.push(`${path} (from ${from}): wanted text, found ${shown}`)
     return undefined
   }
   if (type === 'list') {
     const items: readonly unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? hostsOf(raw) : [raw]
     if (items.every((item) => typeof item === 'string' && hostName.test(item))) return items.join(',')
-    problems.push(`${path} (from ${from}): wanted host names without their ports, found ${found}`)
+    problems.push(`${path} (from ${from}): wanted host names without their ports, found ${shown}`)
     return undefined
   }
   if (type === 'duration') {
     const ms = durationMs(raw)
-    if (ms === undefined) problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${found}`)
+    if (ms === undefined) problems.push(`${path} (from ${from}): wanted a duration like '10s', found ${shown}`)
     return ms ?? Number.NaN
   }
   const parsed = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : Number.NaN
   if (!Number.isSafeInteger(parsed) || parsed < 0)
-    problems.push(`${path} (from ${from}): wanted a whole number, found ${found}`)
+    problems.push(`${path} (from ${from}): wanted a whole number, found ${shown}`)
   return parsed
-}
-
-/** A config file is code and may hold anything: also what JSON cannot write. */
-function shown(raw: unknown): string {
-  if (typeof raw === 'string') return JSON.stringify(raw)
-  return typeof raw === 'number' || typeof raw === 'boolean' || raw === null
-    ? String(raw)
-    : `a value of type ${typeof raw}`
 }
 
 /** A list of the file as it is written: {@link optionProblems} looks at its items. */

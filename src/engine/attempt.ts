@@ -90,7 +90,7 @@ export interface Suspension {
 export type CheckpointFacts = Omit<CheckpointItem, 'owned' | 'run' | 'generation' | 'attempt' | 'step' | 'endedAt'>
 
 /** What a verb's work resolves to when the verb itself shall never resolve. */
-export class Suspended {}
+class Suspended {}
 const suspended = new Suspended()
 
 /** A promise that never settles: what a suspended attempt's code waits on until it is forgotten. */
@@ -222,9 +222,7 @@ export class Attempt implements LiveAttempt {
   }
 
   /** The attempt has ended: the verb never resolves. */
-  forgotten(): Suspended {
-    return suspended
-  }
+  readonly forgotten = (): Suspended => suspended
 
   /** The step's effect is in doubt for good: a person decides. */
   unknown(step: StepAddress): Suspended {

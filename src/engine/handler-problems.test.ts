@@ -78,9 +78,14 @@ describe('handler', () => {
     expect(() => retryPolicy({ attempts })).toThrow(expect.objectContaining({ code: 'config_invalid' }))
   })
 
-  it('holds a least wait against the longest that counts', () => {
-    expect(said({ retry: { min: '2h' } })).toContain('must be at most retry.max (3600000 ms)')
+  it('takes a least wait that is longer than the longest by default for both', () => {
+    expect(said({ retry: { min: '2h' } })).toBe('')
     const base = { attempts: 3, minMs: 10, maxMs: 20, factor: 2, jitter: 'full' } as const
-    expect(() => retryPolicy({ min: '1s' }, base)).toThrow(expect.objectContaining({ code: 'config_invalid' }))
+    expect(retryPolicy({ min: '1s' }, base)).toMatchObject({ minMs: 1_000, maxMs: 1_000 })
+  })
+
+  it('shows whatever it found', () => {
+    for (const timeout of [Symbol('soon'), Object.create(null), () => {}, [], null])
+      expect(said({ timeout })).toContain('timeout: wanted a duration')
   })
 })

@@ -1,7 +1,7 @@
 import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
-import type { HandlerOptions, RetryOptions, RetryPolicy } from './handler.ts'
+import type { HandlerOptions, RetryOptions } from './handler.ts'
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
@@ -34,7 +34,7 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
 }
 
 /** All that is wrong with a retry policy, of a handler or of a step. */
-export function retryProblems(retry: RetryOptions, base?: RetryPolicy): string[] {
+export function retryProblems(retry: RetryOptions): string[] {
   if (typeof retry !== 'object' || retry === null) return ['retry: wanted { attempts, min, max, factor, jitter }']
   const { attempts, factor, jitter, min, max } = retry
   const problems = [...spanProblems('retry.min', min, 0), ...spanProblems('retry.max', max, 0)]
@@ -44,10 +44,10 @@ export function retryProblems(retry: RetryOptions, base?: RetryPolicy): string[]
     problems.push(`retry.factor: wanted a number of 1 or more, found ${factor}`)
   if (jitter !== undefined && jitter !== 'full' && jitter !== 'none')
     problems.push(`retry.jitter: wanted 'full' or 'none', found ${found(jitter)}`)
-  const minMs = min === undefined ? base?.minMs : durationMs(min)
-  const maxMs = max === undefined ? base?.maxMs : durationMs(max)
-  if ((min !== undefined || max !== undefined) && (minMs ?? 1_000) > (maxMs ?? 3_600_000))
-    problems.push(`retry.min (${minMs ?? 1_000} ms) must be at most retry.max (${maxMs ?? 3_600_000} ms)`)
+  const minMs = durationMs(min)
+  const maxMs = durationMs(max)
+  if (minMs !== undefined && maxMs !== undefined && minMs > maxMs)
+    problems.push(`retry.min (${minMs} ms) must be at most retry.max (${maxMs} ms)`)
   return problems
 }
 

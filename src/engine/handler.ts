@@ -182,7 +182,7 @@ export const defaultRetry: RetryPolicy = { attempts: 10, minMs: 1_000, maxMs: 3_
  */
 export function retryPolicy(options: RetryOptions | undefined, base: RetryPolicy = defaultRetry): RetryPolicy {
   if (!options) return base
-  const problems = retryProblems(options, base)
+  const problems = retryProblems(options)
   if (problems.length > 0) throw configInvalid(problems)
   const minMs = options.min === undefined ? base.minMs : toMs(options.min)
   return {

@@ -162,7 +162,6 @@ export const catalogue = {
     'The confirm of step "{name}" answered {found}; wanted { result }, "absent" or "unsure".',
     'Mend the confirm function, then resolve the run or retry it.',
   ),
-  run_terminal: entry(409, 'The run is {status} already.', 'Use redrive or replay, which open a new generation.'),
   run_ended: entry(409, 'The run ended as {status}: {reason}.', 'See its history; redrive or replay it.'),
   run_unfinished: entry(504, 'The run has not ended in time; it is {status}.', 'Wait longer, or look at the run.'),
   intervention_refused: entry(409, 'The verb {verb} is refused: {reason}.', 'See the status of the run.'),

@@ -8,7 +8,10 @@ export function configInvalid(problems: readonly string[]): HapaxError {
   })
 }
 
-/** A value as a problem shows what was found. */
+/** A value as a problem shows what was found: options are code, and may hold what no text can be made of. */
 export function found(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : Array.isArray(value) ? 'a list' : String(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (Array.isArray(value)) return 'a list'
+  const isShown = value === null || ['number', 'boolean', 'undefined', 'bigint'].includes(typeof value)
+  return isShown ? String(value) : `a value of type ${typeof value}`
 }

@@ -129,7 +129,7 @@ function expectDocumented({ responses }: Operation, heard: Heard): void {
 }
 
 /** Verbs that were judged and refused, and repeats, are on record: that is what the journal is for. */
-const onRecord = ['intervention_refused', 'run_terminal', 'undo_unspecified']
+const onRecord = ['intervention_refused', 'undo_unspecified']
 const fromState = [...onRecord, 'not_found', 'handler_unknown', 'source_unknown', 'invalid_cursor']
 
 async function expectAlive(): Promise<void> {

@@ -28,7 +28,7 @@ function verb<const Name extends string, B extends Fields>(name: Name, summary: 
     query: none,
     body: { reason: reason(name), actor, ...body },
     answers: verbAnswers,
-    problems: ['not_found', 'reason_required', 'intervention_refused', 'run_terminal'],
+    problems: ['not_found', 'reason_required', 'intervention_refused'],
   } as const
 }
 
