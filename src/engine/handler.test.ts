@@ -9,6 +9,6 @@ it('never waits shorter than the min it was given, also where that is above the 
   })
   expect(handler('plain', on, () => {}).retry).toMatchObject({ minMs: 1_000, maxMs: 3_600_000 })
   expect(() => handler('wrong', { ...on, retry: { min: '2h', max: '1h' } }, () => {})).toThrow(
-    /retry\.max .* retry\.min/,
+    /retry\.min .* retry\.max/,
   )
 })
