@@ -34,7 +34,7 @@ function stepNamed(name: string): StepAddress {
 const verbs = ['signal', 'cancel', 'retry'] as const
 
 /** Numbers that each store chooses by itself: compared by the order that they give, never by value. */
-const own = new Set(['position', 'order', 'cursor', 'seenIntervention', 'next'])
+const own = new Set(['position', 'order', 'cursor', 'asked', 'seenIntervention', 'next'])
 
 function scrubbed(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
@@ -49,7 +49,7 @@ interface Side {
   store: Store
   readonly positions: Map<string, number>
   readonly interventions: Map<string, number>
-  readonly cursors: Map<string, number>
+  readonly cursors: Map<string, { readonly cursor: number; readonly asked: number }>
 }
 
 /** What a walk may do next, each as often as it occurs here. */
@@ -344,11 +344,13 @@ export class Walk {
     const fresh = this.chance(0.15)
     await this.both('tail', async (side) => {
       const asked = cursors.map((one) => {
-        const cursor = fresh ? undefined : side.cursors.get(`${one.group} ${one.shard} ${one.epoch}`)
-        return { ...one, ...(cursor === undefined ? {} : { cursor }) }
+        const after = fresh ? undefined : side.cursors.get(`${one.group} ${one.shard} ${one.epoch}`)
+        return { ...one, ...after }
       })
       const pages = await side.store.tail({ cursors: asked, limit: 100_000 })
-      for (const page of pages) side.cursors.set(`${page.group} ${page.shard} ${page.epoch}`, page.cursor)
+      for (const { group, shard, epoch, cursor, asked: given } of pages) {
+        side.cursors.set(`${group} ${shard} ${epoch}`, { cursor, asked: given })
+      }
       return pages.map((page) => ({
         ...page,
         events: page.events
