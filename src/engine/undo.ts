@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type StepAddress, stepText } from '../event/run.ts'
-import { encodeJson } from '../kit/json-value.ts'
+import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import type { CheckpointRecord, InterventionRecord, TriedStep } from '../store/store.ts'
 import { Attempt, type AttemptHost, type AttemptSubject, type LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
@@ -154,7 +154,7 @@ export class UndoAttempt implements LiveAttempt {
   async #happened(undoable: Undoable): Promise<{ readonly result: unknown } | 'absent' | 'unknown'> {
     const { step, confirm } = undoable
     const done: CheckpointRecord | undefined = this.#told.checkpoints.get(stepText(step))
-    if (done) return { result: done.value === undefined ? undefined : JSON.parse(done.value) }
+    if (done) return { result: decodeJson(done.value) }
     if (!confirm) return 'unknown'
     const key = this.#told.key(step.name, step.of)
     const answer = confirmed<unknown>(step.name, await this.#call(undoable, step, (signal) => confirm(key, signal)))

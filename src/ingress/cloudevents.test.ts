@@ -96,6 +96,7 @@ describe('cloudevents', () => {
     ['a time that is none', { time: 'yesterday' }],
     ['data twice', { data: 1, data_base64: 'AAEC' }],
     ['data_base64 that is none', { data_base64: '*' }],
+    ['data_base64 with bits behind its end', { data_base64: '/+1=' }],
     ['text that is an object', { datacontenttype: 'text/plain', data: {} }],
     ['an attribute named __proto__', JSON.parse('{"__proto__":"x"}')],
   ])('refuses %s', (_name, change) => {

@@ -192,8 +192,9 @@ function isInteger32(value: unknown): value is number {
 const timestamp =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
+/** As RFC 4648 has it written: what decoders read in different ways (bits behind the end, no padding) is none. */
 function isBase64(value: string): boolean {
-  return value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value)
+  return Buffer.from(value, 'base64').toString('base64') === value
 }
 
 function isJson(contentType: string): boolean {

@@ -33,10 +33,11 @@ interface Frame {
  * native (some 15 µs per kB): {@link parseStrictJson} comes here only for bodies that its scan could not clear.
  *
  * @param sourceNumbers numbers that a double does not hold exactly become {@link SourceNumber}s
+ * @param own the text is one that JSON.stringify made: its numbers are doubles, and a lone surrogate in it is the caller's
  */
 export function parseCarefully(
   text: string,
-  options: { sourceNumbers?: boolean; depth: number; keys: number },
+  options: { sourceNumbers?: boolean; own?: boolean; depth: number; keys: number },
 ): CarefulJson {
   const open: Frame[] = []
   let at = 0
@@ -74,7 +75,7 @@ export function parseCarefully(
     if (!escaped) return text.slice(start + 1, at - 1)
     const value = decodeString(text.slice(start, at))
     if (value === undefined) throw malformed('a wrong escape in the string that ends')
-    if (!value.isWellFormed()) throw new HapaxError('lone_surrogate', { path: place() })
+    if (!options.own && !value.isWellFormed()) throw new HapaxError('lone_surrogate', { path: place() })
     return value
   }
 
@@ -107,6 +108,7 @@ export function parseCarefully(
     }
     const source = text.slice(start, at)
     const double = Number(source)
+    if (options.own) return double
     const isWhole = at === wholeEnd
     if (source.length > limits.numberLength || (!isWhole && !Number.isFinite(double))) {
       throw new HapaxError('inexact_number', { path: place() })

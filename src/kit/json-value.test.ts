@@ -18,6 +18,15 @@ describe('encodeJson', () => {
     expect(encodeJson(undefined, 'x')).toBeUndefined()
   })
 
+  it('keeps names with escapes, whatever names were read before', () => {
+    const before = { '': null, '\\': null }
+    expect(decodeJson(encodeJson(before, 'x'))).toEqual(before)
+    for (const name of ['\n', 'a"b', '\\\\', 'a:\u0001', '\n:x', '\ud800', 'é\t']) {
+      const value = { '': null, [name]: { [name]: [-0.5, 2 ** 60, 'a\\": 1', name] }, __proto: 1 }
+      expect(decodeJson(encodeJson(value, 'x'))).toEqual(value)
+    }
+  })
+
   it('names the path of what is not', () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle

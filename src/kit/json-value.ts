@@ -1,4 +1,5 @@
 import { HapaxError } from '../errors/hapax-error.ts'
+import { parseCarefully } from './careful-json.ts'
 import { limits } from './limits.ts'
 
 /**
@@ -19,7 +20,10 @@ export function encodeJson(value: unknown, name: string): string | undefined {
 
 /** The value of a text that {@link encodeJson} made. */
 export function decodeJson(text: string | undefined): unknown {
-  return text === undefined ? undefined : JSON.parse(text)
+  if (text === undefined) return undefined
+  // V8 (13.6) reads a name with an escape as the name `\` where an object before had that name in that place.
+  if (!text.includes('\\')) return JSON.parse(text)
+  return parseCarefully(text, { own: true, depth: Number.POSITIVE_INFINITY, keys: Number.POSITIVE_INFINITY }).value
 }
 
 interface Place {

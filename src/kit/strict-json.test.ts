@@ -211,3 +211,20 @@ describe('strict JSON', () => {
     }
   })
 })
+
+describe('a name with an escape', () => {
+  it('is read as what it says, whatever objects were read before it', () => {
+    // V8 takes the escape's backslash for the name `\\` where an object before had that name in that place.
+    for (const before of ['', '"":null,', '"__proto__":null,"":null,', '"a":1,"b":2,']) {
+      for (let warm = 0; warm < 5; warm++) parseStrictJson(`{${before}"\\\\":null}`)
+      for (const [written, name] of [
+        ['\\u0063', 'c'],
+        ['\\n', '\n'],
+        ['\\"', '"'],
+      ]) {
+        const { value } = parseStrictJson(`{${before}"${written}":null}`)
+        expect(Object.keys(Object(value)).at(-1)).toBe(name)
+      }
+    }
+  })
+})

@@ -95,7 +95,7 @@ for (const [characters, kind] of [
 const exactDigits = 15
 
 /**
- * How many object members the text has, or −1 where the careful parser must look: escapes of surrogates, numbers that a
+ * How many object members the text has, or −1 where the careful parser must look: names with escapes, escapes of surrogates, numbers that a
  * double may not hold, more levels or members than allowed. Looks at bytes and knows no grammar: whether it is JSON at
  * all, native parsing says afterwards.
  */
@@ -108,13 +108,17 @@ function countMembers(bytes: Uint8Array, depth: number, keys: number): number {
     const kind = kinds[bytes[at++] ?? 0]
     if (kind === plain || kind === comma) continue
     if (kind === quote) {
+      let escaped = false
       for (let byte = bytes[at++]; byte !== 34; byte = bytes[at++]) {
         if (at > length) return -1
         if (byte !== 92) continue
+        escaped = true
         // \uD800 to \uDFFF: a pair is well, a lone one is not; the careful parser tells them apart.
         if (bytes[at] === 117 && ((bytes[at + 1] ?? 0) | 32) === 100) return -1
         at += 1
       }
+      // V8 (13.6) reads `"\u0061":` as the name `\` where an object before had that name in that place.
+      if (escaped && isName(bytes, at)) return -1
     } else if (kind === colon) members += 1
     else if (kind === opening) {
       if (++level > depth) return -1
@@ -132,6 +136,15 @@ function countMembers(bytes: Uint8Array, depth: number, keys: number): number {
     }
   }
   return members > keys ? -1 : members
+}
+
+/** Whether a colon follows: then the string before it is a name. */
+function isName(bytes: Uint8Array, from: number): boolean {
+  let at = from
+  for (;;) {
+    const byte = bytes[at++]
+    if (byte !== 32 && byte !== 10 && byte !== 13 && byte !== 9) return byte === 58
+  }
 }
 
 /** Own keys of all objects in a parsed tree: fewer than members means that one was there twice. As deep as the scan let pass. */

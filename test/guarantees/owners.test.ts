@@ -130,21 +130,23 @@ describe('G8', () => {
     const deferring = handler('deferring', { ...on, retry: { attempts: 1 }, timeout: '1h' }, (_event, run) => {
       attempts++
       if (run.attempt < 4) throw new RetryLater('1s')
-      return attempts < 6 ? never() : run.attempt
+      return attempts < 7 ? never() : run.attempt
     })
     const world = await testWorld({ handlers: [deferring], shards: 1, grace: '5s' })
     const receipt = await world.hapax.accept(order('1'))
-    // Deferred three times, then paused and resumed while it executes; and stopped with it, twice.
+    // Deferred three times, then paused and resumed while it executes; and stopped with it, three times.
     await world.until(() => attempts === 4)
     await world.soon(world.hapax.controls.pause('handler', 'deferring', why))
     await world.soon(world.hapax.controls.resume('handler', 'deferring', why))
-    for (const stops of [1, 2]) {
+    const state = { failuresInAll: 0, failures: 0, losses: 0 }
+    for (const attempt of [5, 6, 7]) {
       await world.soon(world.newest().stop(), '1m')
       await world.crash()
       await world.node()
-      await world.until(() => attempts === 4 + stops, '1m')
+      await world.until(() => attempts === attempt, '1m')
+      const run = await world.newest().runs.get(receipt.runs[0]?.id ?? '')
+      if (attempt < 7) expect(run.state).toMatchObject({ ...state, reason: 'handed_back' })
     }
-    const state = { failuresInAll: 0, failures: 0, losses: 0 }
     expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state })
     await world.close()
   })
