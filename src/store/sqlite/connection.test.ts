@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../kit/clock.ts'
 import { prepareFile } from './connection.ts'
+import { sqliteStore } from './index.ts'
 
 /** The file system's type, where a test says what lies there. */
 let type: number | undefined
@@ -40,5 +42,12 @@ describe('a SQLite file', () => {
     const path = join(folder, 'local.db')
     prepareFile(path)
     expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('that was opened and closed leaves all in its one file', async () => {
+    const own = mkdtempSync(join(folder, 'close-'))
+    const store = await sqliteStore({ path: join(own, 'hapax.db'), clock: systemClock })
+    await store.close()
+    expect(readdirSync(own)).toEqual(['hapax.db'])
   })
 })

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, readFileSync, statfsSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
@@ -100,6 +100,16 @@ export function connect(options: ConnectionOptions): DatabaseSync {
     pragma recursive_triggers = off;
   `)
   return database
+}
+
+/** Lets the last connection of all copy the log into the file: one that only reads leaves it behind. Best effort. */
+export function foldLog(path: string): void {
+  if (!existsSync(path) || !existsSync(`${path}-wal`)) return
+  try {
+    connect({ path, cacheKib: 1_024, waitMs: 0 }).close()
+  } catch {
+    // Another process has it, or the disk is full: whoever closes or opens it next does.
+  }
 }
 
 /** What names the machine's present boot: a lease of another boot has lapsed. */

@@ -32,7 +32,7 @@ import type {
   TailPage,
   TailRequest,
 } from '../store.ts'
-import { storeError } from './connection.ts'
+import { foldLog, storeError } from './connection.ts'
 import { Hints } from './hints.ts'
 import { packCommit } from './items.ts'
 import { type CommitAnswers, settleAnswers, type WriterStart } from './messages.ts'
@@ -62,6 +62,7 @@ export class SqliteStore implements Store {
   readonly shards: number
   readonly #clock: Clock
   readonly #boot: string
+  readonly #path: string
   readonly #reader: DatabaseSync
   readonly #writer: WriterLink
   readonly #reads: Reads
@@ -80,6 +81,7 @@ export class SqliteStore implements Store {
     this.shards = start.shards
     this.#clock = clock
     this.#boot = parts.boot
+    this.#path = start.path
     this.#reader = reader
     this.#writer = new WriterLink(start, clock, parts.log)
     this.#reads = new Reads(reader)
@@ -226,6 +228,7 @@ export class SqliteStore implements Store {
     this.#transactions.close()
     this.#reader.close()
     await this.#writer.close()
+    foldLog(this.#path)
   }
 
   /** The last number that another process committed; what this one is committing may be answered yet. */
