@@ -100,7 +100,7 @@ async function performStep(site: Site, version: Version, deed: Extract<Deed, { d
   const undoAddress = addressOf('undo', name, deed.of)
   const result = await run.step<string>(name, {
     ...(deed.of === undefined ? {} : { of: deed.of }),
-    timeout: 1_000,
+    timeout: deed.patienceMs,
     run: async (key) => {
       const call = model.steps.called(at, address, key, deed.safety)
       try {

@@ -504,14 +504,6 @@ export const mutations: readonly Mutation[] = [
     seed: 1,
   },
   {
-    name: 'an undo without a begin that says so',
-    file: 'src/engine/doubts.ts',
-    find: '...(guard && { guard }) })\n  }',
-    replace: '})\n  }',
-    killedBy: 'G4.unanswered',
-    seed: 1,
-  },
-  {
     name: 'age not looked at between steps',
     file: attempt,
     find: 'if (!done) this.expire()',

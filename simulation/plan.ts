@@ -33,6 +33,8 @@ export type Deed =
       readonly undoReactions: readonly Reaction[]
       /** How often `confirm` is unsure first. */
       readonly unsure: number
+      /** The step's timeout. */
+      readonly patienceMs: number
     }
   | { readonly do: 'sleep'; readonly name: string; readonly ms: number }
   | { readonly do: 'wait'; readonly name: string; readonly of?: string; readonly ms?: number }

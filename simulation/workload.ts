@@ -146,6 +146,7 @@ function drawStep(draw: Draw, on: ReadonlySet<Feature>, kind: string, name: stri
     reactions,
     undoReactions,
     unsure: draw.chance(0.1) ? 1 : 0,
+    patienceMs: draw.pick([1_000, 1_000, 3_500]),
   }
 }
 

@@ -102,7 +102,7 @@ describe('G7', () => {
   promise(
     [
       "a dead one blocks (`order: true` is `{ onDead: 'block' }`) or is skipped (`'skip'`)",
-      'Redriven, a blocking one keeps its place, a skipped one goes to the back',
+      'Redriven, a blocking one keeps its place, a skipped one goes to the back and says so',
     ],
     async () => {
       for (const { onDead, seen: wanted } of [
@@ -121,7 +121,9 @@ describe('G7', () => {
           for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(keyed(id)))
           await world.advance('1m')
           mended = true
-          await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
+          const answer = await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
+          const isSkipped = typeof onDead === 'object' && onDead.onDead === 'skip'
+          expect(answer).toMatchObject({ outcome: 'applied', ...(isSkipped && { note: 'to_the_back' }) })
           await world.until(() => seen.length === 4)
           expect(seen).toEqual(wanted)
         })
