@@ -194,4 +194,32 @@ export default defineConfig({
     expect(await run('2')).toBe('two')
     expect(await ended(dev.child)).toBe(0)
   })
+
+  it('ends within its grace though a handler does not listen, and leaves its step in doubt (G10)', async () => {
+    const deaf = join(apart, 'deaf.config.ts')
+    writeFileSync(
+      deaf,
+      `import { defineConfig, handler } from '${root}src/index.ts'
+export default defineConfig({
+  store: 'sqlite:deaf.db',
+  grace: '200ms',
+  handlers: [
+    handler('deaf', { source: 'shop', on: '*' }, (event, run) =>
+      run.step('charge', { once: true, run: () => new Promise(() => setInterval(() => {}, 1_000)) }),
+    ),
+  ],
+})
+`,
+    )
+    const server = await saying(/http:\/\/\S+/, apart, 'serve', deaf, '--port', '0')
+    const client = createClient({ url: server.found[0] ?? '' })
+    const { runs } = await client.accept({ source: 'shop', id: '1', type: 'order.paid' })
+    const id = runs[0]?.id ?? ''
+    await expect.poll(async () => (await client.runs.get(id)).status).toBe('running')
+    expect(await ended(server.child)).toBe(0)
+    const again = await saying(/http:\/\/\S+/, apart, 'serve', deaf, '--port', '0')
+    const after = createClient({ url: again.found[0] ?? '' })
+    await expect.poll(async () => (await after.runs.get(id)).status).toBe('unknown')
+    expect(await ended(again.child)).toBe(0)
+  })
 })

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { createClient } from '../client/http-client.ts'
 import { readEnvironment } from '../config/load.ts'
 import { systemClock } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
 import { systemRandom } from '../kit/random.ts'
 import type { Child } from './command.ts'
 import { runCli } from './run-cli.ts'
@@ -57,3 +58,6 @@ process.exitCode = await runCli(
   },
   process.argv.slice(2),
 )
+
+// It has stopped as it was asked to. What a handler left open, deaf to its signal, would keep the process for ever.
+if (stops > 0) systemClock.setTimer(limits.lastWordMs, () => process.exit(), { unref: true })
