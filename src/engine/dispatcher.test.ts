@@ -112,6 +112,22 @@ describe('what an owner has in memory', () => {
     await world.close()
   })
 
+  it('pauses the handler of one group alone, where it is named with it', async () => {
+    const seen: string[] = []
+    const mine = handler('book', on, ({ id }) => seen.push(id))
+    const world = await testWorld({ handlers: [mine], shards: 1, group: 'pay' })
+    await world.soon(world.hapax.controls.pause('handler', 'mail/book', why))
+    await world.hapax.accept(order('1'))
+    await world.until(() => seen.length === 1)
+    const answer = await world.soon(world.hapax.controls.pause('handler', 'pay/book', why))
+    expect(answer).toMatchObject({ matches: { handlers: 1 } })
+    const receipt = await world.hapax.accept(order('2'))
+    await world.advance('10s')
+    expect(await world.hapax.runs.get(receipt.runs[0]?.id ?? '')).toMatchObject({ held: { reason: 'paused' } })
+    expect(seen).toEqual(['1'])
+    await world.close()
+  })
+
   it('pauses a renamed handler by the name that it has now', async () => {
     const world = await testWorld({ handlers: [handler('old', on, () => {})], shards: 1 })
     await world.soon(world.hapax.stop())

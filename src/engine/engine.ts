@@ -227,6 +227,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
   const operations = new Operations({
     clock,
+    log,
     random,
     store,
     committer,

@@ -5,6 +5,7 @@ import {
   handlerOfTag,
   handlersOf,
   handlerTakes,
+  isCalled,
   patternTakes,
   type Registry,
 } from '../event/handler-record.ts'
@@ -14,6 +15,7 @@ import type { Clock } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
+import type { Log } from '../kit/log.ts'
 import type { Random } from '../kit/random.ts'
 import type {
   EventQuery,
@@ -35,6 +37,7 @@ import { resultIn } from './run-result.ts'
 /** What the operations need of the node. */
 export interface OperationsHost {
   readonly clock: Clock
+  readonly log: Log
   readonly random: Random
   readonly store: Store
   readonly committer: Committer
@@ -176,11 +179,12 @@ export class Operations {
       actor: intent.actor ?? 'library',
       reason: intent.reason,
     })
+    this.#host.log.info(verb, { what, name, actor: intent.actor ?? 'library', reason: intent.reason })
     this.#host.settingsChanged(settings)
     const { handlers } = await this.#host.freshRegistry()
     const live = handlers.filter(({ untilVersion }) => untilVersion === undefined)
     const takes = (one: HandlerRecord) =>
-      what === 'handler' ? one.name === name : one.sources.some((pattern) => patternTakes(pattern, name))
+      what === 'handler' ? isCalled(one, name) : one.sources.some((pattern) => patternTakes(pattern, name))
     const matches = {
       handlers: live.filter(takes).length,
       sources: what === 'source' && this.#host.hasSource(name) ? 1 : 0,
@@ -200,7 +204,7 @@ export class Operations {
       group: handler.group,
       handler: handler.name,
       status,
-      held: status === 'ready' ? await this.#heldBy(id, event, handler.name) : undefined,
+      held: status === 'ready' ? await this.#heldBy(id, event, handler) : undefined,
       state: record.state,
       steps: record.checkpoints,
       interventions: record.interventions,
@@ -208,11 +212,11 @@ export class Operations {
     }
   }
 
-  async #heldBy(id: string, key: EventKey, handler: string): Promise<HeldRun | undefined> {
+  async #heldBy(id: string, key: EventKey, handler: HandlerRecord): Promise<HeldRun | undefined> {
     const { paused } = await this.#host.store.settings()
     if (paused.length > 0) {
       const source = (await this.#host.store.event(key))?.source
-      const pause = paused.find(({ what, name }) => name === (what === 'handler' ? handler : source))
+      const pause = paused.find(({ what, name }) => (what === 'handler' ? isCalled(handler, name) : name === source))
       if (pause) return { reason: 'paused', by: `${pause.what} ${pause.name}` }
     }
     const head = this.#host.headBefore(id)

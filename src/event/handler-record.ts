@@ -55,6 +55,11 @@ export function handlerTakes(handler: Pick<HandlerRecord, 'sources' | 'types'>, 
   )
 }
 
+/** Whether a person means this handler: by its name in every group, or as `group/name`. */
+export function isCalled({ group, name }: Pick<HandlerRecord, 'group' | 'name'>, called: string): boolean {
+  return called === name || called === `${group}/${name}`
+}
+
 /** Whether the registry of this version has the handler. */
 export function inVersion(handler: HandlerRecord, version: number): boolean {
   return handler.sinceVersion <= version && (handler.untilVersion === undefined || version < handler.untilVersion)

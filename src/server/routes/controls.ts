@@ -1,3 +1,4 @@
+import { isCalled } from '../../event/handler-record.ts'
 import { jsonAnswer } from '../../ingress/answer.ts'
 import { limits } from '../../kit/limits.ts'
 import type { Pause } from '../../store/store.ts'
@@ -30,7 +31,7 @@ export function controlRoutes(hapax: Served): Route[] {
             group,
             sources,
             types,
-            ...pauseOf(paused, 'handler', name),
+            ...pauseOf(paused, 'handler', (called) => isCalled({ group, name }, called)),
           }))
         return jsonAnswer(200, { handlers })
       },
@@ -53,7 +54,7 @@ export function controlRoutes(hapax: Served): Route[] {
           scheme,
           tenant,
           bodyBytes,
-          ...pauseOf(paused, 'source', name),
+          ...pauseOf(paused, 'source', (called) => called === name),
         }))
         return jsonAnswer(200, { sources })
       },
@@ -98,7 +99,9 @@ function pauseRoute(hapax: Served, what: Pause['what'], verb: 'pause' | 'resume'
     name: `${verb}${what === 'handler' ? 'Handler' : 'Source'}`,
     tag: 'controls',
     summary: `${verb === 'pause' ? 'Pauses' : 'Resumes'} a ${what}: runtime data, which a deploy does not undo.`,
-    params: { name: text(`The ${what}'s name.`, limits.nameLength) },
+    params: {
+      name: text(what === 'handler' ? "The handler's name, or `group/name`." : "The source's name.", limits.nameLength),
+    },
     query: none,
     body: { reason: reason(verb), actor },
     answers: {
@@ -112,7 +115,11 @@ function pauseRoute(hapax: Served, what: Pause['what'], verb: 'pause' | 'resume'
   })
 }
 
-function pauseOf(paused: readonly Pause[], what: Pause['what'], name: string): { paused?: Pause } {
-  const found = paused.find((pause) => pause.what === what && pause.name === name)
+function pauseOf(
+  paused: readonly Pause[],
+  what: Pause['what'],
+  isMeant: (name: string) => boolean,
+): { paused?: Pause } {
+  const found = paused.find((pause) => pause.what === what && isMeant(pause.name))
   return found ? { paused: found } : {}
 }
