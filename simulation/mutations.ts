@@ -38,7 +38,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (!state.holds(owned) || !entry) return { outcome: 'stale' }",
     replace: "if (!entry) return { outcome: 'stale' }",
     killedBy: 'G6.fence',
-    seed: 16,
+    seed: 50,
   },
   {
     name: 'begin without its epoch checked',
@@ -46,7 +46,7 @@ export const mutations: readonly Mutation[] = [
     find: "return 'written'\n  if (!state.holds(owned) || !entry) return 'stale'",
     replace: "return 'written'\n  if (!entry) return 'stale'",
     killedBy: 'G6.fence',
-    seed: 34,
+    seed: 154,
   },
   {
     name: 'epoch not raised by a takeover',
@@ -80,7 +80,7 @@ export const mutations: readonly Mutation[] = [
     find: 'answerAll(batch.accept, result.accept)',
     replace: 'answerAll(batch.accept, result.accept.map((answer) => result.accept[0] ?? answer))',
     killedBy: 'G2.one',
-    seed: 1,
+    seed: 15,
   },
   {
     name: 'identity looked up in an old snapshot',
@@ -112,7 +112,7 @@ export const mutations: readonly Mutation[] = [
     find: 'item.id !== undefined && one.item.id === item.id',
     replace: 'item.id === undefined && one.item.id === item.key',
     killedBy: 'G2.verb',
-    seed: 10,
+    seed: 9,
   },
   {
     name: 'result given before its checkpoint is durable',
@@ -129,7 +129,7 @@ export const mutations: readonly Mutation[] = [
     find: 'for (const checkpoint of subject.record.checkpoints) this.checkpoints.set',
     replace: 'for (const checkpoint of subject.record.checkpoints.slice(0, 0)) this.checkpoints.set',
     killedBy: 'G3.no_repeat',
-    seed: 1,
+    seed: 6,
   },
   {
     name: 'step key with the attempt in it',
@@ -155,7 +155,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!options.once && !isForgotten(',
     replace: 'if (!isForgotten(',
     killedBy: 'G4.once',
-    seed: 16,
+    seed: 55,
   },
   {
     name: 'a begin that is not kept',
@@ -163,7 +163,7 @@ export const mutations: readonly Mutation[] = [
     find: 'state.run(entry, address.tag).begins.push(',
     replace: 'if (step === undefined) state.run(entry, address.tag).begins.push(',
     killedBy: 'G4.confirm',
-    seed: 153,
+    seed: 104,
   },
   {
     name: 'a doubt left out of settlements that did not come to it',
@@ -171,7 +171,7 @@ export const mutations: readonly Mutation[] = [
     find: 'tried.set(text, { step, firstTriedAt, doubt: true, ...(undoable && { undoable }), ...(guard && { guard }) })',
     replace: 'continue',
     killedBy: 'G4.confirm',
-    seed: 153,
+    seed: 104,
   },
   {
     name: 'an error taken for a refusal',
@@ -187,7 +187,7 @@ export const mutations: readonly Mutation[] = [
     find: 'order(other) - order(one)',
     replace: 'order(one) - order(other)',
     killedBy: 'G4.undo',
-    seed: 60,
+    seed: 32,
   },
   {
     name: 'a cancel that should undo does not',
@@ -195,7 +195,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const undo = undoable && detail.undo === true',
     replace: 'const undo = undoable && detail.undo === false',
     killedBy: 'G4.undo',
-    seed: 316,
+    seed: 13,
   },
   {
     name: 'an undone step undone again',
@@ -203,7 +203,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.#told.checkpoints.has(stepText(step))) continue',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 60,
+    seed: 70,
   },
   {
     name: 'follow-up events outside the commit',
@@ -219,7 +219,7 @@ export const mutations: readonly Mutation[] = [
     find: "entry.unclaimed = false\n  entry.history.push(() => ({\n    kind: 'settled',",
     replace: "entry.unclaimed = false\n  if (next.turn !== 2) entry.history.push(() => ({\n    kind: 'settled',",
     killedBy: 'G1.journal',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'a commit applied twice counts twice',
@@ -227,7 +227,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (settlements.some((one) => isDeepStrictEqual(one.item, item))) return 'settled'",
     replace: 'settlements.some((one) => isDeepStrictEqual(one.item, item))',
     killedBy: 'G6.idempotent',
-    seed: 6,
+    seed: 1,
   },
   {
     name: 'an early signal dropped',
@@ -235,7 +235,7 @@ export const mutations: readonly Mutation[] = [
     find: 'filter(isDeliverable)',
     replace: 'filter((one) => isDeliverable(one) && record.state !== undefined)',
     killedBy: 'G5.signal',
-    seed: 99,
+    seed: 33,
   },
   {
     name: 'a lost wake-up',
@@ -243,7 +243,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (state.status !== 'waiting' || state.reason === 'no_handler') return { outcome: 'noted' }",
     replace: "if (state.status !== 'scheduled' || state.reason === 'no_handler') return { outcome: 'noted' }",
     killedBy: 'G5.signal',
-    seed: 10,
+    seed: 3,
   },
   {
     name: 'a timer that is off by a tick',
@@ -251,7 +251,7 @@ export const mutations: readonly Mutation[] = [
     find: 'filter(({ dueAt }) => dueAt <= until)',
     replace: 'filter(({ dueAt }) => dueAt <= until + 10)',
     killedBy: 'G5.early',
-    seed: 154,
+    seed: 51,
   },
   {
     name: 'retry timers in memory alone',
@@ -267,7 +267,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.floor(this.#clock.monotonicMs() + this.#offsetMs)',
     replace: 'Math.floor(this.#clock.now() + this.#offsetMs)',
     killedBy: 'G5.early',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'no orphan is taken over',
@@ -283,7 +283,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (state.clock.monotonicMs() <= node.leaseUntilMs) continue',
     replace: 'if (state.clock.monotonicMs() <= node.leaseUntilMs - 700) continue',
     killedBy: 'G5.robbed',
-    seed: 9,
+    seed: 1,
   },
   {
     name: 'two owners of a pair',
@@ -291,7 +291,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const unowned = pairs.filter((pair) => pair.owner === undefined)',
     replace: 'const unowned = pairs.filter((pair) => pair.owner !== node)',
     killedBy: 'G5.robbed',
-    seed: 3,
+    seed: 368,
   },
   {
     name: 'a node that does not fence itself',
@@ -299,7 +299,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#deadlineMs = sentAtMs + this.#options.leaseMs',
     replace: 'this.#deadlineMs = sentAtMs + 1e9',
     killedBy: 'G6.self_fence',
-    seed: 46,
+    seed: 98,
   },
   {
     name: 'a cursor that skips a late commit',
@@ -315,14 +315,14 @@ export const mutations: readonly Mutation[] = [
     find: "if (entry.stage !== 'standing' && entry.position < position) position = entry.position",
     replace: "if (entry.stage === 'ready' && entry.position < position) position = entry.position",
     killedBy: 'G5.ends',
-    seed: 20,
+    seed: 1,
   },
   {
     name: 'a page read before a settlement and used after it',
     file: dispatcher,
     find: 'if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false',
     replace: 'if (pair?.cursor === undefined) return false',
-    killedBy: 'G5.early',
+    killedBy: 'G5.final',
     seed: 132,
   },
   {
@@ -347,7 +347,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ??',
     replace: 'const name = ordered && !pair ? orderName(record.tag, event.tenant, event.orderKey ??',
     killedBy: 'G7.one_at_a_time',
-    seed: 11,
+    seed: 2,
   },
   {
     name: 'an order key released while its head retries',
@@ -356,7 +356,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'\n    return state.status !== 'scheduled'",
     killedBy: 'G7.one_at_a_time',
-    seed: 20,
+    seed: 2,
   },
   {
     name: 'a dead head that should block is skipped',
@@ -372,7 +372,7 @@ export const mutations: readonly Mutation[] = [
     find: 'queue.splice(at, 0, item)',
     replace: 'queue.splice(1, 0, item)',
     killedBy: 'G7.order',
-    seed: 19,
+    seed: 63,
   },
   {
     name: 'a deferral costs an attempt',
@@ -381,7 +381,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       "...base,\n        failures: failures + 1,\n        status: undoing ? 'undoing' : 'scheduled',\n        reason: 'deferred',",
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'a hand-back costs an attempt',
@@ -389,7 +389,7 @@ export const mutations: readonly Mutation[] = [
     find: "return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     replace: "return { ...base, failures: failures + 1, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
     killedBy: 'G8.attempts',
-    seed: 55,
+    seed: 48,
   },
   {
     name: 'one attempt too many',
@@ -397,7 +397,7 @@ export const mutations: readonly Mutation[] = [
     find: 'failed >= outcome.policy.attempts',
     replace: 'failed > outcome.policy.attempts',
     killedBy: 'G8.attempts',
-    seed: 6,
+    seed: 2,
   },
   {
     name: 'an undo that inherits the failures before it',
@@ -405,7 +405,7 @@ export const mutations: readonly Mutation[] = [
     find: 'error, failures: 0 }',
     replace: 'error }',
     killedBy: 'G8.attempts',
-    seed: 70,
+    seed: 1119,
   },
   {
     name: 'an accept whose answer was lost is left to nobody',
@@ -421,7 +421,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#fenced++',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 1080,
+    seed: 474,
   },
   {
     name: 'a handler entered after its lease ran out',
@@ -429,7 +429,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',
     replace: '',
     killedBy: 'G6.self_fence',
-    seed: 46,
+    seed: 1112,
   },
   {
     name: 'a run forgotten when it cannot be read',
@@ -445,7 +445,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await sleep(this.#host.clock, againMs)\n        }',
     replace: 'return\n        }',
     killedBy: 'G5.answered',
-    seed: 578,
+    seed: 1703,
   },
   {
     name: 'a cancel answered before it is settled',
@@ -453,7 +453,7 @@ export const mutations: readonly Mutation[] = [
     find: "else entry.cancelled = outcome\n    return 'ending'",
     replace: 'else entry.cancelled = outcome\n    return undefined',
     killedBy: 'G5.answered',
-    seed: 5,
+    seed: 19,
   },
   {
     name: 'what an overdue attempt brings is kept',
@@ -461,7 +461,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.#closed) return undefined',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 721,
+    seed: 43,
   },
   {
     name: 'a stop that waits for ever',
@@ -469,7 +469,7 @@ export const mutations: readonly Mutation[] = [
     find: 'dispatcher.handBackAll()\n    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return',
     replace: 'await settledWithin(clock, dispatcher.quiet(), 1_000_000)',
     killedBy: 'G10.stop',
-    seed: 25,
+    seed: 871,
   },
   {
     name: 'a stop that does not wait for its runs',
@@ -477,7 +477,7 @@ export const mutations: readonly Mutation[] = [
     find: 'dispatcher.takeNoMore()\n    const quiet',
     replace: 'if (wasStarted) return\n    dispatcher.takeNoMore()\n    const quiet',
     killedBy: 'G10.stop',
-    seed: 28,
+    seed: 27,
   },
   {
     name: 'tenants share identities',
@@ -493,7 +493,7 @@ export const mutations: readonly Mutation[] = [
     find: 'tenant: parent.tenant }',
     replace: "tenant: parent.tenant === 'bolt' ? 'acme' : parent.tenant }",
     killedBy: 'G11.tenant',
-    seed: 1,
+    seed: 5,
   },
   {
     name: 'a guarded doubt dies unanswered',
@@ -501,7 +501,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (one.doubt && one.guard) return true',
     replace: '',
     killedBy: 'G4.unanswered',
-    seed: 1,
+    seed: 342,
   },
   {
     name: 'age not looked at between steps',
@@ -509,7 +509,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!done) this.expire()',
     replace: '',
     killedBy: 'G5.expires',
-    seed: 1,
+    seed: 55,
   },
   {
     name: 'a wait that outlives its run',
@@ -517,7 +517,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.min(dueAt ?? expiresAt, expiresAt)',
     replace: 'dueAt',
     killedBy: 'G5.expires',
-    seed: 1,
+    seed: 96,
   },
   {
     name: 'what was let go is not read again',
@@ -525,7 +525,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.#letGoWanted || this.#aside < this.#host.bounds.aside / 2) this.#takeUpAgain()',
     replace: '',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 66,
   },
   {
     name: 'what was handed over is not read again',
@@ -533,7 +533,7 @@ export const mutations: readonly Mutation[] = [
     find: 'pair.all = true',
     replace: 'pair.all = false',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 46,
   },
   {
     name: 'a later run of a key goes before one that was let go',
@@ -557,7 +557,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#dueAfter = { dueAt: last.state?.dueAt ?? 0, position: last.position, tag: last.tag }',
     replace: 'this.#dueAfter = undefined',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 1002,
   },
   {
     name: 'a run that a stop abandons is settled as if nothing were in doubt',
