@@ -323,7 +323,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false',
     replace: 'if (pair?.cursor === undefined) return false',
     killedBy: 'G5.final',
-    seed: 132,
+    seed: 1606,
   },
   {
     name: 'a slot leaked with a lost lease',
@@ -541,7 +541,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (name !== undefined && this.#letGoKeys.has(name)) {',
     replace: 'if (name === undefined && ordered) {',
     killedBy: 'G7.order',
-    seed: 1,
+    seed: 7093,
   },
   {
     name: 'a run admitted while a verb moves it',
@@ -549,7 +549,7 @@ export const mutations: readonly Mutation[] = [
     find: "} else if (this.#moving.has(id)) this.#stage(entry, 'moving')\n    else this.#place(entry, isHead)",
     replace: '} else this.#place(entry, isHead)',
     killedBy: 'G5.final',
-    seed: 1,
+    seed: 6217,
   },
   {
     name: 'due runs behind a full page are not read',
@@ -565,6 +565,6 @@ export const mutations: readonly Mutation[] = [
     find: 'abandon(): void {\n    this.#closed = true',
     replace: 'abandon(): void {\n    this.tried.clear()\n    this.#closed = true',
     killedBy: 'G4.once',
-    seed: 1,
+    seed: 4782,
   },
 ]
