@@ -66,8 +66,8 @@ describe('decide', () => {
       expect(stateAfter(outcome, undefined, { expiresAt: 5_000 }).dueAt).toBe(5_000)
     }
     expect(stateAfter(failed(), undefined, { expiresAt: 1_500 }).dueAt).toBe(1_500)
-    // It has passed while a step was in flight: not looked at again and again.
-    expect(stateAfter(sleeping, undefined, { expiresAt: 1_000 }).dueAt).toBe(90_000)
+    // It has passed while the attempt ended: at once.
+    expect(stateAfter(waiting, undefined, { expiresAt: 500 }).dueAt).toBe(1_000)
   })
 
   it('keeps what a run died of while its undo fails, waits for its handler or is in doubt', () => {

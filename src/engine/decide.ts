@@ -97,11 +97,15 @@ export function decide(
     handlerVersion: policy.handlerVersion,
     seenIntervention: facts.seenIntervention,
     openedAt: before?.openedAt,
+    ...(before?.place === undefined ? {} : { place: before.place }),
   }
   const undoing = base.undoBegun
   const { expiresAt } = policy
-  const beforeItExpires = (dueAt: Instant | undefined): Instant | undefined =>
-    undoing || expiresAt === undefined || expiresAt <= now ? dueAt : Math.min(dueAt ?? expiresAt, expiresAt)
+  const beforeItExpires = (dueAt: Instant | undefined): Instant | undefined => {
+    if (undoing || expiresAt === undefined) return dueAt
+    const expiry = Math.max(expiresAt, now)
+    return Math.min(dueAt ?? expiry, expiry)
+  }
 
   switch (outcome.kind) {
     case 'completed':

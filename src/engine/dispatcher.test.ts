@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey } from '../event/event-key.ts'
 import type { Registry } from '../event/handler-record.ts'
+import { Fatal } from '../event/outcome.ts'
 import { silentLog } from '../kit/log.ts'
 import { seededRandom } from '../kit/random.ts'
 import { memoryStore } from '../store/memory/index.ts'
@@ -366,6 +367,28 @@ describe('what does not fit into memory', () => {
 })
 
 describe('after a takeover from a lost node', () => {
+  it('a run that a verb put behind its key is there still, and one that had begun goes first (G7)', async () => {
+    const seen: string[] = []
+    let isBroken = true
+    const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
+      if (id === '1' && isBroken) throw new Fatal('broken')
+      seen.push(id)
+      return isBroken ? never() : undefined
+    })
+    const world = await testWorld({ handlers: [ordered], shards: 1 })
+    const receipts = []
+    for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(order(id, 'key')))
+    await world.until(() => seen.length === 1)
+    const redriven = await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
+    expect(redriven).toMatchObject({ outcome: 'applied', note: 'to_the_back' })
+    await world.crash()
+    isBroken = false
+    await world.node()
+    await world.until(() => seen.length === 4, '2m')
+    expect(seen).toEqual(['2', '2', '3', '1'])
+    await world.close()
+  })
+
   it('a poison event deep in the backlog is counted as a crash loop (G8)', async () => {
     let entered = 0
     const waiting = handler('waiting', on, () => 'done')

@@ -25,6 +25,8 @@ import { OrderQueues } from './order-queues.ts'
 export interface Entry {
   readonly id: string
   readonly position: number
+  /** In its order key. */
+  readonly place: number
   readonly tag: string
   readonly owned: Owned
   source: string
@@ -266,7 +268,8 @@ export class Dispatcher {
         pair.expected.delete(place)
         for (const handler of this.#handlersFor(event)) {
           const record = records.find(({ tag }) => tag === handler.tag)
-          if (record?.state) continue
+          // A verb may have ended it before it was handed over.
+          if (record?.state || pair.finished.has(`${event.key}-${handler.tag}`)) continue
           if (record) this.#add(pair, event, record, undefined)
           else this.#admitFresh(pair, event, handler, undefined)
         }
@@ -381,7 +384,7 @@ export class Dispatcher {
 
   /** A page that was read before may still name the run; once the cursor has passed it, none does. */
   #noteFinished(pair: Pair, { id, position }: Pick<Entry, 'id' | 'position'>): void {
-    if (position > (pair.cursor ?? -1)) pair.finished.set(id, position)
+    if (position > readTo(pair)) pair.finished.set(id, position)
   }
 
   /**
@@ -536,12 +539,12 @@ export class Dispatcher {
       this.#letGo(pair, event.position, name)
       return
     }
-    const isNew = record.state === undefined && record.begins.length === 0
     const entry: Entry = {
       id,
       source: event.source,
       event,
       position: event.position,
+      place: record.state?.place ?? event.position,
       tag: record.tag,
       owned: pair.grant,
       record,
@@ -553,8 +556,7 @@ export class Dispatcher {
       cancelled: undefined,
     }
     pair.entries.set(id, entry)
-    // A run that comes back to a key that it had left (redriven, where a dead one is skipped) goes behind the others.
-    const isHead = name === undefined || this.#orders.add(name, entry, { back: !isNew && !entry.begun })
+    const isHead = name === undefined || this.#orders.add(name, entry)
     if (this.#aside >= this.#host.bounds.aside && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
       this.#letGo(pair, event.position, name)
@@ -720,7 +722,8 @@ export class Dispatcher {
     pair.cursor = page.cursor
     pair.more = page.more
     if (!page.more) pair.all = false
-    for (const [id, position] of pair.finished) if (position <= page.cursor) pair.finished.delete(id)
+    const upTo = readTo(pair)
+    for (const [id, position] of pair.finished) if (position <= upTo) pair.finished.delete(id)
     this.#takeAsked(page)
   }
 
@@ -754,13 +757,14 @@ export class Dispatcher {
       source: '',
       event: undefined,
       position: standing.position,
+      place: standing.state.place ?? standing.position,
       tag: standing.tag,
       owned: pair.grant,
       record,
       orderName: name,
       mayHaveBegunAt: undefined,
       stage: 'standing',
-      begun: standing.state.attempt > 0,
+      begun: standing.begun,
       attempt: undefined,
       cancelled: undefined,
     }
@@ -827,6 +831,13 @@ export class Dispatcher {
     this.#dueAfter = undefined
     this.#lookDue(0)
   }
+}
+
+/** Up to here nothing of the pair will be named again, neither by a page nor by a late hand-over. */
+function readTo({ cursor, expected }: Pair): number {
+  let position = cursor ?? -1
+  for (const { after } of expected) position = Math.min(position, after)
+  return position
 }
 
 /** Where a pair's next page begins. */

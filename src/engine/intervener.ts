@@ -102,12 +102,14 @@ export class Intervener {
     if (!record) return answer('not_found')
     if (await this.#isCarriedOut(record, intervention)) return answer(undefined)
     const isAdoptable = await this.#isAdoptable(record, intervention.verb)
+    const hasLeftKey = await this.#hasLeftKey(record, entry)
     // What was read may be old by now: it began meanwhile, or ended, or came into memory.
     if (this.#host.dispatcher().entry(owned.shard, id) !== entry || entry?.stage !== stage) return false
     const blocksKey = entry?.stage === 'standing' && record.state?.status === 'dead'
     const judgement = judge(record, intervention, {
       now: this.#host.now(),
       blocksKey,
+      hasLeftKey,
       isAdoptable,
       undoOnDeath: this.#host.undoOnDeath(tag),
     })
@@ -214,15 +216,14 @@ export class Intervener {
     }
     if (answer !== 'settled') return false
     if (!isTerminal(state.status) && state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
-    const note = entry ? undefined : await this.#noteOf(record)
+    const note = state.place === intervention.position ? 'to_the_back' : undefined
     return this.#answer(owned, intervention, undefined, note)
   }
 
-  /** A run that had ended and holds no place in its order key's queue begins behind all that have one (G7). */
-  async #noteOf({ event, tag, state }: RunRecord): Promise<'to_the_back' | undefined> {
-    if (!state || !isTerminal(state.status) || this.#host.orderOf(tag) === undefined) return undefined
-    const orderKey = (await this.#host.store.event(event))?.orderKey
-    return orderKey === undefined ? undefined : 'to_the_back'
+  /** Whether it had ended and holds no place in its order key's queue: it comes back behind all that have one (G7). */
+  async #hasLeftKey({ event, tag, state }: RunRecord, entry: Entry | undefined): Promise<boolean> {
+    if (entry || !state || !isTerminal(state.status) || this.#host.orderOf(tag) === undefined) return false
+    return (await this.#host.store.event(event))?.orderKey !== undefined
   }
 
   async #look(entry: Entry): Promise<void> {

@@ -37,6 +37,8 @@ export interface Circumstances {
   readonly now: Instant
   /** The run is a dead one that blocks its order key. */
   readonly blocksKey: boolean
+  /** It is of an ordered handler and holds its key no more: it comes back behind the others. */
+  readonly hasLeftKey: boolean
   /** It is of a handler that takes the event now, and did not when it was accepted. */
   readonly isAdoptable: boolean
   /** What its handler says of death; undefined where this node does not have the handler. */
@@ -52,6 +54,7 @@ const refused = (reason: string): Judgement => ({ outcome: 'refused', reason })
  */
 export function judge(record: RunRecord, intervention: InterventionRecord, given: Circumstances): Judgement {
   const { now, blocksKey, isAdoptable, undoOnDeath } = given
+  const place = given.hasLeftKey ? { place: intervention.position } : {}
   const state = record.state
   const seen = Math.max(state?.seenIntervention ?? 0, intervention.position)
   const detail: Detail = parseDetail(intervention)
@@ -66,7 +69,7 @@ export function judge(record: RunRecord, intervention: InterventionRecord, given
     if (detail.fromStep !== undefined && !from) return refused('step_unknown')
     return {
       outcome: 'applied',
-      state: nextGeneration(state, 'replay', detail.newKeys === true, now, seen),
+      state: { ...nextGeneration(state, 'replay', detail.newKeys === true, now, seen), ...place },
       keepCheckpoints: from ? { before: from } : 'none',
       tried: [],
     }
@@ -85,7 +88,7 @@ export function judge(record: RunRecord, intervention: InterventionRecord, given
   if (verb === 'redrive' && state.status !== 'dead') return refused(state.status)
   return {
     outcome: 'applied',
-    state: nextGeneration(state, verb, false, now, seen),
+    state: { ...nextGeneration(state, verb, false, now, seen), ...place },
     keepCheckpoints: 'all',
     tried: doubtsOf(record),
   }

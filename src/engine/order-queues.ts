@@ -1,6 +1,7 @@
 /** What an order queue holds: something with an order key and a place in the log. */
 export interface Ordered {
-  readonly position: number
+  /** Its event's position, or where a verb put it. */
+  readonly place: number
   /** An attempt of it was begun: none may go before it. */
   readonly begun: boolean
 }
@@ -13,9 +14,9 @@ export class OrderQueues<Item extends Ordered> {
   readonly #queues = new Map<string, Item[]>()
 
   /**
-   * Puts an item in its place: begun ones first, else by position; or to the back. Answers whether it is the head.
+   * Puts an item in its place: begun ones first. Answers whether it is the head.
    */
-  add(key: string, item: Item, options: { back?: boolean } = {}): boolean {
+  add(key: string, item: Item): boolean {
     const queue = this.#queues.get(key)
     if (!queue) {
       this.#queues.set(key, [item])
@@ -23,7 +24,7 @@ export class OrderQueues<Item extends Ordered> {
     }
     let at = queue.length
     // Nearly always it is the last: what comes by `tail` comes in order.
-    for (let before = queue[at - 1]; !options.back && before && goesBefore(item, before); before = queue[at - 1]) at--
+    for (let before = queue[at - 1]; before && goesBefore(item, before); before = queue[at - 1]) at--
     queue.splice(at, 0, item)
     return at === 0
   }
@@ -51,5 +52,5 @@ export class OrderQueues<Item extends Ordered> {
 }
 
 function goesBefore(item: Ordered, other: Ordered): boolean {
-  return item.begun === other.begun ? item.position < other.position : item.begun
+  return item.begun === other.begun ? item.place < other.place : item.begun
 }

@@ -81,6 +81,11 @@ export interface RunState {
   readonly seenIntervention: number
   /** When a verb last set it going: `expires` counts from here. Absent: from the event's acceptance. */
   readonly openedAt: Instant | undefined
+  /**
+   * Behind which position it goes in its order key, where a verb brought it back to a key that it had left. Absent: it has
+   * the place of its event.
+   */
+  readonly place?: number
 }
 
 /** What makes a step of a run: names are unique within a run and kind, together with `of`. */

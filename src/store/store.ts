@@ -403,6 +403,8 @@ export interface StandingRun extends RunAddress {
   readonly tenant: string
   readonly orderKey: string
   readonly state: RunState
+  /** An attempt of this generation left a begin or a settlement: it goes before those that did not begin. */
+  readonly begun: boolean
 }
 
 /** Where a due run lies: due runs are in the order of time, then position, then tag. */

@@ -90,12 +90,14 @@ function interventions(
 /** Runs of events with an order key that stand: not the completed and cancelled. */
 function standing(entries: readonly Arrived[], group: string): StandingRun[] {
   return entries.flatMap(({ event, position, runs }) =>
-    [...runs.values()].flatMap(({ tag, settlements }) => {
+    [...runs.values()].flatMap(({ tag, settlements, begins }) => {
       const latest = settlements.at(-1)?.item
       const { tenant, orderKey } = event
       if (!latest || orderKey === undefined || latest.owned.group !== group) return []
       if (latest.state.status === 'completed' || latest.state.status === 'cancelled') return []
-      return [{ event: event.key, position, tag, tenant, orderKey, state: latest.state }]
+      const { state } = latest
+      const begun = state.attempt > 0 || begins.some(({ generation }) => generation === state.generation)
+      return [{ event: event.key, position, tag, tenant, orderKey, state, begun }]
     }),
   )
 }

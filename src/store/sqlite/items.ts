@@ -101,6 +101,7 @@ export type SettleRest = Partial<
     | 'keySeries'
     | 'seenIntervention'
     | 'openedAt'
+    | 'place'
   >
 > &
   Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
@@ -317,6 +318,7 @@ function settleRest(item: SettleItem): string | null {
     state.keySeries === 0 &&
     state.seenIntervention === 0 &&
     state.openedAt === undefined &&
+    state.place === undefined &&
     item.intervention === undefined &&
     item.tried === undefined &&
     item.keepCheckpoints === undefined
@@ -333,6 +335,7 @@ function settleRest(item: SettleItem): string | null {
     keySeries: state.keySeries || undefined,
     seenIntervention: state.seenIntervention || undefined,
     openedAt: state.openedAt,
+    place: state.place,
     intervention: item.intervention,
     tried: item.tried,
     keepCheckpoints: item.keepCheckpoints,

@@ -67,6 +67,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
     handlerVersion: optionalTextIn(row, 'handler_version'),
     seenIntervention: rest.seenIntervention ?? 0,
     openedAt: rest.openedAt,
+    ...(rest.place === undefined ? {} : { place: rest.place }),
   }
 }
 

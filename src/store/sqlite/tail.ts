@@ -148,6 +148,7 @@ export class Tails {
       tenant: textIn(row, 'tenant'),
       orderKey: textIn(row, 'order_key'),
       state: stateOf(row),
+      begun: numberIn(row, 'begun') > 0,
     }))
   }
 
@@ -181,7 +182,9 @@ function prepare(
       'select * from intervention where shard = ? and answer is null and position > ? and position <= ? order by position',
     ),
     standing: database.prepare(
-      `select settlement.*, standing.order_key, event.key, event.tenant
+      `select settlement.*, standing.order_key, event.key, event.tenant, settlement.attempt > 0 or exists (
+         select 1 from begin_record where begin_record.position = settlement.position
+         and begin_record.tag = settlement.tag and begin_record.generation = settlement.generation) as begun
        from standing join settlement on settlement.seq = standing.seq join event on event.position = standing.position
        where standing.group_name = ? and standing.shard = ? and standing.order_key is not null order by standing.position`,
     ),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import type { RunStatus } from '../../event/run-status.ts'
 import { contractCases, manyNodes } from './contract-case.ts'
-import { only } from './scene.ts'
+import { only, type Scene } from './scene.ts'
+
+const ordered = (scene: Scene) => scene.accept({ orderKey: 'k' })
 
 const holding: RunStatus[] = ['scheduled', 'waiting', 'parked', 'unknown', 'undoing', 'dead']
 
@@ -65,6 +67,27 @@ export const orderCases = contractCases(
       const item = scene.item({ orderKey: 'k' })
       await Promise.race([scene.tryAccept(item), scene.tryAccept(scene.again(item), other)])
       assert.equal((await scene.tail(scene.owned(0))).events.length, 1)
+    },
+    'of standing runs it is named which had begun, in this generation (G7)': async (scene) => {
+      const [ready, settled, begun, again] = [
+        await ordered(scene),
+        await ordered(scene),
+        await ordered(scene),
+        await ordered(scene),
+      ]
+      await scene.settle(scene.settlement(ready, { status: 'ready', attempt: 0, dueAt: 1 }))
+      await scene.settle(scene.settlement(settled, { status: 'scheduled', attempt: 1, dueAt: 1 }))
+      await scene.settle(scene.settlement(begun, { status: 'ready', attempt: 0, dueAt: 1 }))
+      await scene.begin(scene.begun(begun))
+      await scene.begin(scene.begun(again))
+      await scene.settle(scene.settlement(again, { status: 'ready', attempt: 0, dueAt: 1, generation: 2 }))
+      await scene.takeover()
+      const { standing } = await scene.tail(scene.owned(0))
+      const isBegun = new Map(standing.map((one) => [one.event, one.begun]))
+      assert.deepEqual(
+        [ready, settled, begun, again].map(({ key }) => isBegun.get(key)),
+        [false, true, true, false],
+      )
     },
     'a standing head that ended is no longer named': async (scene) => {
       const event = await scene.accept({ orderKey: 'k' })
