@@ -69,6 +69,24 @@ describe('a redrive', () => {
     }
   })
 
+  it('begins with the oldest, over pages, so that runs of one key come back in their order (G7)', async () => {
+    const seen: string[] = []
+    let isBroken = true
+    const ordered = handler('ordered', { source: 'shop', on: '*', order: { onDead: 'skip' } }, ({ id }) => {
+      if (isBroken) throw new Fatal('broken')
+      seen.push(id)
+    })
+    const world = await testWorld({ handlers: [ordered] })
+    const ids = Array.from({ length: 250 }, (_, index) => `${index}`)
+    for (const id of ids) await world.ended(await world.hapax.accept({ ...event(id), orderKey: 'k' }))
+    isBroken = false
+    const { id } = await world.soon(world.hapax.runs.redrive({ perSecond: 1_000 }, reason))
+    await world.until(() => seen.length === 250, '2m')
+    expect(seen).toEqual(ids)
+    expect(await world.hapax.runs.redriveStatus(id)).toMatchObject({ applied: 250 })
+    await world.close()
+  })
+
   it('tells the caller of one retry so too', async () => {
     const { settle } = breakable({ order: { onDead: 'skip' } })
     const world = await testWorld({ handlers: [settle] })

@@ -103,36 +103,44 @@ export class Redrives {
 
   async *#dead({ unclaimed: _unclaimed, perSecond: _perSecond, ...request }: RedriveRequest, intent: Intent) {
     const { after, before, ...filter } = request
-    let cursor: string | undefined
-    do {
-      const page = await this.#host.store.searchRuns({
-        ...filter,
-        ...(after !== undefined && { acceptedAfter: after }),
-        ...(before !== undefined && { acceptedBefore: before }),
-        statuses: ['dead'],
-        limit: limits.pageItems,
-        ...(cursor !== undefined && { cursor }),
-      })
-      for (const { run } of page.runs) {
+    const query = {
+      ...filter,
+      ...(after !== undefined && { acceptedAfter: after }),
+      ...(before !== undefined && { acceptedBefore: before }),
+      statuses: ['dead' as const],
+      limit: limits.pageItems,
+    }
+    for await (const page of oldestFirst((cursor) => this.#host.store.searchRuns({ ...query, ...cursor }))) {
+      for (const { run } of page.runs.toReversed()) {
         const name = runId(run)
         yield { name, ask: () => this.#host.redriveRun(name, intent) }
       }
-      cursor = page.next
-    } while (cursor !== undefined)
+    }
   }
 
   async *#unclaimed(request: RedriveRequest, intent: Intent) {
     const { handler: _handler, perSecond: _perSecond, ...filter } = request
-    let cursor: string | undefined
-    do {
-      const query = { ...filter, unclaimed: true, limit: limits.pageItems, ...(cursor !== undefined && { cursor }) }
-      const page = await this.#host.store.searchEvents(query)
-      for (const { key } of page.events) {
+    const query = { ...filter, unclaimed: true, limit: limits.pageItems }
+    for await (const page of oldestFirst((cursor) => this.#host.store.searchEvents({ ...query, ...cursor }))) {
+      for (const { key } of page.events.toReversed()) {
         yield { name: key, ask: () => this.#host.redriveEvent(key, intent) }
       }
-      cursor = page.next
-    } while (cursor !== undefined)
+    }
   }
+}
+
+/**
+ * The pages of a list that is newest first, from the last one: runs of one order key are to come back in their order. Reads
+ * it twice, and keeps only where each page begins.
+ */
+async function* oldestFirst<Page extends { readonly next: string | undefined }>(
+  read: (from: { readonly cursor?: string }) => Promise<Page>,
+): AsyncGenerator<Page> {
+  const starts: { readonly cursor?: string }[] = [{}]
+  for (let { next } = await read({}); next !== undefined; { next } = await read({ cursor: next })) {
+    starts.push({ cursor: next })
+  }
+  for (const start of starts.reverse()) yield await read(start)
 }
 
 const nothingYet = { asked: 0, applied: 0, refused: 0, pending: 0, failed: 0, toTheBack: 0, error: undefined }
