@@ -11,8 +11,8 @@ import { readRecord } from './read-record.ts'
 import { Senders } from './senders.ts'
 
 const long = Boolean(process.env.HAPAX_TEST_LONG)
-const killsWanted = long ? 1_000 : 100
-const events = long ? 500_000 : 50_000
+const killsWanted = long ? 1_000 : 150
+const events = long ? 1_000_000 : 50_000
 
 /** Which node is killed, and when: the instants are the machine's, the choices replay from here. */
 const seed = Number.parseInt(process.env.HAPAX_TEST_SEED ?? '', 10) || systemClock.now() % 1_000_000
