@@ -222,6 +222,8 @@ const migrations: readonly string[] = [
   `,
   // A pair that was given back for want of a handler says so.
   'alter table pair add column lacks text',
+  // An event whose identity had one before it: a window had passed. Retention remembers both or the earlier alone.
+  'create table succession (position integer primary key, earlier integer not null) strict',
 ]
 
 /** The schema that this code reads and writes. */
