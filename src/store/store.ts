@@ -578,7 +578,7 @@ export interface PurgeRequest {
   readonly payloadsBefore: Instant
   /** Events with all their records, under the same condition. */
   readonly journalBefore: Instant
-  /** Identities; never one whose event is still kept. */
+  /** Identities, by each event that they had; never one of which any event is still kept. */
   readonly identitiesBefore: Instant
   readonly rows: number
 }

@@ -7,7 +7,7 @@ export function accept(state: MemoryState, item: AcceptItem): AcceptAnswer {
   const now = state.clock.now()
   const before = state.events.get(item.key)
   if (before) return accepted(state, before.event.acceptedAt, before.position)
-  const known = state.ledger.get(identityText(item))
+  const known = state.known(item)
   if (known?.key === item.key) return accepted(state, known.acceptedAt, undefined)
   if (known && (item.windowMs === undefined || now - known.acceptedAt <= item.windowMs))
     return repeat(state, item, known)
@@ -51,7 +51,7 @@ function insert(state: MemoryState, item: AcceptItem, now: number): EventEntry {
   const { tenant, source, id } = item
   const known = { key: item.key, acceptedAt: now, fingerprint, identity: { tenant, source, id } }
   state.events.set(item.key, entry)
-  state.ledger.set(identityText(item), known)
+  state.ledger.set(identityText(item), [...(state.ledger.get(identityText(item)) ?? []), known])
   if (contentWindowMs !== undefined) state.contents.set(contentText(item, fingerprint), known)
   handOver(state, entry)
   return entry

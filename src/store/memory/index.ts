@@ -10,7 +10,7 @@ import { eventOf, runOf } from './read.ts'
 import { changeSetting, register, registryOf, settingsOf } from './registry.ts'
 import { counts, searchEvents, searchRuns } from './search.ts'
 import { begin, checkpoint, settle } from './settle.ts'
-import { identityText, MemoryState } from './state.ts'
+import { MemoryState } from './state.ts'
 import { due, tail } from './tail.ts'
 
 /** Options of {@link memoryWorld} and {@link memoryStore}. */
@@ -104,7 +104,7 @@ function connect(state: MemoryState): Store {
       }),
     identity: (identity) =>
       inTurn(() => {
-        const known = state.ledger.get(identityText(identity))
+        const known = state.known(identity)
         return known && { key: known.key, acceptedAt: known.acceptedAt, fingerprint: known.fingerprint }
       }),
     history: (key) => inTurn(() => (state.events.get(key)?.history ?? []).map((entry) => entry())),

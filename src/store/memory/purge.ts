@@ -2,7 +2,7 @@ import { handlersOf } from '../../event/handler-record.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
 import { stateOf } from './read.ts'
 import { registryOf } from './registry.ts'
-import type { EventEntry, MemoryState } from './state.ts'
+import type { EventEntry, Known, MemoryState } from './state.ts'
 
 /** Drops what was accepted before each policy's time and has ended. */
 export function purge(state: MemoryState, request: PurgeRequest): PurgeResult {
@@ -32,14 +32,15 @@ function events(state: MemoryState, { journalBefore, rows }: PurgeRequest): numb
 
 function identities(state: MemoryState, { identitiesBefore, rows }: PurgeRequest): number {
   let dropped = 0
-  for (const ledger of [state.ledger, state.contents]) {
-    for (const [name, known] of ledger) {
-      if (dropped === rows) return dropped
-      if (known.acceptedAt >= identitiesBefore || state.events.has(known.key)) continue
-      ledger.delete(name)
-      if (ledger === state.ledger) dropped++
-    }
+  const isOld = ({ acceptedAt, key }: Known) => acceptedAt < identitiesBefore && !state.events.has(key)
+  for (const [name, known] of state.ledger) {
+    // As long as any event of the identity is kept, it is remembered, by its latest.
+    const old = known.findIndex((one) => !isOld(one))
+    const passed = known.splice(0, Math.min(old < 0 ? known.length : old, rows - dropped))
+    dropped += passed.length
+    if (known.length === 0) state.ledger.delete(name)
   }
+  for (const [name, known] of state.contents) if (isOld(known)) state.contents.delete(name)
   return dropped
 }
 

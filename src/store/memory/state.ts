@@ -99,8 +99,8 @@ export class MemoryState {
   /** Every event that its shard knows of, by position; interventions lie at their events. */
   readonly shardEvents: EventEntry[][]
   readonly interventions = new Map<EventKey, EventEntry>()
-  /** By identity, the latest accepted event. */
-  readonly ledger = new Map<string, Known>()
+  /** By identity, its accepted events, the latest last: several, where windows passed between them. */
+  readonly ledger = new Map<string, Known[]>()
   /** By tenant, source and fingerprint, the latest accepted event whose id the signature does not cover. */
   readonly contents = new Map<string, Known>()
   /** Events on their way to their shard. */
@@ -145,6 +145,11 @@ export class MemoryState {
   /** Whether a decision made under this epoch still counts (G6). */
   holds(owned: Owned): boolean {
     return owned.epoch > 0 && this.pair(owned.group, owned.shard).epoch === owned.epoch
+  }
+
+  /** The latest event of this identity. */
+  known(identity: Identity): Known | undefined {
+    return this.ledger.get(identityText(identity))?.at(-1)
   }
 
   /** The events of one shard, in order of position. */

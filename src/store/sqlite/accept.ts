@@ -20,6 +20,7 @@ export class Accepts {
   readonly #insertBody: StatementSync
   readonly #insertUnclaimed: StatementSync
   readonly #insertRepeat: StatementSync
+  readonly #insertSuccession: StatementSync
   readonly #byKey: StatementSync
 
   constructor(database: DatabaseSync, progress: Progress, ledger: Lookup) {
@@ -31,6 +32,7 @@ export class Accepts {
     this.#insertRepeat = database.prepare(
       'insert into repeat values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
     )
+    this.#insertSuccession = database.prepare('insert into succession values (?, ?)')
     this.#byKey = database.prepare('select position, accepted_at from event where key = ?')
   }
 
@@ -50,7 +52,7 @@ export class Accepts {
       const twin = this.#sameContent(item, item.contentWindowMs, now)
       if (twin) return this.#repeat(item, twin, now, 'same_signed_content')
     }
-    return { outcome: 'accepted', acceptedAt: now, position: this.#insert(item, now) }
+    return { outcome: 'accepted', acceptedAt: now, position: this.#insert(item, known, now) }
   }
 
   #sameContent(item: AcceptRow, windowMs: number, now: number): Known | undefined {
@@ -61,7 +63,7 @@ export class Accepts {
     return undefined
   }
 
-  #insert(item: AcceptRow, now: number): number {
+  #insert(item: AcceptRow, earlier: Known | undefined, now: number): number {
     const position = this.#progress.next()
     const [fingerprint = { keyId: 0, hash: '' }] = item.fingerprints
     const content = item.contentWindowMs === null ? null : contentHash(item, fingerprint)
@@ -89,6 +91,7 @@ export class Accepts {
       this.#insertUnclaimed.run(position)
       this.#progress.addUnclaimed(position)
     }
+    if (earlier) this.#insertSuccession.run(position, earlier.position)
     this.#ledger.remember(item.identity, position)
     if (content !== null) this.#ledger.remember(content, position)
     this.#progress.events++

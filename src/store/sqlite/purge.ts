@@ -72,14 +72,20 @@ export class Purges {
 
   #identities(request: PurgeRequest): number {
     const { rows, identitiesBefore } = request
-    const page = this.#statements.origins.all(this.#originsFrom, identitiesBefore, rows)
+    const page = this.#statements.origins.all(this.#originsFrom, identitiesBefore, rows * looksPerRow)
+    let dropped = 0
     for (const row of page) {
+      if (dropped === rows) break
       this.#originsFrom = numberIn(row, 'position')
+      // As long as any event of the identity is kept, it is remembered, by its latest.
+      if (this.#statements.earlier.get(this.#originsFrom)) continue
       this.#statements.dropOrigin.run(this.#originsFrom)
+      this.#statements.dropSuccession.run(this.#originsFrom)
+      dropped++
     }
-    if (page.length < rows) this.#originsFrom = 0
+    if (page.length < rows * looksPerRow && dropped < rows) this.#originsFrom = 0
     this.#forgetGenerations(rows * looksPerRow)
-    return page.length
+    return dropped
   }
 
   /** A generation goes as a whole, in slices, when nothing that it names is kept any more. */
@@ -116,7 +122,9 @@ type Prepared = Record<
   | 'settled'
   | 'keepOrigin'
   | 'origins'
+  | 'earlier'
   | 'dropOrigin'
+  | 'dropSuccession'
   | 'oldest'
   | 'passedGeneration'
   | 'dropIdentities'
@@ -151,6 +159,12 @@ function prepare(database: DatabaseSync): Prepared {
     origins: database.prepare(
       'select position from origin where position > ? and accepted_at < ? order by position limit ?',
     ),
+    earlier: database.prepare(
+      `select 1 from succession where position = ? and
+         (exists (select 1 from event where event.position = earlier)
+          or exists (select 1 from origin where origin.position = earlier))`,
+    ),
+    dropSuccession: database.prepare('delete from succession where position = ?'),
     dropOrigin: database.prepare('delete from origin where position = ?'),
     oldest: database.prepare(
       `select min(first) as oldest from

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
+import { rollBack } from './connection.ts'
 
 /**
  * The tables. Three rules made them:
@@ -222,6 +223,8 @@ const migrations: readonly string[] = [
   `,
   // A pair that was given back for want of a handler says so.
   'alter table pair add column lacks text',
+  // An event whose identity had one before it: a window had passed. Retention remembers both or the earlier alone.
+  'create table succession (position integer primary key, earlier integer not null) strict',
 ]
 
 /** The schema that this code reads and writes. */
@@ -246,7 +249,7 @@ export function migrateSchema(database: DatabaseSync, shards: number): void {
     database.exec(`pragma user_version = ${schemaVersion}`)
     database.exec('commit')
   } catch (error) {
-    database.exec('rollback')
+    rollBack(database)
     throw error
   }
 }

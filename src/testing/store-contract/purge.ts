@@ -99,6 +99,47 @@ export const purgeCases = contractCases('purge', {
     const { tenant, source, id } = event
     assert.equal((await scene.store.identity({ tenant, source, id }))?.key, event.key)
   },
+  'an identity is remembered, by its latest event, while any event of it is kept (G2)': async (scene) => {
+    const { leaseMs } = scene.world
+    const item = scene.item({ windowMs: leaseMs })
+    await scene.tryAccept(item)
+    const kept = defined(await scene.store.event(item.key))
+    await scene.world.advance(leaseMs * 2)
+    const later = scene.again(item)
+    assert.equal((await scene.tryAccept(later)).outcome, 'accepted')
+    const latest = defined(await scene.store.event(later.key))
+    await scene.beat('one')
+    await scene.settle(scene.settlement(kept, { status: 'dead' }))
+    await scene.settle(scene.settlement(latest))
+    await scene.world.advance(5)
+    const before = after(latest)
+    await purgeAll(scene, { journalBefore: before, identitiesBefore: before })
+    assert.equal(await scene.store.event(later.key), undefined)
+    assert.equal((await scene.store.identity(item))?.key, later.key)
+    const { windowMs: _window, ...again } = scene.again(item)
+    const answer = await scene.tryAccept(again)
+    assert.equal(answer.outcome === 'duplicate' && answer.original, later.key)
+    await scene.settle(scene.settlement(kept, { generation: 2 }))
+    await purgeAll(scene, { journalBefore: before, identitiesBefore: before })
+    assert.equal(await scene.store.identity(item), undefined)
+    assert.equal((await scene.tryAccept(scene.again(again))).outcome, 'accepted')
+  },
+  'counts an identity once for each event that it had': async (scene) => {
+    const { leaseMs } = scene.world
+    const item = scene.item({ windowMs: leaseMs, source: 'elsewhere' })
+    await scene.tryAccept(item)
+    await scene.world.advance(leaseMs * 2)
+    const later = scene.again(item)
+    await scene.tryAccept(later)
+    await scene.world.advance(5)
+    const before = after(defined(await scene.store.event(later.key)))
+    let identities = 0
+    for (let sweeps = 0; sweeps < 4; sweeps++) {
+      const request = { ...none, journalBefore: before, identitiesBefore: before }
+      identities += (await scene.store.purge(request)).identities
+    }
+    assert.equal(identities, 2)
+  },
   'an identity whose event is gone goes when it is old; then its id is new': async (scene) => {
     const event = await completed(scene)
     const before = after(event)
