@@ -55,6 +55,8 @@ for (const { name, environment, mostMs } of [
       killed.process.kill('SIGKILL')
       const at = systemClock.monotonicMs()
       await exited
+      // What is measured is the takeover, not how long a growing backlog takes.
+      const stopped = senders.stop()
       const before = receiver.effects.length
       const ended = new Set(receiver.effects.filter(({ what }) => what === 'end').map(({ id }) => id))
       const cut = new Set(receiver.effects.filter((one) => one.pid === pid && !ended.has(one.id)).map(({ id }) => id))
@@ -65,7 +67,7 @@ for (const { name, environment, mostMs } of [
       })
       const tookMs = systemClock.monotonicMs() - at
       console.log(`takeover ${name}: ${tookMs.toFixed(0)} ms`)
-      await senders.stop()
+      await stopped
       const record = await readBack(url)
       expect(await check({ ledger: senders.ledger, effects: receiver.effects, record })).toEqual([])
       expect(tookMs).toBeLessThan(mostMs)

@@ -31,15 +31,18 @@ export class Senders {
   readonly refusals: Refusal[] = []
   readonly #url: string
   readonly #random: Random
+  readonly #prefix: string
   #count = 0
   #answered = 0
   #stopped = false
   #abandoned = false
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(url: string, random: Random) {
+  /** @param prefix of its ids, where several send to one store */
+  constructor(url: string, random: Random, prefix = '') {
     this.#url = url
     this.#random = random
+    this.#prefix = prefix
   }
 
   /** Begins to send over so many connections beside two of ordered events, until `stop`. */
@@ -68,7 +71,7 @@ export class Senders {
 
   async #send(orderKey: string | undefined): Promise<void> {
     while (!this.#stopped) {
-      const id = `event-${this.#count++}`
+      const id = `${this.#prefix}event-${this.#count++}`
       const tenant = tenants[this.#random.fraction() < 0.5 ? 0 : 1]
       const event = { id, tenant, ...(orderKey === undefined ? {} : { orderKey }), at: systemClock.monotonicMs() }
       this.ledger.push(event)
