@@ -15,14 +15,19 @@ export interface Refusal {
   readonly retryAfter: string | null
 }
 
-/** One POST of a signed event to the source of its tenant. */
-export function post(url: string, tenant: string, event: object, timeoutMs = 20_000): Promise<Response> {
-  const body = JSON.stringify(event)
-  const headers = {
+/** The headers of a signed body. */
+export function sign(body: string): Record<string, string> {
+  return {
     'content-type': 'application/json',
     'x-signature': createHmac('sha256', secret).update(body).digest('hex'),
   }
-  return fetch(`${url}/in/${tenant}`, { method: 'POST', body, headers, signal: AbortSignal.timeout(timeoutMs) })
+}
+
+/** One POST of a signed event to the source of its tenant. */
+export function post(url: string, tenant: string, event: object, timeoutMs = 20_000): Promise<Response> {
+  const body = JSON.stringify(event)
+  const signal = AbortSignal.timeout(timeoutMs)
+  return fetch(`${url}/in/${tenant}`, { method: 'POST', body, headers: sign(body), signal })
 }
 
 /** Sends as providers do: each awaits its answer and asks again with the same id while there is none. Keeps a ledger. */
