@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly store: string
   readonly receiver: string
   readonly port?: number
+  /** Of `serve`. */
+  readonly args?: readonly string[]
   /** Of Node, before the program. */
   readonly node?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
@@ -35,9 +37,9 @@ export class Server {
   errors = ''
   readonly #listening: Promise<string>
 
-  constructor({ store, receiver, port = 0, node = [], environment = {} }: ServerOptions) {
+  constructor({ store, receiver, port = 0, args = [], node = [], environment = {} }: ServerOptions) {
     const program = [path('../../src/cli/main.ts'), 'serve', path('./hapax.config.ts')]
-    this.process = spawn(process.execPath, [...node, ...program, '--store', store, '--port', String(port)], {
+    this.process = spawn(process.execPath, [...node, ...program, '--store', store, '--port', String(port), ...args], {
       env: { ...process.env, HAPAX_LOG_LEVEL: 'error', FAULTS_RECEIVER: receiver, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
