@@ -11,7 +11,24 @@ export default defineConfig({
       { extends: true, test: { name: 'simulation', include: ['simulation/**/*.test.ts'] } },
       {
         extends: true,
-        test: { name: 'outside', include: ['test/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000 },
+        test: {
+          name: 'outside',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/faults/**'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          // Each scenario measures time, or loads the machine: one after the other.
+          fileParallelism: false,
+        },
       },
     ],
   },
