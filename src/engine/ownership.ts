@@ -20,6 +20,9 @@ export interface OwnershipListener {
   renewed(): void
 }
 
+/** So long after another node is lost the next beat takes over: a lease that ends at a moment has not run out in it. */
+const afterLapseMs = 20
+
 /** What a node is, for its store. */
 export interface NodeOptions {
   /** Unique to this start of this process. */
@@ -52,6 +55,8 @@ export class Ownership {
   #fenced = 0
   /** The store's clock less this machine's monotonic one, as the last beat told; undefined before the first. */
   #offsetMs: number | undefined
+  /** When the first of the other nodes is lost, unless it is heard before. */
+  #lapseMs = Number.POSITIVE_INFINITY
   #timer: Timer | undefined
   #fence: Timer | undefined
   #beating: Promise<void> | undefined
@@ -175,6 +180,7 @@ export class Ownership {
       // The lease counts from before the question was sent: never longer than the store's own count of it.
       this.#deadlineMs = sentAtMs + this.#options.leaseMs
       this.#offsetMs = answer.now - this.#clock.monotonicMs()
+      this.#lapseMs = this.#clock.monotonicMs() + (answer.lapsesInMs ?? Number.POSITIVE_INFINITY)
       for (const owned of release) this.#releasing.delete(owned.shard)
       this.#learn(answer)
     } catch (error) {
@@ -232,7 +238,9 @@ export class Ownership {
   #arm(): void {
     if (!this.#owns && this.#pairs.size === 0) return
     // The one timer that keeps the process alive: a started node works until it is stopped.
-    this.#timer = this.#clock.setTimer(this.#options.beatMs, () => void this.beat())
+    const lapseMs = this.#lapseMs + afterLapseMs - this.#clock.monotonicMs()
+    const nextMs = lapseMs > 0 ? Math.min(this.#options.beatMs, lapseMs) : this.#options.beatMs
+    this.#timer = this.#clock.setTimer(nextMs, () => void this.beat())
     this.#fence?.cancel()
     const leftMs = this.#deadlineMs - this.#clock.monotonicMs()
     this.#fence = this.#clock.setTimer(Math.max(0, leftMs), () => this.#fenceItself(), { unref: true })

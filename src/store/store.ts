@@ -345,6 +345,8 @@ export interface Ownership {
   readonly asked: readonly Owned[]
   /** Live nodes of the group, this one included. */
   readonly nodes: number
+  /** In how many milliseconds the first of the others is lost, unless it is heard before: a beat then takes over at once. */
+  readonly lapsesInMs: number | undefined
   readonly registryVersion: number
   readonly settingsVersion: number
 }

@@ -21,6 +21,9 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
     owned: held.map((pair): Grant => ({ ...ownedOf(pair), graceful: pair.graceful })),
     asked: (takes ? asked(pairs, held, taking) : held).map(ownedOf),
     nodes: [...state.nodes.values()].filter((one) => one.group === group).length,
+    lapsesInMs: lapsesIn(
+      taking.filter(([name]) => name !== node).map(([, one]) => one.leaseUntilMs - state.clock.monotonicMs()),
+    ),
     registryVersion: state.registryVersion,
     settingsVersion: state.settingsVersion,
   }
@@ -37,6 +40,10 @@ export function dropLapsed(state: MemoryState): void {
       pair.graceful = false
     }
   }
+}
+
+function lapsesIn(leftMs: readonly number[]): number | undefined {
+  return leftMs.length === 0 ? undefined : Math.min(...leftMs)
 }
 
 function release(pair: Pair | undefined, node: string, { epoch, lacks }: Released): void {

@@ -58,6 +58,9 @@ export class Ownerships {
       owned: held.map((pair): Grant => ({ ...ownedOf(group, pair), graceful: pair.graceful })),
       asked: (takes ? asked(pairs, held, taking) : held).map((pair) => ownedOf(group, pair)),
       nodes: live.length,
+      lapsesInMs: lapsesIn(
+        taking.filter((row) => row.node !== node).map((row) => numberIn(row, 'lease_until') - monotonicMs),
+      ),
       registryVersion: this.#progress.registryVersion,
       settingsVersion: this.#progress.settingsVersion,
     }
@@ -154,6 +157,10 @@ function heldBy(pairs: readonly Pair[], node: string): number {
   return pairs.filter((pair) => pair.node === node).length
 }
 
+function lapsesIn(leftMs: readonly number[]): number | undefined {
+  return leftMs.length === 0 ? undefined : Math.min(...leftMs)
+}
+
 function handlersIn(row: Row): string[] {
   return JSON.parse(optionalTextIn(row, 'handlers') ?? '[]')
 }
@@ -188,7 +195,7 @@ function prepare(
       `update pair set node = null, graceful = 0
        where node is not null and node not in (select node from node)`,
     ),
-    live: database.prepare('select node, owns, handlers from node where group_name = ? order by node'),
+    live: database.prepare('select node, owns, handlers, lease_until from node where group_name = ? order by node'),
     pairs: database.prepare('select shard, epoch, node, graceful, lacks from pair where group_name = ? order by shard'),
     take: database.prepare('update pair set node = ?, epoch = epoch + 1, lacks = ? where group_name = ? and shard = ?'),
     others: database.prepare(

@@ -31,6 +31,15 @@ export const ownershipCases = contractCases(
       assert.equal(holder.owned.length, scene.world.shards)
       assert.equal(holder.asked.length, Math.floor(scene.world.shards / 2))
     },
+    'a beat says when the first of the others is lost, unless it is heard before': async (scene) => {
+      assert.equal((await scene.beat('one')).lapsesInMs, undefined)
+      await scene.beat('two')
+      await scene.world.advance(scene.world.leaseMs / 4)
+      const { lapsesInMs = Number.NaN } = await scene.beat('one')
+      assert.equal(lapsesInMs > 0 && lapsesInMs <= scene.world.leaseMs, true)
+      await scene.world.advance(lapsesInMs + 1)
+      assert.equal((await scene.beat('one')).nodes, 1)
+    },
     'what is asked for, released and taken shares the shards evenly, and then rests': async (scene) => {
       const nodes = ['one', 'two', 'three']
       const held = new Map<string, Ownership>()
