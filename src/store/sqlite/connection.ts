@@ -112,6 +112,15 @@ export function foldLog(path: string): void {
   }
 }
 
+/** Ends an open transaction without a trace. Best effort: the error that led here is the one to be told. */
+export function rollBack(database: DatabaseSync): void {
+  try {
+    if (database.isTransaction) database.exec('rollback')
+  } catch {
+    // Whoever begins the next one tries again first.
+  }
+}
+
 /** What names the machine's present boot: a lease of another boot has lapsed. */
 export function bootId(wallMs: number, monotonicMs: number): string {
   try {

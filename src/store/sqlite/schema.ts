@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
+import { rollBack } from './connection.ts'
 
 /**
  * The tables. Three rules made them:
@@ -248,7 +249,7 @@ export function migrateSchema(database: DatabaseSync, shards: number): void {
     database.exec(`pragma user_version = ${schemaVersion}`)
     database.exec('commit')
   } catch (error) {
-    database.exec('rollback')
+    rollBack(database)
     throw error
   }
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../kit/clock.ts'
 import type { AcceptItem, CheckpointAnswer, CheckpointItem } from '../store.ts'
 import { Accepts, type Lookup } from './accept.ts'
 import { numberIn, textIn } from './columns.ts'
-import { busyMs, connect, isBusy } from './connection.ts'
+import { busyMs, connect, isBusy, rollBack } from './connection.ts'
 import { Epochs } from './epochs.ts'
 import { acceptRow, checkpointRow } from './items.ts'
 import { type Known, knownIn, Ledger } from './ledger.ts'
@@ -104,13 +104,15 @@ export class Transactions {
       database.exec('commit')
       return answer
     } catch (error) {
-      if (database.isTransaction) database.exec('rollback')
+      rollBack(database)
       throw error
     }
   }
 
   /** Waits for the lock in turns of the event loop, not inside SQLite. */
   async #begin(database: DatabaseSync): Promise<void> {
+    // One whose rollback failed: nothing of it may be committed with the next.
+    rollBack(database)
     for (let tried = 0; ; tried++) {
       try {
         database.exec('begin immediate')

@@ -60,7 +60,8 @@ export class WriterLink {
     const worker = this.#worker
     const closing = worker ? this.call('close', []) : undefined
     this.#closed = true
-    await closing
+    // A writer that ends by itself has nothing left to lose: what it answered is in the file or its log.
+    await closing?.catch((error: unknown) => this.#log.warn('sqlite writer closed badly', { error: String(error) }))
     await worker?.terminate()
   }
 

@@ -4,7 +4,7 @@ import type { NodeBeat, Ownership, PurgeRequest, PurgeResult, SettingChange, Set
 import { Accepts } from './accept.ts'
 import { numberIn } from './columns.ts'
 import { Compaction } from './compaction.ts'
-import { connect, ownCheckpoints } from './connection.ts'
+import { connect, ownCheckpoints, rollBack } from './connection.ts'
 import { Epochs } from './epochs.ts'
 import { Interventions } from './intervene.ts'
 import { unpackCommit } from './items.ts'
@@ -22,6 +22,9 @@ const walMostBytes = 64 * 1_048_576
 
 /** In an idle moment a smaller one will do: reads are faster without it. */
 const walIdleBytes = 1_048_576
+
+/** How long a close waits to copy the log while another process has the file, in milliseconds. */
+const closeWaitMs = 50
 
 /** Page cache of the writer: the ends of all tables and the upper levels of their indexes, with room for a drain. */
 const cacheKib = 65_536
@@ -127,11 +130,14 @@ export class Writing implements WriterCalls {
   }
 
   close(): void {
+    rollBack(this.#database)
     try {
+      this.#database.exec(`pragma busy_timeout = ${closeWaitMs}`)
       this.#database.exec('pragma wal_checkpoint(truncate)')
-    } finally {
-      this.#database.close()
+    } catch {
+      // Held by another process, or the disk is full: all that was answered is in the log, for whoever opens the file next.
     }
+    this.#database.close()
   }
 
   /** After an answer went out: copies the log into the file where it has grown large. */
@@ -151,6 +157,8 @@ export class Writing implements WriterCalls {
   }
 
   #transact<Result>(body: () => Result): Result {
+    // A rollback that failed left it open: nothing of it may be committed with the next one.
+    rollBack(this.#database)
     this.#begin.run()
     try {
       this.#refresh()
@@ -160,7 +168,7 @@ export class Writing implements WriterCalls {
       return result
     } catch (error) {
       this.#dirty = true
-      if (this.#database.isTransaction) this.#database.exec('rollback')
+      rollBack(this.#database)
       throw error
     }
   }
