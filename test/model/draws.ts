@@ -32,6 +32,8 @@ export class Draws {
   /** Every event that was ever offered, also within a checkpoint. */
   readonly minted: AcceptItem[] = []
   readonly accepted: AcceptItem[] = []
+  /** Of these, the ones that may be offered again: a forgotten one would come to have two positions. */
+  remembered: AcceptItem[] = []
   readonly handed = new Set<string>()
   readonly asked: InterveneItem[] = []
   readonly states = new Map<string, RunState>()
