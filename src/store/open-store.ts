@@ -9,6 +9,8 @@ export interface OpenStoreOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Opens only what is there, and neither makes nor changes anything: every write is refused. */
+  readonly lookOnly?: boolean
 }
 
 /**

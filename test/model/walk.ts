@@ -157,8 +157,10 @@ export class Walk extends Draws {
     const [model] = this.sides
     const batch = model ? make(model) : {}
     const emits = (batch.checkpoint ?? []).flatMap((item) => item.emits ?? [])
-    this.accepted.push(...(batch.accept ?? []).filter((_, index) => result.accept[index]?.outcome === 'accepted'))
-    this.accepted.push(...emits.filter(({ key }) => model?.positions.has(key)))
+    const accepted = (batch.accept ?? []).filter((_, index) => result.accept[index]?.outcome === 'accepted')
+    accepted.push(...emits.filter(({ key }) => model?.positions.has(key)))
+    this.accepted.push(...accepted)
+    this.remembered.push(...accepted)
     this.asked.push(...(batch.intervene ?? []).filter((_, index) => result.intervene[index]?.outcome === 'written'))
     for (const [index, { run, state }] of (batch.settle ?? []).entries()) {
       if (result.settle[index] === 'settled') this.states.set(`${run.event} ${run.tag}`, state)
@@ -168,7 +170,7 @@ export class Walk extends Draws {
   /** A random commit, to be filled with each store's own numbers. */
   #newCommit(): (side: Side) => Commit {
     const accept = this.some(3, () =>
-      this.chance(0.1) ? (this.pick(this.accepted) ?? this.newAccept()) : this.newAccept(),
+      this.chance(0.1) ? (this.pick(this.remembered) ?? this.newAccept()) : this.newAccept(),
     )
     const intervene = this.some(1, () => this.newIntervene())
     const begins = this.#drafts(1, () => {
@@ -325,6 +327,9 @@ export class Walk extends Draws {
       }
       return sum
     })
+    const [model] = this.sides
+    const known = await Promise.all(this.remembered.map((item) => model?.store.identity(item)))
+    this.remembered = this.remembered.filter((_, index) => known[index] !== undefined)
     this.purged.payloads += dropped.payloads
     this.purged.events += dropped.events
     this.purged.identities += dropped.identities

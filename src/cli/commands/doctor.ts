@@ -21,7 +21,7 @@ const freeBytesLeast = 1_073_741_824
 export const doctor: Command = {
   name: 'doctor',
   sentence:
-    'Looks at Node, configuration, store and what stands in it; says what to do. Exits 1 where something is bad.',
+    'Looks at Node, configuration, store and what stands in it; says what to do. Makes and changes nothing. Exits 1 where something is bad.',
   takes: ['[CONFIG]'],
   flags: [
     { name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' },
@@ -95,9 +95,9 @@ async function fileFindings(context: Context, store: string): Promise<Finding[]>
 
 async function storeFindings(context: Context, url: string): Promise<Finding[]> {
   try {
-    const store = await openStore(url, { clock: context.clock, random: context.random, log: silentLog })
+    const { clock, random } = context
+    const store = await openStore(url, { clock, random, log: silentLog, lookOnly: true })
     try {
-      await store.migrate()
       const counts = await store.counts()
       const settings = await store.settings()
       const registry = await store.registry()

@@ -21,6 +21,7 @@ export class Accepts {
   readonly #insertUnclaimed: StatementSync
   readonly #insertRepeat: StatementSync
   readonly #insertSuccession: StatementSync
+  readonly #succeeds: StatementSync
   readonly #byKey: StatementSync
 
   constructor(database: DatabaseSync, progress: Progress, ledger: Lookup) {
@@ -33,6 +34,7 @@ export class Accepts {
       'insert into repeat values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing',
     )
     this.#insertSuccession = database.prepare('insert into succession values (?, ?)')
+    this.#succeeds = database.prepare('select 1 from succession where position = ?')
     this.#byKey = database.prepare('select position, accepted_at from event where key = ?')
   }
 
@@ -42,7 +44,7 @@ export class Accepts {
     if (known) {
       if (known.key === item.key) return { outcome: 'accepted', acceptedAt: known.acceptedAt, position: known.position }
       // Its own event may lie behind a later one of the same identity: windows pass.
-      const own = item.windowMs === null ? undefined : this.#byKey.get(item.key)
+      const own = this.#succeeds.get(known.position) && this.#byKey.get(item.key)
       if (own) {
         return { outcome: 'accepted', acceptedAt: numberIn(own, 'accepted_at'), position: numberIn(own, 'position') }
       }

@@ -102,6 +102,18 @@ export function connect(options: ConnectionOptions): DatabaseSync {
   return database
 }
 
+/**
+ * A connection that leaves the file and what lies beside it as they are.
+ *
+ * Of a log that is there an ordinary one would be the last to close, and fold it; where there is none, one that only reads
+ * would leave an empty one behind.
+ */
+export function connectToLook(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: existsSync(`${path}-wal`), timeout: busyMs })
+  database.exec('pragma query_only = on')
+  return database
+}
+
 /** Lets the last connection of all copy the log into the file: one that only reads leaves it behind. Best effort. */
 export function foldLog(path: string): void {
   if (!existsSync(path) || !existsSync(`${path}-wal`)) return

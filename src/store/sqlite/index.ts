@@ -1,9 +1,12 @@
+import { statSync } from 'node:fs'
+import { HapaxError } from '../../errors/hapax-error.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { type Log, silentLog } from '../../kit/log.ts'
 import type { Store } from '../store.ts'
 import { type LedgerOptions, ledgerDefaults } from './compaction.ts'
-import { bootId, busyMs, connect, prepareFile, storeError, tightenFile } from './connection.ts'
-import { migrateSchema, readShards } from './schema.ts'
+import { bootId, busyMs, connect, connectToLook, prepareFile, storeError, tightenFile } from './connection.ts'
+import type { WriterStart } from './messages.ts'
+import { checkSchema, migrateSchema, readShards } from './schema.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 /** How a SQLite store is opened. */
@@ -21,6 +24,8 @@ export interface SqliteStoreOptions {
   readonly waitMs?: number
   /** Pages that the file may have; for tests of a full disk. */
   readonly maxPages?: number
+  /** Opens only what is there, and neither makes nor changes anything: every write is refused. */
+  readonly lookOnly?: boolean
 }
 
 /**
@@ -32,18 +37,13 @@ export interface SqliteStoreOptions {
  */
 export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, shards = 16, log = silentLog } = options
+  if (options.lookOnly) return lookAt(options)
   prepareFile(path)
   try {
     const database = connect({ path, cacheKib: 2_048 })
     try {
       migrateSchema(database, shards)
-      const start = {
-        path,
-        shards: readShards(database),
-        ledger: { ...ledgerDefaults, ...options.ledger },
-        maxPages: options.maxPages,
-        waitMs: options.waitMs ?? busyMs,
-      }
+      const start = startOf(options, readShards(database))
       tightenFile(path)
       const reader = connect({ path, cacheKib: 16_384, readOnly: true })
       return new SqliteStore({ start, reader, clock, log, boot: bootId(clock.now(), clock.monotonicMs()) })
@@ -52,5 +52,35 @@ export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
     }
   } catch (error) {
     throw storeError(error)
+  }
+}
+
+function lookAt(options: SqliteStoreOptions): Store {
+  const { path, clock, log = silentLog } = options
+  if (!statSync(path, { throwIfNoEntry: false })?.size) {
+    throw new HapaxError('store_refused', { reason: `no file there: run hapax migrate (${path})` })
+  }
+  try {
+    const reader = connectToLook(path)
+    try {
+      checkSchema(reader)
+      const start = startOf(options, readShards(reader))
+      return new SqliteStore({ start, reader, clock, log, boot: '', lookOnly: true })
+    } catch (error) {
+      reader.close()
+      throw error
+    }
+  } catch (error) {
+    throw storeError(error)
+  }
+}
+
+function startOf(options: SqliteStoreOptions, shards: number): WriterStart {
+  return {
+    path: options.path,
+    shards,
+    ledger: { ...ledgerDefaults, ...options.ledger },
+    maxPages: options.maxPages,
+    waitMs: options.waitMs ?? busyMs,
   }
 }

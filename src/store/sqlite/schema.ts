@@ -254,6 +254,21 @@ export function migrateSchema(database: DatabaseSync, shards: number): void {
   }
 }
 
+/**
+ * Whether this code reads the file as it is.
+ *
+ * @throws `store_refused` for an earlier schema, `schema_too_new`.
+ */
+export function checkSchema(database: DatabaseSync): void {
+  const found = versionOf(database)
+  if (found > schemaVersion) throw new HapaxError('schema_too_new', { found, wanted: schemaVersion })
+  if (found === 0) throw new HapaxError('store_refused', { reason: 'no store in this file: run hapax migrate' })
+  if (found < schemaVersion) {
+    const reason = `its schema is ${found}, and this version's ${schemaVersion}: run hapax migrate`
+    throw new HapaxError('store_refused', { reason })
+  }
+}
+
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('pragma user_version').get()?.user_version ?? 0)
 }

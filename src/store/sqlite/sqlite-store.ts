@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { HapaxError } from '../../errors/hapax-error.ts'
 import type { EventRecord, Identity } from '../../event/event.ts'
 import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
@@ -52,7 +53,11 @@ export interface SqliteStoreParts {
   readonly clock: Clock
   readonly log: Log
   readonly boot: string
+  /** Nothing is written, and nothing is tidied at the end. */
+  readonly lookOnly?: boolean
 }
+
+const lookedAt = 'it was opened to be looked at, not written'
 
 /** The store on one file: writes go to the writer's thread, reads by key to a reading connection here. */
 export class SqliteStore implements Store {
@@ -63,6 +68,7 @@ export class SqliteStore implements Store {
   readonly #clock: Clock
   readonly #boot: string
   readonly #path: string
+  readonly #lookOnly: boolean
   readonly #reader: DatabaseSync
   readonly #writer: WriterLink
   readonly #reads: Reads
@@ -82,8 +88,10 @@ export class SqliteStore implements Store {
     this.#clock = clock
     this.#boot = parts.boot
     this.#path = start.path
+    this.#lookOnly = parts.lookOnly ?? false
     this.#reader = reader
     this.#writer = new WriterLink(start, clock, parts.log)
+    if (this.#lookOnly) this.#writer.refuse(lookedAt)
     this.#reads = new Reads(reader)
     this.#tails = new Tails(reader, this.#reads)
     this.#searches = new Searches(reader, clock)
@@ -203,6 +211,7 @@ export class SqliteStore implements Store {
     item: Omit<CheckpointItem, 'value'>,
     body: (transaction: unknown) => string | undefined,
   ): Promise<CheckpointAnswer> {
+    if (this.#lookOnly) return Promise.reject(new HapaxError('store_refused', { reason: lookedAt }))
     let thrown: { error: unknown } | undefined
     const guarded = (transaction: unknown) => {
       try {
@@ -219,6 +228,7 @@ export class SqliteStore implements Store {
   }
 
   acceptWithin(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey } {
+    if (this.#lookOnly) throw new HapaxError('store_refused', { reason: lookedAt })
     return this.#read(() => this.#transactions.acceptWithin(transaction, item))
   }
 
@@ -228,7 +238,7 @@ export class SqliteStore implements Store {
     this.#transactions.close()
     this.#reader.close()
     await this.#writer.close()
-    foldLog(this.#path)
+    if (!this.#lookOnly) foldLog(this.#path)
   }
 
   /** The last number that another process committed; what this one is committing may be answered yet. */

@@ -27,6 +27,7 @@ export class WriterLink {
   #turning = false
   #lastId = 0
   #closed = false
+  #refusal: string | undefined
 
   constructor(start: WriterStart, clock: Clock, log: Log) {
     this.#start = start
@@ -44,6 +45,7 @@ export class WriterLink {
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<ReturnType<WriterCalls[Method]>> {
     if (this.#closed) return Promise.reject(new HapaxError('store_unavailable', { reason: 'the store is closed' }))
+    if (this.#refusal !== undefined) return Promise.reject(new HapaxError('store_refused', { reason: this.#refusal }))
     this.#worker ??= this.#spawn()
     const worker = this.#worker
     const id = ++this.#lastId
@@ -52,6 +54,11 @@ export class WriterLink {
       this.#pending.set(id, { resolve, reject })
       worker.postMessage({ id, method, args }, transfer)
     })
+  }
+
+  /** Whatever is asked from now on is refused for this reason; no writer is ever started. */
+  refuse(reason: string): void {
+    this.#refusal = reason
   }
 
   /** Lets the writer finish, close its file and end. */
