@@ -72,7 +72,8 @@ export class Draws {
       key: mintEventKey(this.clock.now(), shard, this.random),
       shard,
       tenant: this.chance(0.9) ? 't1' : 't2',
-      source: this.chance(0.8) ? 's1' : 's2',
+      // No handler takes `s3`: what retention may drop as soon as it is old.
+      source: this.chance(0.7) ? 's1' : (this.pick(['s2', 's3']) ?? 's2'),
       // Few ids where windows pass: so that one identity comes to have several events.
       id: `id ${Math.floor(this.fraction() * (windowed || this.chance(0.1) ? 5 : 60))}`,
       idSigned: !unsigned,

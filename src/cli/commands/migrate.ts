@@ -7,7 +7,7 @@ import { json } from '../print.ts'
 /** Makes or upgrades the store. */
 export const migrate: Command = {
   name: 'migrate',
-  sentence: 'Makes or upgrades what the store keeps. A SQLite file is also upgraded by whoever opens it.',
+  sentence: 'Makes or upgrades what the store keeps. A SQLite file is also upgraded by whoever opens it to work on it.',
   takes: ['[CONFIG]'],
   flags: [
     { name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' },
