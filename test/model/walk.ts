@@ -262,7 +262,9 @@ export class Walk extends Draws {
   async pages(): Promise<void> {
     const pair = this.pick(this.owned)
     if (!pair) return
-    const fresh = this.chance(0.5)
+    const [model] = this.sides
+    // A page that was cut after a takeover goes on with what is unfinished: what lies between is each store's own matter.
+    const fresh = this.chance(0.5) || !model || cursorOf(model, pair).cursor === undefined
     const all = fresh || this.chance(0.5)
     const limit = this.pick([0, 1, 3]) ?? 1
     await this.both(`pages of ${limit}`, async (side) => {
