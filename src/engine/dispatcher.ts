@@ -384,7 +384,8 @@ export class Dispatcher {
 
   /** A page that was read before may still name the run; once the cursor has passed it, none does. */
   #noteFinished(pair: Pair, { id, position }: Pick<Entry, 'id' | 'position'>): void {
-    if (position > readTo(pair)) pair.finished.set(id, position)
+    // The first look is enough for nearly all, and the second one walks.
+    if (position > (pair.cursor ?? -1) || position > readTo(pair)) pair.finished.set(id, position)
   }
 
   /**
