@@ -429,7 +429,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',
     replace: '',
     killedBy: 'G6.self_fence',
-    seed: 1112,
+    seed: 218,
   },
   {
     name: 'a run forgotten when it cannot be read',
@@ -514,7 +514,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a wait that outlives its run',
     file: decide,
-    find: 'Math.min(dueAt ?? expiresAt, expiresAt)',
+    find: 'Math.min(dueAt ?? expiry, expiry)',
     replace: 'dueAt',
     killedBy: 'G5.expires',
     seed: 96,

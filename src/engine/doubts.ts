@@ -7,7 +7,8 @@ import type { RunRecord, TriedStep } from '../store/store.ts'
  * came to them or not: a doubt ends by a checkpoint, a confirm, a person or a definite refusal, never by being forgotten
  * (G4).
  */
-export function doubtsOf(record: RunRecord): TriedStep[] {
+export function doubtsOf(record: RunRecord): readonly TriedStep[] {
+  if (record.begins.length === 0) return record.tried
   const tried = new Map(record.tried.map((one) => [stepText(one.step), one]))
   const settled = record.state?.attempt ?? 0
   const done = new Set(record.checkpoints.map(({ step }) => stepText(step)))

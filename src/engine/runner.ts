@@ -44,6 +44,7 @@ interface Ended {
 
 /** How often a run lost its node while it had begun, in this generation. */
 export function lossesOf(entry: Entry): number {
+  if (entry.record.begins.length === 0) return entry.record.state?.losses ?? 0
   const settled = entry.record.state?.attempt ?? 0
   const lost = new Set(
     entry.record.begins.filter((begin) => !begin.step && begin.attempt > settled).map((begin) => begin.attempt),
@@ -53,6 +54,7 @@ export function lossesOf(entry: Entry): number {
 
 /** The last attempt of this generation that left a trace: a settlement, a begin, a checkpoint. */
 function lastAttemptOf({ state, begins, checkpoints }: Entry['record']): number {
+  if (begins.length === 0 && checkpoints.length === 0) return state?.attempt ?? 0
   const generation = state?.generation ?? 1
   const traces = [...begins, ...checkpoints.filter((checkpoint) => checkpoint.generation === generation)]
   return Math.max(state?.attempt ?? 0, ...traces.map(({ attempt }) => attempt))
@@ -263,8 +265,9 @@ export class Runner {
 
 /** The last intervention that this owner knows of. */
 function seenOf(entry: Entry): number {
-  const positions = entry.record.interventions.map((intervention) => intervention.position)
-  return Math.max(entry.record.state?.seenIntervention ?? 0, ...positions)
+  const { state, interventions } = entry.record
+  const seen = state?.seenIntervention ?? 0
+  return interventions.length === 0 ? seen : Math.max(seen, ...interventions.map(({ position }) => position))
 }
 
 /** Whether the signal that the run is about to wait for is there, and no wait took it. */
