@@ -31,7 +31,7 @@ describe('accept', () => {
   it('within the caller’s own transaction is pending, and commits with what the caller writes', async () => {
     const path = file()
     await using hapax = await createHapax({ store: `sqlite:${path}` })
-    const transaction = new DatabaseSync(path)
+    const transaction = new DatabaseSync(path, { timeout: 5_000 })
     transaction.exec('create table business (id text)')
     const written = async (end: 'commit' | 'rollback', id: string): Promise<PendingAccept> => {
       transaction.exec('begin immediate')
@@ -58,7 +58,7 @@ describe('accept', () => {
   it('within a transaction of a tenant that has no key yet says what to do first', async () => {
     const path = file()
     await using hapax = await createHapax({ store: `sqlite:${path}` })
-    using transaction = new DatabaseSync(path)
+    using transaction = new DatabaseSync(path, { timeout: 5_000 })
     transaction.exec('begin immediate')
     const answer = hapax.accept({ ...event('a'), tenant: 'acme' }, { transaction })
     await expect(answer).rejects.toMatchObject({

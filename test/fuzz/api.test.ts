@@ -132,8 +132,8 @@ function expectDocumented({ responses }: Operation, heard: Heard): void {
 const onRecord = ['intervention_refused', 'undo_unspecified']
 const fromState = [...onRecord, 'not_found', 'source_unknown', 'invalid_cursor']
 
-/** One field needs another there, which the schema does not say: of result, repeat and fail one; `of` needs `fromStep`. */
-const dependents = ['resolveRun', 'replayRun']
+/** What the schema does not say: of result, repeat and fail one; `of` needs `fromStep`; `running` is listed alone, `ready` not. */
+const dependents = ['resolveRun', 'replayRun', 'listRuns']
 
 async function expectAlive(): Promise<void> {
   expect(await ask({ method: 'GET', target: '/readyz' })).toMatchObject({ status: 200 })
