@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '../../src/client/http-client.ts'
 import { isTerminal, runStatuses } from '../../src/event/run-status.ts'
@@ -71,6 +72,28 @@ export class Server {
     this.process.kill(signal)
     await exited
     return this.process.exitCode
+  }
+}
+
+/**
+ * Stops the server's process, not within a commit: a process stopped there keeps the file's write lock, and nobody on the
+ * machine writes until it goes on.
+ */
+export async function freeze(server: Server, file: string): Promise<void> {
+  const database = new DatabaseSync(file, { timeout: 0 })
+  try {
+    for (;;) {
+      server.process.kill('SIGSTOP')
+      try {
+        database.exec('begin immediate; rollback')
+        return
+      } catch {
+        server.process.kill('SIGCONT')
+        await sleep(systemClock, 1)
+      }
+    }
+  } finally {
+    database.close()
   }
 }
 

@@ -3,13 +3,20 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { check } from './checker/check.ts'
-import { inLab, readBack, seed } from './lab.ts'
+import type { Effect } from './checker/records.ts'
+import { freeze, inLab, readBack, seed } from './lab.ts'
 import { Senders } from './senders.ts'
+
+/** The events whose runs this process has begun and nobody has ended, as the outside service sees them. */
+function inFlight(effects: readonly Effect[], pid: number | undefined): Set<string> {
+  const ended = new Set(effects.filter(({ what }) => what === 'end').map(({ id }) => id))
+  return new Set(effects.filter((effect) => effect.pid === pid && !ended.has(effect.id)).map(({ id }) => id))
+}
 
 const short = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms' }
 
 test(`a server frozen past its lease changes nothing when it wakes (seed ${seed})`, async () => {
-  await inLab(async ({ receiver, serve }) => {
+  await inLab(async ({ folder, receiver, serve }) => {
     const frozen = serve({ environment: short })
     const other = serve({ environment: short })
     await frozen.url()
@@ -18,10 +25,13 @@ test(`a server frozen past its lease changes nothing when it wakes (seed ${seed}
     senders.start(8)
     const { pid } = frozen.process
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
-    frozen.process.kill('SIGSTOP')
-    const stopped = receiver.effects.length
-    // What it had begun has begun again elsewhere: its lease is over, and its work is another's.
-    await receiver.until((effects) => effects.slice(stopped).some(({ attempt, what }) => attempt > 1 && what === 'end'))
+    await freeze(frozen, `${folder}/hapax.db`)
+    const cut = inFlight(receiver.effects, pid)
+    expect(cut.size).toBeGreaterThan(0)
+    // What it had begun begins again elsewhere: its lease is over, and its work is another's.
+    await receiver.until((effects) =>
+      effects.some((effect) => effect.pid !== pid && effect.what === 'end' && cut.has(effect.id)),
+    )
     const woken = receiver.effects.length
     frozen.process.kill('SIGCONT')
     await receiver.until((effects) =>
@@ -58,8 +68,7 @@ for (const { name, environment, mostMs } of [
       // What is measured is the takeover, not how long a growing backlog takes.
       const stopped = senders.stop()
       const before = receiver.effects.length
-      const ended = new Set(receiver.effects.filter(({ what }) => what === 'end').map(({ id }) => id))
-      const cut = new Set(receiver.effects.filter((one) => one.pid === pid && !ended.has(one.id)).map(({ id }) => id))
+      const cut = inFlight(receiver.effects, pid)
       expect(cut.size).toBeGreaterThan(0)
       await receiver.until((effects) => {
         for (const { id, what } of effects.slice(before)) if (what === 'begin') cut.delete(id)
@@ -85,11 +94,17 @@ for (const hours of [-1, 1]) {
       await right.url()
       const senders = new Senders(url, seededRandom(seed))
       senders.start(4)
-      await receiver.until((effects) => new Set(effects.map(({ pid }) => pid)).size === 2 && effects.length > 400)
+      const { pid } = right.process
+      await receiver.until(
+        (effects) =>
+          effects.some((effect) => effect.pid !== pid) && inFlight(effects, pid).size > 0 && effects.length > 400,
+      )
+      const cut = inFlight(receiver.effects, pid)
       await right.end('SIGKILL')
-      const killed = receiver.effects.length
+      expect(cut.size).toBeGreaterThan(0)
+      // By the peer: what had left no checkpoint when its process was killed is begun anew, as its first attempt.
       await receiver.until((effects) =>
-        effects.slice(killed).some(({ attempt, what }) => attempt > 1 && what === 'end'),
+        effects.some((effect) => effect.pid !== pid && effect.what === 'end' && cut.has(effect.id)),
       )
       await senders.stop()
       const record = await readBack(url)
