@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
-import { canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
+import { canonicalBytes, canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
 import { parseForm } from '../kit/form.ts'
 import { jsonText } from '../kit/json-text.ts'
 import { parseStrictJson, type StrictJson } from '../kit/strict-json.ts'
@@ -12,7 +12,7 @@ export interface Content {
   readonly body: Uint8Array
   readonly type: string
   /** What the fingerprint is made of: canonical JSON without the fields that resends change, else the bytes. */
-  readonly canonical: string | Uint8Array
+  readonly canonical: Uint8Array
   /** The canonical fields that make the identity; undefined where the source names none. */
   identity(): string | undefined
   /** By the source's own function. */
@@ -37,12 +37,12 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined, par
   if (event.body === undefined) {
     const value = event.data ?? null
     const text = textOf(value)
-    const escapeFree = !text.includes('\\')
-    const canonical = canonicalJson(value, { escapeFree })
+    // Looked at whole, also where some fields are left out of the fingerprint: all of it must be JSON.
+    const canonical = canonicalBytes(value)
     return {
       body: Buffer.from(text),
       type: 'application/json',
-      canonical: without.length ? canonicalJson(value, { without, escapeFree }) : canonical,
+      canonical: without.length ? canonicalBytes(value, { without }) : canonical,
       identity: () => identityOf(source, value, undefined),
       orderKey: ordered(value),
     }
@@ -60,13 +60,11 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined, par
   return {
     body: event.body,
     type,
-    canonical: canonicalJson(value, { exactText, without, escapeFree: !event.body.includes(backslash) }),
+    canonical: canonicalBytes(value, { exactText, without }),
     identity: () => identityOf(source, value, exactText),
     orderKey: ordered(value),
   }
 }
-
-const backslash = 0x5c
 
 /** What `JSON.stringify` cannot write (a cycle, a function, too many levels) the canonical form refuses with its path. */
 function textOf(value: unknown): string {
