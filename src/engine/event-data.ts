@@ -3,7 +3,7 @@ import type { EventRecord } from '../event/event.ts'
 import { canonicalBytes, canonicalFields, canonicalJson } from '../kit/canonical-json.ts'
 import { parseForm } from '../kit/form.ts'
 import { jsonText } from '../kit/json-text.ts'
-import { parseStrictJson, type StrictJson } from '../kit/strict-json.ts'
+import { parseKeptJson, parseStrictJson, type StrictJson } from '../kit/strict-json.ts'
 import type { NewEvent } from './api.ts'
 import type { SourceTraits } from './source-traits.ts'
 
@@ -81,7 +81,7 @@ function textOf(value: unknown): string {
 /** The value of a kept body: JSON, a form as a string map, else undefined. */
 export function decodeBody(event: Pick<EventRecord, 'body' | 'contentType' | 'key'>): unknown {
   if (event.body === undefined) throw new HapaxError('payload_dropped')
-  return isJson(event.contentType) ? parseStrictJson(event.body).value : decodeOther(event.contentType, event.body)
+  return isJson(event.contentType) ? parseKeptJson(event.body) : decodeOther(event.contentType, event.body)
 }
 
 function decodeOther(contentType: string, body: Uint8Array): unknown {

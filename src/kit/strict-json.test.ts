@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { parseCarefully } from './careful-json.ts'
 import { limits } from './limits.ts'
-import { parseStrictJson } from './strict-json.ts'
+import { parseKeptJson, parseStrictJson } from './strict-json.ts'
 
 const bounds = { depth: limits.jsonDepth, keys: limits.jsonKeys }
 
@@ -226,5 +226,33 @@ describe('a name with an escape', () => {
         expect(Object.keys(Object(value)).at(-1)).toBe(name)
       }
     }
+  })
+})
+
+describe('a text that was passed before', () => {
+  it('gives the same value as when it was passed', () => {
+    const number = fc.oneof(
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String),
+      fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }).map(String),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+      fc.constantFrom('0.1000000000000000055', '1e2', '12345678901234567890.5', '-0', '1E5'),
+    )
+    const texts = fc.tuple(
+      fc.json({ maxDepth: 5 }),
+      fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+      number,
+    )
+    fc.assert(
+      fc.property(texts, ([json, name, digits]) => {
+        const text = `{${JSON.stringify(name)}:[${digits},{"deep":${digits}}],"\\u0061":${json}}`
+        fc.pre(name !== 'a')
+        expect(parseKeptJson(Buffer.from(text))).toEqual(parseStrictJson(text).value)
+      }),
+    )
+    expect(parseKeptJson(Buffer.from('{"id":-9007199254740993}'))).toEqual({ id: -9007199254740993n })
+  })
+
+  it('names what is wrong with one that was spoilt since', () => {
+    expect(outcome(() => parseKeptJson(Buffer.from('{"a":1')))).toBe('malformed_json')
   })
 })

@@ -15,11 +15,19 @@ export interface Wire {
 /** Writes a {@link Wire}, field by field. */
 export class WireWriter {
   readonly #fields: WireValue[] = []
+  readonly #words = new Map<string, number>()
   readonly #blocks: Uint8Array[] = []
   #byteCount = 0
 
   put(value: WireValue | undefined): void {
     this.#fields.push(value ?? null)
+  }
+
+  /** A text that comes again in the same commit (a name, a type): from the second time on as its number. */
+  word(text: string): void {
+    const number = this.#words.get(text)
+    if (number === undefined) this.#words.set(text, this.#words.size)
+    this.#fields.push(number ?? text)
   }
 
   bytes(block: Uint8Array): void {
@@ -42,6 +50,7 @@ export class WireWriter {
 /** Reads a {@link Wire} in the order in which it was written. */
 export class WireReader {
   readonly #fields: readonly WireValue[]
+  readonly #words: string[] = []
   readonly #bytes: Uint8Array
   #at = 0
   #bytesAt = 0
@@ -59,6 +68,14 @@ export class WireReader {
     const value = this.#next
     if (typeof value !== 'string') throw new HapaxError('internal')
     return value
+  }
+
+  word(): string {
+    const value = this.#next
+    if (typeof value === 'string') this.#words.push(value)
+    const word = typeof value === 'number' ? this.#words[value] : value
+    if (typeof word !== 'string') throw new HapaxError('internal')
+    return word
   }
 
   number(): number {
