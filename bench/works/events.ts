@@ -9,8 +9,14 @@ export function event(id: string): NewEvent {
 
 /** Ids that no other run on the same file has. */
 export function idsOf(count: number): string[] {
+  const idOf = ids()
+  return Array.from({ length: count }, (_, index) => idOf(index))
+}
+
+/** The same one by one, where a million of them would be what grows. */
+export function ids(): (index: number) => string {
   const run = process.pid.toString(36) + Date.now().toString(36)
-  return Array.from({ length: count }, (_, index) => `evt_${run}_${index}`)
+  return (index) => `evt_${run}_${index}`
 }
 
 /** A Hapax with as many slots as the limit has. */

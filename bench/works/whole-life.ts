@@ -1,7 +1,7 @@
 import { ByHand } from '../limit/by-hand.ts'
 import { group, type Measured, perSecond, produce, type Side } from '../measure.ts'
 import { body } from '../payload.ts'
-import { counted, event, idsOf, opened } from './events.ts'
+import { counted, event, ids, idsOf, opened } from './events.ts'
 
 /** Accept, a handler that does nothing, completed, history kept. */
 export const wholeLifeHapax: Side = ({ file, count }) => liveThrough(file, count)
@@ -19,12 +19,12 @@ async function liveThrough(file: string, count: number, at: (index: number) => v
   const { handler, reached } = counted()
   const hapax = await opened(file, [handler])
   await hapax.start()
-  const ids = idsOf(count)
+  const idOf = ids()
   const all = reached(count)
   return perSecond(count, async () => {
     await produce(count, (index) => {
       at(index)
-      return hapax.accept(event(ids[index] ?? ''))
+      return hapax.accept(event(idOf(index)))
     })
     await all
     // Every completion is durable when this resolves.
