@@ -287,9 +287,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'two owners of a pair',
-    file: own,
-    find: 'const unowned = pairs.filter((pair) => pair.owner === undefined)',
-    replace: 'const unowned = pairs.filter((pair) => pair.owner !== node)',
+    file: 'src/store/shares.ts',
+    find: 'const unowned = pairs.filter(({ owner }) => owner === undefined)',
+    replace: 'const unowned = pairs.filter(({ owner }) => owner !== node)',
     killedBy: 'G5.robbed',
     seed: 368,
   },

@@ -49,7 +49,9 @@ const controlCharacters = /\p{Cc}/u
  */
 export class Accepter {
   readonly #host: AcceptHost
-  #routes = new Map<string, HandlerRecord[]>()
+  /** By source, then by type: a name put together of both is hashed anew for each event. */
+  #routes = new Map<string, Map<string, HandlerRecord[]>>()
+  #routesHeld = 0
   #routesOf: Registry | undefined
 
   constructor(host: AcceptHost) {
@@ -60,9 +62,9 @@ export class Accepter {
   async accept(event: NewEvent, options: AcceptOptions): Promise<Receipt> {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
-    const item = this.#item(event, options, tenant, key)
     // Of the version that the event records: by the time of the answer the registry may be another.
-    const handlers = this.#handlers(item.source, item.type)
+    const handlers = this.#handlers(event.source, event.type)
+    const item = this.#item(event, options, tenant, key, handlers)
     const answer = await this.#commit(item)
     const durability = this.#host.store.durability
     if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
@@ -171,7 +173,13 @@ export class Accepter {
     return event.tenant ?? this.#host.source(event.source)?.tenant ?? 'default'
   }
 
-  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: HmacKey): AcceptItem {
+  #item(
+    event: NewEvent,
+    options: AcceptOptions,
+    tenant: string,
+    key: HmacKey,
+    handlers = this.#handlers(event.source, event.type),
+  ): AcceptItem {
     const { clock, random, store, keys } = this.#host
     const source = this.#host.source(event.source)
     checkText('source', event.source, limits.nameLength)
@@ -187,7 +195,6 @@ export class Accepter {
       orderKey === undefined
         ? (this.#host.pickShard() ?? Math.floor(random.fraction() * store.shards))
         : shardOfOrderKey(tenant, orderKey, store.shards)
-    const unclaimed = this.#handlers(event.source, event.type).length === 0
     const idSigned = options.idSigned ?? true
     // An ordered event starts only after a tail that saw its own commit (G7), so it is not handed over.
     const handedTo = orderKey === undefined && store.abilities.acceptSpans ? this.#host.handOver(shard) : undefined
@@ -207,7 +214,7 @@ export class Accepter {
       headers: event.headers ?? {},
       fingerprints: [fingerprint],
       body: content.body,
-      unclaimed,
+      unclaimed: handlers.length === 0,
       ...(event.id === undefined && source?.identity ? { windowMs: toMs(source.identity.window) } : {}),
       ...(idSigned || !source?.replayWindowMs ? {} : { contentWindowMs: source.replayWindowMs }),
       ...(handedTo ? { handedTo } : {}),
@@ -222,15 +229,21 @@ export class Accepter {
 
   #handlers(source: string, type: string): HandlerRecord[] {
     const registry = this.#host.registry()
-    if (registry !== this.#routesOf || this.#routes.size > limits.routesHeld) {
+    if (registry !== this.#routesOf || this.#routesHeld > limits.routesHeld) {
       this.#routes = new Map()
+      this.#routesHeld = 0
       this.#routesOf = registry
     }
-    const name = `${source}\n${type}`
-    const known = this.#routes.get(name)
+    let types = this.#routes.get(source)
+    if (!types) {
+      types = new Map()
+      this.#routes.set(source, types)
+    }
+    const known = types.get(type)
     if (known) return known
     const handlers = handlersOf(registry, { source, type, registryVersion: registry.version })
-    this.#routes.set(name, handlers)
+    types.set(type, handlers)
+    this.#routesHeld++
     return handlers
   }
 

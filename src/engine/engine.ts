@@ -1,7 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
-import { handlerOfTag, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, isLive, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
 import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
@@ -166,7 +166,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     handlerName,
     giveAway: (owned, tag) => {
       const handler = handlerOfTag(registry, tag)
-      return handler !== undefined && handler.untilVersion === undefined && ownership.giveAway(owned, handler.name)
+      return handler !== undefined && isLive(handler) && ownership.giveAway(owned, handler.name)
     },
     settled: (entry, next) => {
       progress.delete(entry.id)

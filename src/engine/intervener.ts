@@ -1,4 +1,4 @@
-import { handlerOfTag, handlerTakes, inVersion, type Registry } from '../event/handler-record.ts'
+import { handlerOfTag, handlerTakes, inVersion, isLive, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { type Clock, type Instant, sleep } from '../kit/clock.ts'
@@ -253,9 +253,10 @@ export class Intervener {
   async #isAdoptable({ event: key, tag, state }: RunRecord, verb: InterventionRecord['verb']): Promise<boolean> {
     if (state || verb !== 'redrive') return false
     const event = await this.#host.store.event(key)
-    // A deploy that this node has not heard of yet may have brought the handler.
-    const handler = handlerOfTag(this.#host.registry(), tag) ?? handlerOfTag(await this.#host.refreshRegistry(), tag)
-    if (!event || !handler || handler.untilVersion !== undefined) return false
+    // A deploy that this node has not heard of yet may have brought the handler, or brought it back.
+    const known = handlerOfTag(this.#host.registry(), tag)
+    const handler = known && isLive(known) ? known : handlerOfTag(await this.#host.refreshRegistry(), tag)
+    if (!event || !handler || !isLive(handler)) return false
     return !inVersion(handler, event.registryVersion) && handlerTakes(handler, event.source, event.type)
   }
 

@@ -6,6 +6,7 @@ import {
   handlersOf,
   handlerTakes,
   isCalled,
+  isLive,
   patternTakes,
   type Registry,
 } from '../event/handler-record.ts'
@@ -182,7 +183,7 @@ export class Operations {
     this.#host.log.info(verb, { what, name, actor: intent.actor ?? 'library', reason: intent.reason })
     this.#host.settingsChanged(settings)
     const { handlers } = await this.#host.freshRegistry()
-    const live = handlers.filter(({ untilVersion }) => untilVersion === undefined)
+    const live = handlers.filter(isLive)
     const takes = (one: HandlerRecord) =>
       what === 'handler' ? isCalled(one, name) : one.sources.some((pattern) => patternTakes(pattern, name))
     const matches = {
@@ -259,9 +260,7 @@ export class Operations {
     const found = await this.#host.store.event(event)
     if (!found) throw new HapaxError('not_found', { what: 'event' })
     const { handlers } = await this.#host.freshRegistry()
-    const takers = handlers.filter(
-      (one) => one.untilVersion === undefined && handlerTakes(one, found.source, found.type),
-    )
+    const takers = handlers.filter((one) => isLive(one) && handlerTakes(one, found.source, found.type))
     const answers = await Promise.all(takers.map(({ tag }) => this.#verb(runId({ event, tag }), 'redrive', {}, intent)))
     const nobody: VerbAnswer = { outcome: 'refused', run: event, reason: 'no_handler' }
     const best = (outcome: VerbAnswer['outcome']) => answers.find((one) => one.outcome === outcome)

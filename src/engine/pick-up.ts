@@ -1,5 +1,5 @@
 import { mintEventKey } from '../event/event-key.ts'
-import { type HandlerRecord, handlerTakes, type Registry } from '../event/handler-record.ts'
+import { type HandlerRecord, handlerTakes, isLive, type Registry } from '../event/handler-record.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
@@ -44,7 +44,7 @@ export class PickUp {
     }
     if (clock.monotonicMs() > this.#untilMs) return
     const mine = registry.handlers.filter(
-      (one) => one.group === group && one.untilVersion === undefined && (handlers.get(one.tag)?.pickUpMs ?? 0) > 0,
+      (one) => one.group === group && isLive(one) && (handlers.get(one.tag)?.pickUpMs ?? 0) > 0,
     )
     if (mine.length === 0) return
     const longestMs = Math.max(...mine.map((one) => this.#pickUpMs(one)))

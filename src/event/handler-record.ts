@@ -60,6 +60,11 @@ export function isCalled({ group, name }: Pick<HandlerRecord, 'group' | 'name'>,
   return called === name || called === `${group}/${name}`
 }
 
+/** Whether its group has it now: no deploy took it away. */
+export function isLive({ untilVersion }: HandlerRecord): boolean {
+  return untilVersion === undefined
+}
+
 /** Whether the registry of this version has the handler. */
 export function inVersion(handler: HandlerRecord, version: number): boolean {
   return handler.sinceVersion <= version && (handler.untilVersion === undefined || version < handler.untilVersion)

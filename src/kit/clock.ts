@@ -26,14 +26,21 @@ export interface Clock {
 /** Node counts no further in one timer; a longer wait is re-armed. */
 const timerMaxMs = 2_147_483_647
 
+/**
+ * Both count by the system's monotonic clock, `performance.now()` from this thread's start and without a bigint: a third of
+ * the time, and nothing for the garbage collector.
+ */
+const bootedMs = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.now()
+
 /** The real clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonicMs: () => Number(process.hrtime.bigint() / 1_000n) / 1_000,
+  monotonicMs: () => bootedMs + performance.now(),
   setTimer(delayMs, fire, options = {}) {
     let handle: NodeJS.Timeout
     const arm = (leftMs: number) => {
-      handle = setTimeout(() => (leftMs > timerMaxMs ? arm(leftMs - timerMaxMs) : fire()), Math.min(leftMs, timerMaxMs))
+      // Nearly all are short: one timer for each attempt, and no closure of its own.
+      handle = leftMs > timerMaxMs ? setTimeout(arm, timerMaxMs, leftMs - timerMaxMs) : setTimeout(fire, leftMs)
       if (options.unref) handle.unref()
     }
     arm(Math.max(0, delayMs))

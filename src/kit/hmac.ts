@@ -51,7 +51,8 @@ export class HmacKey {
       }
     }
     outerMessage.set(this.#outer)
-    outerMessage.set(hash('sha256', message.subarray(0, end), 'buffer'), blockBytes)
+    // As a text: a Buffer made for each digest costs 1 µs more.
+    outerMessage.write(hash('sha256', message.subarray(0, end), 'binary'), blockBytes, 'latin1')
     return hash('sha256', outerMessage, encoding)
   }
 }

@@ -7,6 +7,7 @@ import { check } from './checker/check.ts'
 import { inLab, isLong, readBack, seed } from './lab.ts'
 import { makeDisk, mountMemory, unavailable } from './mounts.ts'
 import { Senders } from './senders.ts'
+import { probeSlowFsync, slowFsync } from './slow-fsync.ts'
 
 const megabyte = 1024 * 1024
 const short = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms' }
@@ -15,8 +16,10 @@ const lifeMs = 1_500
 
 const noMemory = await unavailable(() => inLab(async (lab) => mountMemory(lab, megabyte)))
 const noDisk = await unavailable(() => inLab(async (lab) => makeDisk(lab, 16 * megabyte).cut()))
+const noSlowness = await unavailable(async () => probeSlowFsync())
 if (noMemory) console.log(`unavailable: disk full: ${noMemory}`)
 if (noDisk) console.log(`unavailable: power cut: ${noDisk}`)
+if (noSlowness) console.log(`unavailable: slow fsync: ${noSlowness}`)
 
 test.skipIf(noMemory)(`a full disk refuses, loses nothing and goes on when there is room (seed ${seed})`, async () => {
   await inLab(async (lab) => {
@@ -83,3 +86,40 @@ test.skipIf(noDisk)(`${cuts} power cuts lose nothing that was acknowledged (seed
     }
   })
 })
+
+test.skipIf(noSlowness)(
+  `receipts wait for a slow fsync and share it, and a kill loses none of them (seed ${seed})`,
+  async () => {
+    await inLab(async (lab) => {
+      const store = { store: `sqlite:${lab.folder}/hapax.db` }
+      const server = lab.serve(store)
+      const url = await server.url()
+      const fsyncMs = 300
+      await slowFsync(lab, server.process, fsyncMs)
+      const began = systemClock.monotonicMs()
+      const senders = new Senders(url, seededRandom(seed), 'slow-')
+      senders.start(16)
+      await expect.poll(() => senders.answered, { timeout: 60_000 }).toBeGreaterThan(100)
+      const fsyncs = (systemClock.monotonicMs() - began) / fsyncMs
+      expect(senders.answered).toBeGreaterThan(2 * fsyncs)
+      expect(quickestMs(senders)).toBeGreaterThan(0.9 * fsyncMs)
+      await server.end()
+      await senders.abandon()
+      const again = await lab.serve(store).url()
+      const record = await readBack(again)
+      expect(await check({ ledger: senders.ledger, effects: lab.receiver.effects, record })).toEqual([])
+      console.log(
+        `slow fsync: ${senders.answered} answers within ${fsyncs.toFixed(0)} fsyncs, ${record.length} events on record`,
+      )
+    })
+  },
+)
+
+/** The least time in which an event was accepted. */
+function quickestMs({ ledger }: Senders): number {
+  const sent = new Map(ledger.flatMap((line) => ('answered' in line ? [] : [[line.id, line.at]])))
+  const took = ledger.flatMap((line) =>
+    'answered' in line && line.outcome === 'accepted' ? [line.at - (sent.get(line.answered) ?? line.at)] : [],
+  )
+  return Math.min(...took)
+}

@@ -1,4 +1,4 @@
-import { isCalled } from '../../event/handler-record.ts'
+import { isCalled, isLive } from '../../event/handler-record.ts'
 import { jsonAnswer } from '../../ingress/answer.ts'
 import { limits } from '../../kit/limits.ts'
 import type { Pause } from '../../store/store.ts'
@@ -24,15 +24,13 @@ export function controlRoutes(hapax: Served): Route[] {
       problems: [],
       async handle() {
         const { paused } = await hapax.controls.settings()
-        const handlers = (await hapax.handlers())
-          .filter(({ untilVersion }) => untilVersion === undefined)
-          .map(({ name, group, sources, types }) => ({
-            name,
-            group,
-            sources,
-            types,
-            ...pauseOf(paused, 'handler', (called) => isCalled({ group, name }, called)),
-          }))
+        const handlers = (await hapax.handlers()).filter(isLive).map(({ name, group, sources, types }) => ({
+          name,
+          group,
+          sources,
+          types,
+          ...pauseOf(paused, 'handler', (called) => isCalled({ group, name }, called)),
+        }))
         return jsonAnswer(200, { handlers })
       },
     }),

@@ -6,7 +6,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../kit/clock.ts'
 import type { Store } from '../store.ts'
-import { busyMs } from './connection.ts'
 import { sqliteStore } from './index.ts'
 
 let folder = ''
@@ -95,19 +94,4 @@ test('a log that a crash left is read, and stays as it is', async () => {
   expect((await store.settings()).paused).toHaveLength(2)
   await store.close()
   expect(listing()).toEqual(before)
-})
-
-test('a close does not wait for a process that holds the file', async () => {
-  const store = await sqliteStore({ path, clock: systemClock })
-  const secret = await store.secret('name', new Uint8Array([7]))
-  const holder = new DatabaseSync(path)
-  holder.exec('begin immediate')
-  const beganMs = systemClock.monotonicMs()
-  await store.close()
-  expect(systemClock.monotonicMs() - beganMs).toBeLessThan(busyMs / 2)
-  holder.exec('rollback')
-  holder.close()
-  const again = await sqliteStore({ path, clock: systemClock })
-  expect(await again.secret('name', new Uint8Array([8]))).toEqual(secret)
-  await again.close()
 })

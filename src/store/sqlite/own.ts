@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
 import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
 import { numberIn, optionalTextIn } from './columns.ts'
 import type { Progress } from './progress.ts'
@@ -13,13 +14,11 @@ export interface Moment {
   readonly boot: string
 }
 
-interface Pair {
+interface Pair extends Seat {
   readonly shard: number
   epoch: number
-  node: string | undefined
+  owner: string | undefined
   readonly graceful: boolean
-  /** A handler that whoever takes it should have. */
-  readonly lacks: string | undefined
 }
 
 /** Leases and the sharing out of (group, shard) pairs. Everything inside the caller's write transaction. */
@@ -49,14 +48,20 @@ export class Ownerships {
 
     const live = s.live.all(group)
     const taking = live.filter((row) => row.owns === 1)
-    const takers = taking.map((row) => String(row.node))
+    const takers = taking.map((row): Taker => ({ node: String(row.node), handlers: handlersIn(row) }))
     const pairs = this.#pairs(group)
-    if (takes) this.#grantShare(beat, takers, new Set(taking.flatMap(handlersIn)), pairs)
-    const held = pairs.filter((pair) => pair.node === node)
+    if (takes) {
+      for (const { pair, lacks } of grantedTo(beat, pairs, takers)) {
+        s.take.run(node, lacks ?? null, group, pair.shard)
+        pair.owner = node
+        pair.epoch++
+      }
+    }
+    const held = pairs.filter(({ owner }) => owner === node)
     return {
       now: moment.now,
       owned: held.map((pair): Grant => ({ ...ownedOf(group, pair), graceful: pair.graceful })),
-      asked: (takes ? asked(pairs, held, taking) : held).map((pair) => ownedOf(group, pair)),
+      asked: (takes ? askedOf(beat, pairs, takers) : held).map((pair) => ownedOf(group, pair)),
       nodes: live.length,
       lapsesInMs: lapsesIn(
         taking.filter((row) => row.node !== node).map((row) => numberIn(row, 'lease_until') - monotonicMs),
@@ -82,38 +87,6 @@ export class Ownerships {
     return names
   }
 
-  /**
-   * Free pairs go to the node up to its even share, rounded up; beyond the share rounded down only those that no other
-   * lacks, or a node would take back at once what it just gave. What was given back for want of a handler goes to a node
-   * that has it, whatever its share, and says so as long as it stays there. Each grant raises the epoch.
-   */
-  #grantShare(beat: NodeBeat, takers: readonly string[], living: ReadonlySet<string>, pairs: readonly Pair[]): void {
-    const { node, handlers } = beat
-    const { least, most } = sharesOf(pairs, takers)
-    const others = takers.filter((taker) => taker !== node)
-    const lackedByOthers = lacked(pairs, others, least)
-    const unowned = pairs.filter((pair) => pair.node === undefined)
-    const wanted = unowned.filter(({ lacks }) => lacks !== undefined && handlers.includes(lacks))
-    for (const pair of wanted) this.#take(pair, beat, pair.lacks)
-    const open = unowned.filter(
-      (pair) => pair.node === undefined && !(pair.lacks !== undefined && living.has(pair.lacks)),
-    )
-    let held = heldBy(pairs, node)
-    let free = open.length
-    for (const pair of open) {
-      if (held >= most || (held >= least && free <= lackedByOthers)) return
-      this.#take(pair, beat, undefined)
-      held++
-      free--
-    }
-  }
-
-  #take(pair: Pair, { node, group }: NodeBeat, lacks: string | undefined): void {
-    this.#statements.take.run(node, lacks ?? null, group, pair.shard)
-    pair.node = node
-    pair.epoch++
-  }
-
   /** A node that was not heard within its lease, or since the machine's boot, holds nothing. */
   #dropLapsed({ boot, monotonicMs }: Moment): void {
     if (this.#statements.forget.run(boot, monotonicMs).changes !== 0) this.#statements.orphan.run()
@@ -123,38 +96,11 @@ export class Ownerships {
     return this.#statements.pairs.all(group).map((row) => ({
       shard: numberIn(row, 'shard'),
       epoch: numberIn(row, 'epoch'),
-      node: optionalTextIn(row, 'node'),
+      owner: optionalTextIn(row, 'node'),
       graceful: row.graceful === 1,
       lacks: optionalTextIn(row, 'lacks'),
     }))
   }
-}
-
-/**
- * What the node must give so that each other reaches the even share, rounded down; never below it itself, and nothing that
- * would be given back for want of a handler.
- */
-function asked(pairs: readonly Pair[], held: readonly Pair[], taking: readonly Row[]): readonly Pair[] {
-  const takers = taking.map((row) => String(row.node))
-  const { least, most } = sharesOf(pairs, takers)
-  const free = pairs.filter((pair) => pair.node === undefined).length
-  const extra = Math.min(held.length - least, Math.max(lacked(pairs, takers, least) - free, held.length - most))
-  const isLacked = (handler: string) => taking.some((row) => !handlersIn(row).includes(handler))
-  const spare = held.filter(({ lacks }) => lacks === undefined || !isLacked(lacks))
-  return extra > 0 ? spare.slice(-extra) : []
-}
-
-function sharesOf(pairs: readonly Pair[], takers: readonly string[]): { least: number; most: number } {
-  const even = pairs.length / takers.length
-  return { least: Math.floor(even), most: Math.ceil(even) }
-}
-
-function lacked(pairs: readonly Pair[], takers: readonly string[], least: number): number {
-  return takers.reduce((sum, taker) => sum + Math.max(0, least - heldBy(pairs, taker)), 0)
-}
-
-function heldBy(pairs: readonly Pair[], node: string): number {
-  return pairs.filter((pair) => pair.node === node).length
 }
 
 function lapsesIn(leftMs: readonly number[]): number | undefined {
