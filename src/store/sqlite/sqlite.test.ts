@@ -308,13 +308,17 @@ describe('what goes wrong below', () => {
   test('a writer that dies rejects what was asked, and the next question starts another', async () => {
     const path = newPath()
     await (await open(path)).close()
-    const start = { path, shards: 16, ledger: ledgerDefaults, maxPages: undefined, waitMs: 5_000 }
+    const start = { path, shards: 16, ledger: ledgerDefaults, maxPages: undefined, waitMs: 200 }
     const link = new WriterLink(start, systemClock, silentLog)
     await link.call('secret', ['a', Buffer.from('one')])
+    // The writer is at the file's lock when it dies: it cannot have answered.
+    const holder = new DatabaseSync(path)
+    holder.exec('begin immediate')
     const asked = link.call('secret', ['b', Buffer.from('two')])
     const rejected = expect(asked).rejects.toMatchObject({ code: 'store_unavailable' })
     const crashed = link.crash()
     await Promise.all([rejected, crashed])
+    holder.close()
     expect(Buffer.from(await link.call('secret', ['a', Buffer.from('other')])).toString()).toBe('one')
     await link.close()
   })
