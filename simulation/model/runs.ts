@@ -100,8 +100,13 @@ export class Runs {
     const active = this.#active.get(run)
     if (active === undefined || this.#dead.has(active.node)) return false
     const event = this.#ledger.events.get(run.event)
-    // What was lost and came back to the same node is another epoch's: its old attempt was given up.
-    return event !== undefined && this.#owners.epochOf(event.shard) === active.epoch
+    // A node whose clock is slow may begin what another has taken over by then, until its next beat tells it so. What was
+    // lost and came back to the same node is another epoch's: its old attempt was given up.
+    return (
+      event !== undefined &&
+      this.#owners.ownerOf(event.shard) === active.node &&
+      this.#owners.epochOf(event.shard) === active.epoch
+    )
   }
 
   activeOn(node: string): number {
