@@ -62,9 +62,9 @@ export class Accepter {
   async accept(event: NewEvent, options: AcceptOptions): Promise<Receipt> {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
+    const item = this.#item(event, options, tenant, key)
     // Of the version that the event records: by the time of the answer the registry may be another.
-    const handlers = this.#handlers(event.source, event.type)
-    const item = this.#item(event, options, tenant, key, handlers)
+    const handlers = this.#handlers(item.source, item.type)
     const answer = await this.#commit(item)
     const durability = this.#host.store.durability
     if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
@@ -173,13 +173,7 @@ export class Accepter {
     return event.tenant ?? this.#host.source(event.source)?.tenant ?? 'default'
   }
 
-  #item(
-    event: NewEvent,
-    options: AcceptOptions,
-    tenant: string,
-    key: HmacKey,
-    handlers = this.#handlers(event.source, event.type),
-  ): AcceptItem {
+  #item(event: NewEvent, options: AcceptOptions, tenant: string, key: HmacKey): AcceptItem {
     const { clock, random, store, keys } = this.#host
     const source = this.#host.source(event.source)
     checkText('source', event.source, limits.nameLength)
@@ -195,6 +189,7 @@ export class Accepter {
       orderKey === undefined
         ? (this.#host.pickShard() ?? Math.floor(random.fraction() * store.shards))
         : shardOfOrderKey(tenant, orderKey, store.shards)
+    const unclaimed = this.#handlers(event.source, event.type).length === 0
     const idSigned = options.idSigned ?? true
     // An ordered event starts only after a tail that saw its own commit (G7), so it is not handed over.
     const handedTo = orderKey === undefined && store.abilities.acceptSpans ? this.#host.handOver(shard) : undefined
@@ -214,7 +209,7 @@ export class Accepter {
       headers: event.headers ?? {},
       fingerprints: [fingerprint],
       body: content.body,
-      unclaimed: handlers.length === 0,
+      unclaimed,
       ...(event.id === undefined && source?.identity ? { windowMs: toMs(source.identity.window) } : {}),
       ...(idSigned || !source?.replayWindowMs ? {} : { contentWindowMs: source.replayWindowMs }),
       ...(handedTo ? { handedTo } : {}),

@@ -27,8 +27,8 @@ export interface Clock {
 const timerMaxMs = 2_147_483_647
 
 /**
- * Both count by the system's monotonic clock, `performance.now()` from this thread's start and without a bigint: a third of
- * the time, and nothing for the garbage collector.
+ * Both count by the system's monotonic clock, `performance.now()` from this thread's start and without a bigint, which
+ * leaves the garbage collector nothing.
  */
 const bootedMs = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.now()
 

@@ -78,19 +78,22 @@ export class Server {
 /**
  * Stops the server's process, not within a commit: a process stopped there keeps the file's write lock, and nobody on the
  * machine writes until it goes on.
+ *
+ * @param isApt what must be so of the moment, too
  */
-export async function freeze(server: Server, file: string): Promise<void> {
+export async function freeze(server: Server, file: string, isApt: () => boolean): Promise<void> {
   const database = new DatabaseSync(file, { timeout: 0 })
   try {
     for (;;) {
       server.process.kill('SIGSTOP')
       try {
         database.exec('begin immediate; rollback')
-        return
+        if (isApt()) return
       } catch {
-        server.process.kill('SIGCONT')
-        await sleep(systemClock, 1)
+        // It holds the lock.
       }
+      server.process.kill('SIGCONT')
+      await sleep(systemClock, 1)
     }
   } finally {
     database.close()

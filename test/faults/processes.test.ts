@@ -25,7 +25,7 @@ test(`a server frozen past its lease changes nothing when it wakes (seed ${seed}
     senders.start(8)
     const { pid } = frozen.process
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
-    await freeze(frozen, `${folder}/hapax.db`)
+    await freeze(frozen, `${folder}/hapax.db`, () => inFlight(receiver.effects, pid).size > 0)
     const cut = inFlight(receiver.effects, pid)
     expect(cut.size).toBeGreaterThan(0)
     // What it had begun begins again elsewhere: its lease is over, and its work is another's.
