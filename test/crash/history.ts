@@ -53,13 +53,21 @@ export interface History {
   readonly record: OnRecord
 }
 
-/** The lines of an effects' file. */
+/** The lines of an effects' file; what repeats is kept once, since a long run writes five million of them. */
 export function effectsOf(text: string): Effect[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [id = '', attempt = '', pid = '', what = ''] = line.split(' ')
-      return { id, attempt: Number(attempt), pid: Number(pid), what }
-    })
+  const words = new Map<string, string>()
+  const once = (word: string): string => {
+    const kept = words.get(word)
+    if (kept !== undefined) return kept
+    words.set(word, word)
+    return word
+  }
+  const effects: Effect[] = []
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start)
+    const [id = '', attempt = '', pid = '', what = ''] = text.slice(start, end < 0 ? undefined : end).split(' ')
+    if (id !== '') effects.push({ id: once(id), attempt: Number(attempt), pid: Number(pid), what: once(what) })
+    start = end < 0 ? text.length : end + 1
+  }
+  return effects
 }

@@ -29,17 +29,14 @@ export async function readRecord(url: string, folder: string): Promise<OnRecord>
 async function read(client: HapaxClient, folder: string): Promise<OnRecord> {
   const events = await all(async (cursor) => {
     const { events, next } = await client.events.list({ limit: page, ...cursor })
-    return { items: events, next }
+    return { items: events.map(({ key, id }) => ({ id, eventKey: key })), next }
   })
   const runs = await all(async (cursor) => {
     const { runs, next } = await client.runs.list({ limit: page, ...cursor })
-    return { items: runs, next }
+    const items = runs.map(({ run, state }) => ({ eventKey: run.event, status: state.status, reason: state.reason }))
+    return { items, next }
   })
-  return {
-    events: events.map(({ key, id }) => ({ id, eventKey: key })),
-    runs: runs.map(({ run, state }) => ({ eventKey: run.event, status: state.status, reason: state.reason })),
-    bookings: bookingsOf(folder),
-  }
+  return { events, runs, bookings: bookingsOf(folder) }
 }
 
 async function all<Item>(

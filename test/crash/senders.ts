@@ -17,6 +17,7 @@ export class Senders {
   readonly #url: string
   readonly #random: Random
   readonly #serverIsReady: () => Promise<void>
+  #answered = 0
   #stopped = false
   #running: Promise<unknown> = Promise.resolve()
 
@@ -41,7 +42,7 @@ export class Senders {
 
   /** So many were answered. */
   get answered(): number {
-    return this.sent.filter(({ answers }) => answers.length > 0).length
+    return this.#answered
   }
 
   async #send(orderKey: string | undefined): Promise<void> {
@@ -72,6 +73,7 @@ export class Senders {
         .catch(() => undefined)
       if (answer === undefined || answer.status === 503) continue
       const { outcome, event: found }: { outcome: string; event: { key: string } } = JSON.parse(answer.text)
+      if (event.answers.length === 0) this.#answered++
       event.answers.push({ outcome, eventKey: found.key, at: systemClock.monotonicMs(), altered })
       return
     }
