@@ -65,8 +65,8 @@ describe('checkOptions', () => {
     ['beat', [0, -1, Number.NaN]],
     ['grace', [Number.POSITIVE_INFINITY, 'never']],
     ['group', ['a\nb', 5, 'x'.repeat(129)]],
-    ['sources', [{}, [{}], 'stripe']],
-    ['handlers', [5, [() => {}]]],
+    ['sources', [{}, [{}], 'stripe', new Array(1), [stripe({ secret: 's' }), ...new Array(1)]]],
+    ['handlers', [5, [() => {}], new Array(1)]],
   ])('refuses nonsense in %s', (name, values) => {
     for (const value of values) expect(said({ [name]: value })).toContain(`  ${name}: wanted`)
   })

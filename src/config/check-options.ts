@@ -2,6 +2,7 @@ import type { Handler } from '../engine/handler.ts'
 import type { Retention } from '../engine/sweeper.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
 import { type Duration, durationMs, formatDuration } from '../kit/duration.ts'
+import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
@@ -148,10 +149,10 @@ function storeProblems(store: unknown): string[] {
 /** The list, where each of its items has this method: what a factory of Hapax returns. */
 function listOf<Item extends object>(list: unknown, method: keyof Item & string): readonly Item[] | undefined {
   if (list === undefined) return []
-  if (!Array.isArray(list)) return undefined
+  const items = elementsOf(list)
   const fits = (item: unknown): item is Item =>
     typeof item === 'object' && item !== null && typeof Reflect.get(item, method) === 'function'
-  return list.every(fits) ? list : undefined
+  return items?.every(fits) ? items : undefined
 }
 
 function repeated(names: readonly string[]): string[] {

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
+import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
@@ -164,7 +165,7 @@ function checked(
     return undefined
   }
   if (type === 'list') {
-    const items: readonly unknown[] = Array.isArray(raw) ? raw : typeof raw === 'string' ? hostsOf(raw) : [raw]
+    const items = elementsOf(raw) ?? (typeof raw === 'string' ? hostsOf(raw) : [raw])
     if (items.every((item) => typeof item === 'string' && hostName.test(item))) return items.join(',')
     problems.push(`${path} (from ${from}): wanted host names without their ports, found ${shown}`)
     return undefined

@@ -84,6 +84,14 @@ describe('handler', () => {
     expect(retryPolicy({ min: '1s' }, base)).toMatchObject({ minMs: 1_000, maxMs: 1_000 })
   })
 
+  it('refuses a hole in a list', () => {
+    const hole = new Array(1)
+    expect(said({ on: hole })).toContain('on: wanted 1 to')
+    expect(said({ source: hole })).toContain('source: wanted 1 to')
+    expect(said({ formerly: hole })).toContain('formerly: wanted a list of names')
+    expect(said({ needs: hole })).toContain("needs: wanted a list of 'transaction'")
+  })
+
   it('shows whatever it found', () => {
     for (const timeout of [Symbol('soon'), Object.create(null), () => {}, [], null])
       expect(said({ timeout })).toContain('timeout: wanted a duration')

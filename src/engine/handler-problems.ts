@@ -1,5 +1,6 @@
 import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
+import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
 import type { HandlerOptions, RetryOptions } from './handler.ts'
 
@@ -18,10 +19,10 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('expires', options.expires, 1),
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
-    ...(Array.isArray(needs) && needs.every((need) => need === 'transaction')
+    ...(elementsOf(needs)?.every((need) => need === 'transaction')
       ? []
       : ["needs: wanted a list of 'transaction', or none"]),
-    ...(Array.isArray(formerly) && formerly.every(isName) && !formerly.some((before) => before === name)
+    ...(elementsOf(formerly)?.every((before) => isName(before) && before !== name)
       ? []
       : [`formerly: wanted a list of names that it had before, each ${names}`]),
     ...(version === undefined || typeof version === 'string' ? [] : ['version: wanted text']),
@@ -59,7 +60,7 @@ function isName(name: unknown): boolean {
 
 /** A wildcard is the last character; elsewhere it would match nothing but itself. */
 function patternProblems(option: string, value: unknown): string[] {
-  const patterns: readonly unknown[] = Array.isArray(value) ? value : [value]
+  const patterns: readonly unknown[] = elementsOf(value) ?? [value]
   if (patterns.length === 0) return [`${option}: the list is empty, so that it takes nothing`]
   return patterns.flatMap((pattern) => {
     if (typeof pattern !== 'string' || pattern === '' || pattern.length > limits.nameLength + 1)

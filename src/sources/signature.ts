@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { elementsOf } from '../kit/elements.ts'
 import { type HmacEncoding, HmacKey } from '../kit/hmac.ts'
 
 /** Most signatures of one request that are looked at: a rotation sends two, and each costs a comparison. */
@@ -18,7 +19,7 @@ export function hmacKeys(
   decode: (text: string) => Uint8Array | undefined,
   problems: string[],
 ): readonly HmacKey[] {
-  const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : Array.isArray(secret) ? secret : []
+  const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : (elementsOf(secret) ?? [])
   if (texts.length === 0) problems.push('secret: a text, or a list of texts; found none')
   const keys: HmacKey[] = []
   for (const text of texts) {

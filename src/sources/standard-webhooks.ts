@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject, verify as verifySignature } from 'node:crypto'
 import type { Duration } from '../kit/duration.ts'
+import { elementsOf } from '../kit/elements.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { defineSource, optionMs } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
@@ -88,7 +89,7 @@ function keysOf(
   secret: Secret,
   problems: string[],
 ): { symmetric: readonly HmacKey[]; publicKeys: readonly KeyObject[] } {
-  const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : Array.isArray(secret) ? secret : []
+  const texts: readonly unknown[] = typeof secret === 'string' ? [secret] : (elementsOf(secret) ?? [])
   const isPublic = (text: unknown): text is string => typeof text === 'string' && text.startsWith('whpk_')
   const publicKeys = texts.filter(isPublic).flatMap((text) => {
     const bytes = base64Key(text.slice('whpk_'.length))
