@@ -8,16 +8,24 @@ import { sqliteStore } from './index.ts'
 
 /** The file system's type, where a test says what lies there. */
 let type: number | undefined
+/** What was opened by hand, beside SQLite. */
+let opened: unknown[] = []
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof import('node:fs')>()
   const statfsSync = (path: string) => ({ ...real.statfsSync(path), ...(type !== undefined && { type }) })
-  return { ...real, statfsSync }
+  const openSync = (...args: Parameters<typeof real.openSync>) => {
+    const file = real.openSync(...args)
+    opened.push(args[0])
+    return file
+  }
+  return { ...real, statfsSync, openSync }
 })
 
 describe('a SQLite file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hapax-connection-'))
   afterEach(() => {
     type = undefined
+    opened = []
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -42,6 +50,23 @@ describe('a SQLite file', () => {
     const path = join(folder, 'local.db')
     prepareFile(path)
     expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('that is there is not opened by hand: to close that again would drop the locks of all connections of the process', () => {
+    const path = join(folder, 'twice.db')
+    prepareFile(path)
+    expect(opened).toEqual([path])
+    prepareFile(path)
+    expect(opened).toEqual([path])
+  })
+
+  it('is refused where something else lies there, and says what', () => {
+    expect(() => prepareFile(folder)).toThrow(
+      expect.objectContaining({
+        code: 'store_refused',
+        message: expect.stringContaining(`${folder} is there and is no file`),
+      }),
+    )
   })
 
   it('that was opened and closed leaves all in its one file', async () => {

@@ -1,4 +1,14 @@
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
@@ -50,7 +60,12 @@ export function prepareFile(path: string): void {
         reason: `${path} lies on a network file system (${network}), where SQLite's locks do not hold; use a local disk`,
       })
     }
-    closeSync(openSync(path, 'a', 0o600))
+    // Never one that is there: POSIX drops every lock that a process has on a file as soon as it closes it once, those of its
+    // SQLite connections too (sqlite.org/howtocorrupt.html, 2.2).
+    const there = statSync(path, { throwIfNoEntry: false })
+    if (!there) closeSync(openSync(path, 'a', 0o600))
+    else if (there.isFile()) accessSync(path, constants.R_OK | constants.W_OK)
+    else throw new HapaxError('store_refused', { reason: `${path} is there and is no file` })
   } catch (error) {
     if (error instanceof HapaxError) throw error
     throw new HapaxError('store_refused', { reason: `${path} cannot be opened (${codeOf(error)})` }, { cause: error })
