@@ -145,10 +145,13 @@ export class Ownership {
     return true
   }
 
-  /** The store answered that the epoch is stale: another owns the pair. */
+  /** A run found that the pair is not held: the store answered that its epoch is stale, or the lease has run out. */
   lose(owned: Owned): void {
     if (this.#pairs.get(owned.shard)?.epoch !== owned.epoch) return
-    this.#drop(owned)
+    // Before the timer that was to fence it, on an event loop that stood still. A beat answered only now would grant the pair
+    // again under this very epoch: in a run of 1,000 kills a run whose begin was under way then went on beside its successor.
+    if (this.#clock.monotonicMs() >= this.#deadlineMs) this.#fenceItself()
+    else this.#drop(owned)
   }
 
   /** Renews now; joins a beat that is under way. */

@@ -59,9 +59,10 @@ test(
       expect(senders.sent.length).toBeGreaterThanOrEqual(events)
       expect(effects.filter(({ attempt, what }) => attempt > 1 && what === 'end').length).toBeGreaterThan(killsWanted)
       expect(senders.sent.filter(({ answers }) => answers[0]?.outcome === 'duplicate').length).toBeGreaterThan(0)
+      // After a failure all that was written stays there, to be looked at.
+      rmSync(folder, { recursive: true, force: true })
     } finally {
       await Promise.all([server.end('SIGKILL'), worker.end('SIGKILL')])
-      rmSync(folder, { recursive: true, force: true })
     }
   },
   long ? longMs : undefined,
