@@ -20,11 +20,17 @@ export function drawFaults(seed: number, busyMs: number, nodes: number, leaseMs:
   const draw = new Draw(seed, 'faults')
   const kinds = groups.filter(() => draw.chance(0.5)).flat()
   const [first, ...others] = kinds
-  if (first === undefined) return []
-  const faults: Fault[] = []
-  for (let left = draw.whole(0, 12); left > 0; left--)
+  const faults = stallsInBeats(seed, busyMs, nodes, leaseMs)
+  for (let left = first === undefined ? 0 : draw.whole(0, 12); first !== undefined && left > 0; left--)
     faults.push(drawFault(draw, draw.pick([first, ...others]), busyMs, nodes, leaseMs))
   return faults.sort((one, other) => one.atMs - other.atMs)
+}
+
+/** Of a stream of their own, so that the other faults of a seed are as they were. */
+function stallsInBeats(seed: number, busyMs: number, nodes: number, leaseMs: number): Fault[] {
+  const draw = new Draw(seed, 'stalls in beats')
+  if (!draw.chance(0.3)) return []
+  return Array.from({ length: draw.whole(2, 6) }, () => drawFault(draw, 'stall_in_beat', busyMs, nodes, leaseMs))
 }
 
 function drawFault(draw: Draw, kind: Fault['kind'], busyMs: number, nodes: number, leaseMs: number): Fault {
@@ -44,6 +50,8 @@ function drawFault(draw: Draw, kind: Fault['kind'], busyMs: number, nodes: numbe
     case 'commit_twice':
     case 'commit_torn':
       return { ...at, kind, calls: draw.whole(1, 4) }
+    case 'stall_in_beat':
+      return { ...at, kind, calls: 1, ms: Math.floor(leaseMs * draw.pick([0.85, 0.9, 0.95])) }
     case 'lose_beat':
     case 'lose_read':
       return { ...at, kind, calls: draw.whole(1, 6) }

@@ -96,6 +96,7 @@ export const sometimes = [
   'crash in the middle of a commit',
   'crash at any time',
   'stalled past its lease',
+  'stood still in a beat',
   'cut off past its lease',
   'clock jumped',
   'takeover after a lapsed lease',

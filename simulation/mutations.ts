@@ -424,6 +424,14 @@ export const mutations: readonly Mutation[] = [
     seed: 474,
   },
   {
+    name: 'a lapsed lease costs the one pair that a run asked for',
+    file: ownership,
+    find: 'if (this.#clock.monotonicMs() >= this.#deadlineMs) this.#fenceItself()\n    else this.#drop(owned)',
+    replace: 'this.#drop(owned)',
+    killedBy: 'G7.one_at_a_time',
+    seed: 1,
+  },
+  {
     name: 'a handler entered after its lease ran out',
     file: 'src/engine/runner.ts',
     find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',

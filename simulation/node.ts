@@ -52,7 +52,10 @@ export class SimulatedNode {
     this.index = index
     this.#plan = plan
     this.#world = world
-    this.wire = new SimulatedWire(index, world, () => this.kill('for the commit that it sent'))
+    this.wire = new SimulatedWire(index, world, {
+      die: () => this.kill('for the commit that it sent'),
+      stall: (ms) => this.stall(ms),
+    })
   }
 
   /** One start of it. */

@@ -84,6 +84,8 @@ export type Fault = { readonly atMs: number; readonly node: number } & (
       readonly downMs: number
     }
   | { readonly kind: 'stall'; readonly ms: number }
+  /** It stands still from its next beat on, until the lease has run out that this beat would have renewed. */
+  | { readonly kind: 'stall_in_beat'; readonly calls: number; readonly ms: number }
   | { readonly kind: 'cut'; readonly ms: number; readonly way: 'both' | 'replies' }
   | {
       readonly kind: 'lose_request' | 'lose_reply' | 'commit_late' | 'commit_twice' | 'commit_torn'

@@ -32,6 +32,8 @@ export class SimulatedWire {
   readonly #latencies: Draw
   readonly #armed = new Map<Armed, number>()
   readonly #die: () => void
+  readonly #stall: (ms: number) => void
+  #stallMs = 0
   #slowReadMs = 0
   #lateReplyMs = 0
   #cutUntilMs = 0
@@ -39,12 +41,15 @@ export class SimulatedWire {
   #hintlessUntilMs = 0
   #isHealed = false
 
-  constructor(index: number, world: WireWorld, die: () => void) {
+  constructor(index: number, world: WireWorld, node: { die(): void; stall(ms: number): void }) {
     this.#world = world
     this.#latencies = new Draw(world.plan.seed, `latencies of node ${index}`)
+    this.#stall = (ms) => {
+      if (!this.#isHealed) node.stall(ms)
+    }
     this.#die = () => {
       // What was armed before the world healed, and would strike after it, does not.
-      if (!this.#isHealed) die()
+      if (!this.#isHealed) node.die()
     }
   }
 
@@ -52,6 +57,7 @@ export class SimulatedWire {
   break(fault: Fault): void {
     const untilMs = this.#world.schedule.nowMs + ('ms' in fault ? fault.ms : 0)
     if ('calls' in fault) this.#armed.set(fault.kind, (this.#armed.get(fault.kind) ?? 0) + fault.calls)
+    if (fault.kind === 'stall_in_beat') this.#stallMs = fault.ms
     if (fault.kind === 'slow_read') this.#slowReadMs = fault.ms
     if (fault.kind === 'reply_late') this.#lateReplyMs = fault.ms
     if (fault.kind === 'crash' && fault.when !== 'now') this.#armed.set(fault.when, 1)
@@ -112,6 +118,11 @@ export class SimulatedWire {
       return { kind: 'reply_lost', requestMs, afterMs: patienceMs }
     }
     if (isCommit) return this.#commitPassage(requestMs, replyMs, reached)
+    if (call.method === 'own' && model.runs.activeOn(name) > 0 && this.#take('stall_in_beat')) {
+      reached('stood still in a beat')
+      this.#stall(this.#stallMs)
+      return { kind: 'passes', requestMs, replyMs: replyMs + this.#latencies.pick([0, 30, 100, 300]) }
+    }
     if (call.method === 'own' && this.#take('lose_beat')) {
       reached('beat lost')
       return this.#latencies.chance(0.5)

@@ -14,14 +14,14 @@ class FreezableClock extends FakeClock {
   }
 }
 
-it('takes nothing up again under the epoch of a lease that a run found to have run out (G6)', async () => {
+/** One node with one shard, whose beats the test may answer late. */
+async function node() {
   const clock = new FreezableClock()
   const store = memoryStore({ clock, shards: 1 })
   await store.register('shop', 'one', [{ name: 'pay', formerly: [], sources: ['*'], types: ['*'] }])
   const beats: NodeBeat[] = []
-  /** Lets the answer of the beat under way come. */
-  let release: (() => void) | undefined
   let isSlow = false
+  let release: (() => void) | undefined
   const own = async (beat: NodeBeat): Promise<OwnershipAnswer> => {
     beats.push(beat)
     const answer = await store.own(beat)
@@ -48,22 +48,45 @@ it('takes nothing up again under the epoch of a lease that a run found to have r
     },
   )
   await ownership.start(await store.registry(), ['pay'])
+  /** A beat that the store has judged, and whose answer comes when `answer` is called. */
+  const beatUnderWay = async () => {
+    isSlow = true
+    const beat = ownership.beat()
+    await vi.waitFor(() => expect(release).toBeDefined())
+    return async () => {
+      isSlow = false
+      release?.()
+      await beat
+    }
+  }
+  return { clock, ownership, told, beats, beatUnderWay }
+}
+
+it('takes nothing up again under the epoch of a lease that a run found to have run out (G6)', async () => {
+  const { clock, ownership, told, beats, beatUnderWay } = await node()
   expect(told).toEqual(['granted 0/1'])
-  isSlow = true
-  const beat = ownership.beat()
-  await vi.waitFor(() => expect(release).toBeDefined())
+  const answer = await beatUnderWay()
   // The event loop stood still: what a run wants to begin comes before the timer that fences the node, and before the answer.
   clock.frozenMs = 9_000
   const owned = { group: 'shop', shard: 0, epoch: 1 }
   expect(ownership.holds(owned)).toBe(false)
   ownership.lose(owned)
-  isSlow = false
-  release?.()
-  await beat
+  await answer()
   // Under the same epoch what the lost run has under way would still count beside the run that begins now.
   expect(told).toEqual(['granted 0/1', 'lost 0/1'])
   await clock.advance('20s')
   expect(told).toEqual(['granted 0/1', 'lost 0/1', 'granted 0/2'])
   expect(new Set(beats.map(({ node }) => node))).toEqual(new Set(['one', 'one.1']))
+  await ownership.stop(() => false)
+})
+
+it("keeps the store's time where an answer is found late", async () => {
+  const { clock, ownership, beatUnderWay } = await node()
+  const before = ownership.now()
+  const answer = await beatUnderWay()
+  clock.frozenMs = 7_000
+  expect(ownership.now()).toBe(before + 7_000)
+  await answer()
+  expect(ownership.now()).toBe(before + 7_000)
   await ownership.stop(() => false)
 })

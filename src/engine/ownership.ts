@@ -182,7 +182,7 @@ export class Ownership {
       if (fenced !== this.#fenced) return
       // The lease counts from before the question was sent: never longer than the store's own count of it.
       this.#deadlineMs = sentAtMs + this.#options.leaseMs
-      this.#offsetMs = answer.now - this.#clock.monotonicMs()
+      this.#learnTime(answer.now, sentAtMs)
       this.#lapseMs = this.#clock.monotonicMs() + (answer.lapsesInMs ?? Number.POSITIVE_INFINITY)
       for (const owned of release) this.#releasing.delete(owned.shard)
       this.#learn(answer)
@@ -191,6 +191,16 @@ export class Ownership {
     } finally {
       this.#arm()
     }
+  }
+
+  /**
+   * The store said its time somewhere between the question and the answer: what was known stays, where it is within that.
+   * An answer that an event loop found a second late would else set the time back by a second until the next beat.
+   */
+  #learnTime(now: Instant, sentAtMs: number): void {
+    const least = now - this.#clock.monotonicMs()
+    const most = now - sentAtMs
+    this.#offsetMs = Math.min(most, Math.max(least, this.#offsetMs ?? least))
   }
 
   #learn(answer: OwnershipAnswer): void {
