@@ -429,7 +429,15 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.#clock.monotonicMs() >= this.#deadlineMs) this.#fenceItself()\n    else this.#drop(owned)',
     replace: 'this.#drop(owned)',
     killedBy: 'G7.one_at_a_time',
-    seed: 1,
+    seed: 5441,
+  },
+  {
+    name: 'an answer found late sets the time back',
+    file: ownership,
+    find: 'Math.min(most, Math.max(least, this.#offsetMs ?? least))',
+    replace: 'least',
+    killedBy: 'G5.expires',
+    seed: 1263,
   },
   {
     name: 'a handler entered after its lease ran out',
