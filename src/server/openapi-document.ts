@@ -64,6 +64,7 @@ function requestBodyOf(route: Route): Record<string, unknown> | undefined {
     required: fields.filter(([, field]) => field.required).map(([name]) => name),
     properties: Object.fromEntries(fields.map(([name, field]) => [name, field.schema])),
     additionalProperties: false,
+    ...route.bodyRules,
   }
   return { required: true, content: { 'application/json': { schema } } }
 }

@@ -44,6 +44,8 @@ interface RouteDescription {
   readonly summary: string
   /** Media types of a body that the route reads by itself, from `bytes`. */
   readonly rawBody?: readonly string[]
+  /** What a JSON body must keep beyond its fields, as keywords of its schema; the route holds it. */
+  readonly bodyRules?: JsonSchema
   readonly answers: Readonly<Record<number, AnswerDescription>>
   /** Problems of its own, beside those that every route has. */
   readonly problems: readonly ErrorCode[]

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { isRecord, misfitsOf, type Schema, valuesOf } from './json-schema.ts'
+import { faultsOf, isRecord, misfitsOf, type Schema, valuesOf } from './json-schema.ts'
 
 /** One operation of openapi.json. */
 export interface Operation {
@@ -9,7 +9,13 @@ export interface Operation {
   readonly params: readonly Parameter[]
   readonly query: readonly Parameter[]
   /** Of a JSON body, by name; undefined where it takes none. */
-  readonly body: { readonly required: readonly string[]; readonly fields: Readonly<Record<string, Schema>> } | undefined
+  readonly body:
+    | {
+        readonly required: readonly string[]
+        readonly fields: Readonly<Record<string, Schema>>
+        readonly rules: Schema
+      }
+    | undefined
   /** By status. */
   readonly responses: Readonly<Record<string, Schema>>
 }
@@ -70,6 +76,10 @@ function bodyOf(schema: Schema): Operation['body'] {
   return {
     required: Array.isArray(schema.required) ? schema.required.map(String) : [],
     fields: schemasIn(schema.properties),
+    // Beyond the fields, which are drawn to fit.
+    rules: Object.fromEntries(
+      Object.entries(schema).filter(([name]) => name === 'oneOf' || name === 'dependentRequired'),
+    ),
   }
 }
 
@@ -108,7 +118,11 @@ function partsOf({ params, query, body }: Operation, known: Readonly<Record<stri
   return fc.record<Parts>({
     params: texts(params, true).map((values) => Object.fromEntries(values)),
     query: texts(query, false),
-    body: body ? fc.record(Object.fromEntries(members), { requiredKeys: [...body.required] }) : fc.constant(undefined),
+    body: body
+      ? fc
+          .record(Object.fromEntries(members), { requiredKeys: [...body.required] })
+          .filter((drawn) => faultsOf(body.rules, drawn, {}).length === 0)
+      : fc.constant(undefined),
   })
 }
 

@@ -132,8 +132,8 @@ function expectDocumented({ responses }: Operation, heard: Heard): void {
 const onRecord = ['intervention_refused', 'undo_unspecified']
 const fromState = [...onRecord, 'not_found', 'source_unknown', 'invalid_cursor']
 
-/** What the schema does not say: of result, repeat and fail one; `of` needs `fromStep`; `running` is listed alone, `ready` not. */
-const dependents = ['resolveRun', 'replayRun', 'listRuns']
+/** What the schema does not say: `running` is listed alone, `ready` not. */
+const dependents = ['listRuns']
 
 async function expectAlive(): Promise<void> {
   expect(await ask({ method: 'GET', target: '/readyz' })).toMatchObject({ status: 200 })

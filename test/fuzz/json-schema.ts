@@ -65,7 +65,7 @@ export function faultsOf(schema: Schema, value: unknown, schemas: Schema, at = '
   const one = resolved(schema, schemas)
   if (Array.isArray(one.oneOf)) {
     const fits = one.oneOf.filter((choice) => isRecord(choice) && faultsOf(choice, value, schemas, at).length === 0)
-    return fits.length === 1 ? [] : [`${at} fits ${fits.length} of its choices`]
+    if (fits.length !== 1) return [`${at} fits ${fits.length} of its choices`]
   }
   if ('const' in one && value !== one.const) return [`${at} is not ${String(one.const)}`]
   if (Array.isArray(one.enum) && !one.enum.includes(value)) return [`${at} is none of its words`]
@@ -87,7 +87,9 @@ export function faultsOf(schema: Schema, value: unknown, schemas: Schema, at = '
   }
   if (!isRecord(value)) return []
   const properties = isRecord(one.properties) ? one.properties : {}
-  const missing = listOf(one.required).filter((name) => !(textOf(name) in value))
+  const asked = Object.entries(isRecord(one.dependentRequired) ? one.dependentRequired : {})
+  const wanted = [...listOf(one.required), ...asked.flatMap(([name, others]) => (name in value ? listOf(others) : []))]
+  const missing = wanted.filter((name) => !(textOf(name) in value))
   return [
     ...missing.map((name) => `${at}.${String(name)} is missing`),
     ...Object.entries(value).flatMap(([name, member]) => {

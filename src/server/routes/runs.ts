@@ -3,7 +3,20 @@ import { HapaxError } from '../../errors/hapax-error.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { type Answer, jsonAnswer } from '../../ingress/answer.ts'
 import { limits } from '../../kit/limits.ts'
-import { choices, type Fields, flag, instant, integer, json, only, optional, present, reason, text } from '../fields.ts'
+import {
+  choices,
+  type Fields,
+  flag,
+  instant,
+  integer,
+  type JsonSchema,
+  json,
+  only,
+  optional,
+  present,
+  reason,
+  text,
+} from '../fields.ts'
 import { none, type Route, route } from '../route.ts'
 import { pageOf, ref } from '../schemas.ts'
 import type { Served } from '../subject.ts'
@@ -17,7 +30,12 @@ const verbAnswers = {
 }
 
 /** What each verb's route says of itself. */
-function verb<const Name extends string, B extends Fields>(name: Name, summary: string, body: B) {
+function verb<const Name extends string, B extends Fields>(
+  name: Name,
+  summary: string,
+  body: B,
+  bodyRules?: JsonSchema,
+) {
   return {
     method: 'POST',
     path: `/v1/runs/{id}/${name}`,
@@ -27,6 +45,7 @@ function verb<const Name extends string, B extends Fields>(name: Name, summary: 
     params,
     query: none,
     body: { reason: reason(name), actor, ...body },
+    ...(bodyRules && { bodyRules }),
     answers: verbAnswers,
     problems: ['not_found', 'reason_required', 'intervention_refused'],
   } as const
@@ -88,24 +107,34 @@ export function runRoutes({ runs }: Served): Route[] {
         verbAnswer('cancel', await runs.cancel(id, { ...intentOf(body), ...present({ undo: body.undo }) })),
     }),
     route({
-      ...verb('replay', 'Runs it again in a new generation, without its checkpoints or from a step on.', {
-        fromStep: optional(text('Keeps the checkpoints before this step.', limits.stepNameLength)),
-        of: optional(text('Its item, where it is one of a loop.', limits.stepNameLength)),
-        newKeys: optional(flag('Whether its steps get new keys: their effects may then happen again.')),
-      }),
+      ...verb(
+        'replay',
+        'Runs it again in a new generation, without its checkpoints or from a step on.',
+        {
+          fromStep: optional(text('Keeps the checkpoints before this step.', limits.stepNameLength)),
+          of: optional(text('Its item, where it is one of a loop.', limits.stepNameLength)),
+          newKeys: optional(flag('Whether its steps get new keys: their effects may then happen again.')),
+        },
+        { dependentRequired: { of: ['fromStep'] } },
+      ),
       async handle({ params: { id }, body: { fromStep, of, newKeys, ...body } }) {
         const answer = await runs.replay(id, { ...intentOf(body), ...present({ fromStep, of, newKeys }) })
         return verbAnswer('replay', answer)
       },
     }),
     route({
-      ...verb('resolve', 'Decides a step in doubt: by its result, or that it is repeated, or that it failed.', {
-        step: text("The step's name.", limits.stepNameLength),
-        of: optional(text('The item of a loop.', limits.stepNameLength)),
-        result: json("The step's result."),
-        repeat: optional(only('The step is tried again.')),
-        fail: optional(only('The step failed.')),
-      }),
+      ...verb(
+        'resolve',
+        'Decides a step in doubt: by its result, or that it is repeated, or that it failed.',
+        {
+          step: text("The step's name.", limits.stepNameLength),
+          of: optional(text('The item of a loop.', limits.stepNameLength)),
+          result: json("The step's result."),
+          repeat: optional(only('The step is tried again.')),
+          fail: optional(only('The step failed.')),
+        },
+        { oneOf: decisions.map((name) => ({ required: [name] })) },
+      ),
       async handle({ params: { id }, body }) {
         const intent = { ...intentOf(body), step: body.step, ...present({ of: body.of }) }
         return verbAnswer('resolve', await runs.resolve(id, { ...intent, ...decisionOf(body) }))
@@ -138,6 +167,9 @@ function intentOf(body: { readonly reason: string; readonly actor: string | unde
   return { reason: body.reason, actor: actorOf(body) }
 }
 
+/** Exactly one of them is said. */
+const decisions = ['result', 'repeat', 'fail'] as const
+
 interface Decision {
   readonly result: unknown
   readonly repeat: true | undefined
@@ -146,7 +178,7 @@ interface Decision {
 
 function decisionOf({ result, repeat, fail }: Decision) {
   const said = [result, repeat, fail].filter((value) => value !== undefined)
-  if (said.length !== 1) throw new HapaxError('invalid_query', { reason: 'one of result, repeat, fail is needed' })
+  if (said.length !== 1) throw new HapaxError('invalid_query', { reason: `one of ${decisions.join(', ')} is needed` })
   if (repeat) return { repeat }
   return fail ? { fail } : { result }
 }
