@@ -145,15 +145,7 @@ export const rows: readonly Row[] = [
     ],
   },
   {
-    name: 'accept, stored',
-    hapax: 'acceptHapax',
-    limit: 'acceptHapax',
-    against: 'the same on an empty file',
-    count: 100_000,
-    filled: true,
-    figures: [rate('accept with 1,000,000 finished events stored', 0.8)],
-  },
-  {
+    // Before the accepts: what they leave is unfinished, and the first run after them would have to read it all.
     name: 'whole life, stored',
     hapax: 'wholeLifeHapax',
     limit: 'wholeLifeHapax',
@@ -161,5 +153,14 @@ export const rows: readonly Row[] = [
     count: 100_000,
     filled: true,
     figures: [rate('whole life with 1,000,000 finished events stored', 0.8)],
+  },
+  {
+    name: 'accept, stored',
+    hapax: 'acceptHapax',
+    limit: 'acceptHapax',
+    against: 'the same on an empty file',
+    count: 100_000,
+    filled: true,
+    figures: [rate('accept with 1,000,000 finished events stored', 0.8)],
   },
 ]
