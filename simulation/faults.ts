@@ -21,8 +21,10 @@ export function drawFaults(seed: number, busyMs: number, nodes: number, leaseMs:
   const kinds = groups.filter(() => draw.chance(0.5)).flat()
   const [first, ...others] = kinds
   const faults = stallsInBeats(seed, busyMs, nodes, leaseMs)
-  for (let left = first === undefined ? 0 : draw.whole(0, 12); first !== undefined && left > 0; left--)
-    faults.push(drawFault(draw, draw.pick([first, ...others]), busyMs, nodes, leaseMs))
+  if (first !== undefined) {
+    for (let left = draw.whole(0, 12); left > 0; left--)
+      faults.push(drawFault(draw, draw.pick([first, ...others]), busyMs, nodes, leaseMs))
+  }
   return faults.sort((one, other) => one.atMs - other.atMs)
 }
 
