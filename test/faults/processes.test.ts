@@ -81,19 +81,13 @@ async function takeoverMs(environment: Readonly<Record<string, string>>): Promis
   })
 }
 
-/** The machine has other suites to run: one that stood still for seconds says nothing of the takeover. */
-const takeoverTries = 3
-
 for (const { name, environment, mostMs } of [
   { name: 'as it comes', environment: {}, mostMs: 10_000 },
   { name: 'with a lease of 1.2 s', environment: short, mostMs: 2_000 },
 ]) {
   test(`runs of a killed server resume on a peer within ${mostMs} ms, ${name} (seed ${seed})`, async () => {
-    let tookMs = Number.POSITIVE_INFINITY
-    for (let tries = 0; tookMs >= mostMs && tries < takeoverTries; tries++) {
-      tookMs = await takeoverMs(environment)
-      console.log(`takeover ${name}: ${tookMs.toFixed(0)} ms`)
-    }
+    const tookMs = await takeoverMs(environment)
+    console.log(`takeover ${name}: ${tookMs.toFixed(0)} ms`)
     expect(tookMs).toBeLessThan(mostMs)
   })
 }
