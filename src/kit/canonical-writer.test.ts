@@ -24,6 +24,32 @@ describe('canonical writer', () => {
     expect(written({ list })).toBe(JSON.stringify({ list: list.map(({ text, index }) => ({ index, text })) }))
   })
 
+  it('sorts and writes names alike the first time and later, whatever their order and number', () => {
+    // Few names, so that shapes with the same first name, and the same names in another order, come again and again.
+    const name = fc.oneof(fc.constantFrom('id', 'a', 'b', 'type', 'é', '"', '', '10', '9', '__proto__'), fc.string())
+    const object = fc.uniqueArray(fc.tuple(name, fc.oneof(fc.integer(), fc.constant(undefined))), {
+      selector: ([key]) => key,
+      maxLength: 12,
+    })
+    fc.assert(
+      fc.property(fc.array(object, { minLength: 12, maxLength: 24 }), (objects) => {
+        for (const members of [...objects, ...objects]) {
+          const sorted = members
+            .filter(([, value]) => value !== undefined)
+            .sort(([one], [other]) => (one < other ? -1 : 1))
+          const text = sorted.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(',')
+          expect(written(Object.fromEntries(members))).toBe(`{${text}}`)
+        }
+      }),
+    )
+  })
+
+  it('forgets names when it has met too many', () => {
+    for (let index = 0; index < 2_000; index += 1) {
+      expect(written({ [`b${index % 300}`]: 1, [`a${index}`]: 2 })).toBe(`{"a${index}":2,"b${index % 300}":1}`)
+    }
+  })
+
   it('keeps two forms apart where a getter asks for one while another is written', () => {
     let inner: string | undefined
     const outer = {
