@@ -4,6 +4,8 @@ import type { SideName } from './works/sides.ts'
 export type Goal =
   /** At least this part of the limit's rate. */
   | { readonly kind: 'at least'; readonly ratio: number }
+  /** A bar of 20 % beside the same side's own rate: failed only if the whole range is below it. */
+  | { readonly kind: 'reaches'; readonly ratio: number }
   /** At most this many times the limit's time, or this time. */
   | { readonly kind: 'at most'; readonly ratio: number; readonly orMs?: number }
   /** At most so much over the control. */
@@ -43,6 +45,7 @@ const time = (work: string, figure: string, ratio: number, orMs?: number): Figur
   const goal = { kind: 'at most', ratio, ...(orMs === undefined ? {} : { orMs }) } as const
   return { work, hapax: figure, unit: 'ms', goal }
 }
+const unmoved = (work: string): Figure => ({ work, hapax: 'rate', unit: '/s', goal: { kind: 'reaches', ratio: 0.8 } })
 const byHand = 'by hand, groups of 64'
 
 /** Finished events that a full store holds. */
@@ -152,7 +155,7 @@ export const rows: readonly Row[] = [
     against: 'the same on an empty file',
     count: 100_000,
     filled: true,
-    figures: [rate('whole life with 1,000,000 finished events stored', 0.8)],
+    figures: [unmoved('whole life with 1,000,000 finished events stored')],
   },
   {
     name: 'accept, stored',
@@ -161,6 +164,6 @@ export const rows: readonly Row[] = [
     against: 'the same on an empty file',
     count: 100_000,
     filled: true,
-    figures: [rate('accept with 1,000,000 finished events stored', 0.8)],
+    figures: [unmoved('accept with 1,000,000 finished events stored')],
   },
 ]
