@@ -7,7 +7,23 @@ export default defineConfig({
     hookTimeout: 30_000,
     expect: { poll: { timeout: 25_000 } },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'tools/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: ['src/store/postgres/**'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: ['src/store/postgres/**/*.test.ts'],
+          globalSetup: 'test/support/services/postgres-setup.ts',
+          hookTimeout: 120_000,
+        },
+      },
       { extends: true, test: { name: 'simulation', include: ['simulation/**/*.test.ts'] } },
       {
         extends: true,

@@ -1,8 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { AcceptAnswer } from '../store.ts'
-import { numberIn } from './columns.ts'
-import { contentHash } from './identity-hash.ts'
-import { type AcceptRow, eventFlags } from './items.ts'
+import { numberIn } from '../sql/columns.ts'
+import { contentHash } from '../sql/identity-hash.ts'
+import { eventFlags } from '../sql/rest.ts'
+import type { AcceptRow } from './items.ts'
 import type { Known } from './ledger.ts'
 import type { Progress } from './progress.ts'
 

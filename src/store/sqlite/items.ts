@@ -10,7 +10,8 @@ import type {
   RejectItem,
   SettleItem,
 } from '../store.ts'
-import { identityHash } from './identity-hash.ts'
+import { identityHash } from '../sql/identity-hash.ts'
+import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
 import { type Wire, WireReader, WireWriter } from './wire.ts'
 
 /** An accept as its rows need it. */
@@ -31,16 +32,6 @@ export interface AcceptRow {
   readonly contentWindowMs: number | null
   readonly fingerprints: readonly { readonly keyId: number; readonly hash: string }[]
   readonly body: Uint8Array
-}
-
-/** Bits of `event.flags`. */
-export const eventFlags = { idSigned: 1, unclaimed: 2 } as const
-
-/** What an event has beyond its columns: rarely there, never searched. */
-export interface EventRest {
-  readonly subject?: string
-  readonly time?: string
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** The pair under whose epoch a decision was made. */
@@ -67,12 +58,6 @@ export interface CheckpointRow extends FencedRow {
   readonly emits: readonly AcceptRow[]
 }
 
-/** What a checkpoint has beyond its columns. */
-export type CheckpointRest = Pick<
-  CheckpointItem,
-  'step' | 'error' | 'until' | 'signal' | 'startedAt' | 'endedAt' | 'firstTriedAt' | 'undoable'
->
-
 export interface SettleRow extends FencedRow {
   readonly turn: number
   readonly status: number
@@ -85,26 +70,6 @@ export interface SettleRow extends FencedRow {
   readonly result: string | null
   readonly rest: string | null
 }
-
-/** What a settlement has beyond its columns: nothing, where all went well. */
-export type SettleRest = Partial<
-  Pick<
-    SettleItem['state'],
-    | 'reason'
-    | 'failures'
-    | 'failuresInAll'
-    | 'losses'
-    | 'dueAt'
-    | 'waitingFor'
-    | 'error'
-    | 'undoBegun'
-    | 'keySeries'
-    | 'seenIntervention'
-    | 'openedAt'
-    | 'place'
-  >
-> &
-  Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
 
 export interface AnswerRow {
   readonly group: string
@@ -202,12 +167,6 @@ function putAccept(wire: WireWriter, item: AcceptItem): void {
   wire.bytes(item.body)
 }
 
-function eventRest(item: AcceptItem): string | null {
-  for (const _ in item.headers) return JSON.stringify({ subject: item.subject, time: item.time, headers: item.headers })
-  if (item.subject === undefined && item.time === undefined) return null
-  return JSON.stringify({ subject: item.subject, time: item.time })
-}
-
 function readAccept(reader: WireReader): AcceptRow {
   const key = reader.text()
   const shard = reader.number()
@@ -260,7 +219,7 @@ function readFence(reader: WireReader): FencedRow {
 function putBegin(wire: WireWriter, item: BeginItem): void {
   putFence(wire, item)
   wire.word(item.step ? stepText(item.step) : '')
-  wire.put(item.step ? JSON.stringify({ ...item.step, undoable: item.undoable, guard: item.guard }) : null)
+  wire.put(beginAddress(item))
   wire.put(item.at)
 }
 
@@ -272,8 +231,7 @@ function putCheckpoint(wire: WireWriter, item: CheckpointItem): void {
   putFence(wire, item)
   wire.word(stepText(item.step))
   wire.put(item.value)
-  const { step, error, until, signal, startedAt, endedAt, firstTriedAt, undoable } = item
-  wire.put(JSON.stringify({ step, error, until, signal, startedAt, endedAt, firstTriedAt, undoable }))
+  wire.put(checkpointRest(item))
   putList(wire, item.emits, putAccept)
 }
 
@@ -306,46 +264,6 @@ function putSettle(wire: WireWriter, item: SettleItem): void {
   wire.put(state.handlerVersion)
   wire.put(state.result)
   wire.put(settleRest(item))
-}
-
-/** A run that went well has none of these: its row stays narrow. */
-function settleRest(item: SettleItem): string | null {
-  const { state } = item
-  const plain =
-    state.reason === undefined &&
-    state.failures === 0 &&
-    state.failuresInAll === 0 &&
-    state.losses === 0 &&
-    state.dueAt === undefined &&
-    state.waitingFor === undefined &&
-    state.error === undefined &&
-    !state.undoBegun &&
-    state.keySeries === 0 &&
-    state.seenIntervention === 0 &&
-    state.openedAt === undefined &&
-    state.place === undefined &&
-    item.intervention === undefined &&
-    item.tried === undefined &&
-    item.keepCheckpoints === undefined
-  if (plain) return null
-  const rest: { [Name in keyof SettleRest]: SettleRest[Name] | undefined } = {
-    reason: state.reason,
-    failures: state.failures || undefined,
-    failuresInAll: state.failuresInAll || undefined,
-    losses: state.losses || undefined,
-    dueAt: state.dueAt,
-    waitingFor: state.waitingFor,
-    error: state.error,
-    undoBegun: state.undoBegun || undefined,
-    keySeries: state.keySeries || undefined,
-    seenIntervention: state.seenIntervention || undefined,
-    openedAt: state.openedAt,
-    place: state.place,
-    intervention: item.intervention,
-    tried: item.tried,
-    keepCheckpoints: item.keepCheckpoints,
-  }
-  return JSON.stringify(rest)
 }
 
 function readSettle(reader: WireReader): SettleRow {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { numberIn, optionalNumberIn } from './columns.ts'
+import { numberIn, optionalNumberIn } from '../sql/columns.ts'
 
 /** The one sequence of the file, and what is counted along with it: read and written once per transaction. */
 export class Progress {

@@ -4,8 +4,8 @@ import type { EventKey } from '../../event/event-key.ts'
 import { stepText } from '../../event/run.ts'
 import { isTerminal } from '../../event/run-status.ts'
 import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
-import { numberIn, optionalNumberIn, optionalTextIn, textIn } from './columns.ts'
-import { identityHash } from './identity-hash.ts'
+import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import { identityHash } from '../sql/identity-hash.ts'
 import {
   beginOf,
   checkpointOf,
@@ -15,7 +15,7 @@ import {
   type Row,
   settleRestOf,
   stateOf,
-} from './rows.ts'
+} from '../sql/rows.ts'
 
 /** Reading by key, on a connection that only reads. Each call is a handful of probes. */
 export class Reads {

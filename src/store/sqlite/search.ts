@@ -3,8 +3,8 @@ import { HapaxError } from '../../errors/hapax-error.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import type { Clock } from '../../kit/clock.ts'
 import type { EventQuery, EventSummary, RejectItem, RunQuery, RunSummary, StoreCounts } from '../store.ts'
-import { numberIn, textIn } from './columns.ts'
-import { eventOf, type Row, stateOf } from './rows.ts'
+import { numberIn, textIn } from '../sql/columns.ts'
+import { eventOf, type Row, stateOf } from '../sql/rows.ts'
 
 /** Numbers of the sequence looked at before the event loop has its turn: some 3 ms. */
 const windowRows = 4_000

