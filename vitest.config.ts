@@ -31,6 +31,7 @@ export default defineConfig({
           name: 'outside',
           include: ['test/**/*.test.ts'],
           exclude: ['test/faults/**'],
+          globalSetup: 'test/support/services/postgres-setup.ts',
           testTimeout: 600_000,
           hookTimeout: 120_000,
         },

@@ -11,13 +11,18 @@ import type { Duration } from './kit/duration.ts'
 import { type Log, silentLog } from './kit/log.ts'
 import { type Random, systemRandom } from './kit/random.ts'
 import type { Source } from './sources/source.ts'
-import { openStore } from './store/open-store.ts'
+import { type MigrateMode, openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 
 /** What {@link createHapax} takes. */
 export interface HapaxOptions {
-  /** `'sqlite:path/to/file.db'`, `'memory:'`, or an open store. */
+  /** `'sqlite:path/to/file.db'`, `'postgres://user@host/database'`, `'memory:'`, or an open store. */
   readonly store: string | Store
+  /**
+   * `'check'` refuses a store that is missing or of an earlier version, with the command to run; `'auto'` makes or upgrades
+   * it. Default `'auto'`, on PostgreSQL `'check'`. An open store is taken as it is.
+   */
+  readonly migrate?: MigrateMode
   /** Where events come from; each is one endpoint. Default none. */
   readonly sources?: readonly Source[]
   /** What processes them. None: this process only accepts. */
@@ -71,8 +76,9 @@ export async function createHapax(options: HapaxOptions): Promise<Hapax> {
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom()
   const log = options.log ?? silentLog
+  const { migrate } = options
   const store =
-    typeof options.store === 'string' ? await openStore(options.store, { clock, random, log }) : options.store
+    typeof options.store === 'string' ? await openStore(options.store, { clock, random, log, migrate }) : options.store
   const sources = options.sources ?? []
   const handlers = options.handlers ?? []
   let engine: Engine

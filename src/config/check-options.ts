@@ -18,6 +18,7 @@ export interface CheckedOptions {
   readonly grace?: Duration
   readonly retention?: Retention
   readonly key?: string
+  readonly migrate?: unknown
 }
 
 /** One thing that is wrong, and which options it is about. */
@@ -26,7 +27,19 @@ export interface OptionProblem {
   readonly says: string
 }
 
-const known = ['store', 'sources', 'handlers', 'group', 'concurrency', 'lease', 'beat', 'grace', 'retention', 'key']
+const known = [
+  'store',
+  'migrate',
+  'sources',
+  'handlers',
+  'group',
+  'concurrency',
+  'lease',
+  'beat',
+  'grace',
+  'retention',
+  'key',
+]
 const knownToTests = ['log', 'clock', 'random']
 const retentions = ['payloads', 'journal', 'identities']
 
@@ -57,6 +70,9 @@ export function optionProblems(options: CheckedOptions): OptionProblem[] {
     return Number.NaN
   }
   nameProblems(options, refuse)
+  const { migrate } = options
+  if (migrate !== undefined && migrate !== 'check' && migrate !== 'auto')
+    refuse(['migrate'], `migrate: wanted check or auto, found ${found(migrate)}`)
   const { concurrency = limits.concurrency } = options
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
     refuse(['concurrency'], `concurrency: wanted a whole number of 1 or more, found ${found(concurrency)}`)

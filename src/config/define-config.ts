@@ -7,6 +7,7 @@ import type { Source } from '../sources/source.ts'
 /** What a config file exports. Every option has a default; docs/configuration.md lists them. */
 export interface HapaxConfig {
   readonly store?: string
+  readonly migrate?: 'check' | 'auto'
   readonly group?: string
   readonly key?: string
   readonly concurrency?: number

@@ -8,6 +8,7 @@ import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
+import type { MigrateMode } from '../store/open-store.ts'
 import { type CheckedOptions, optionProblems } from './check-options.ts'
 import { lists, type Option, options } from './schema.ts'
 
@@ -17,6 +18,8 @@ export interface Config {
   readonly group: string
   readonly key: string | undefined
   readonly concurrency: number
+  /** Undefined: as the store has it by default. */
+  readonly migrate: MigrateMode | undefined
   readonly leaseMs: number
   readonly beatMs: number
   readonly graceMs: number
@@ -50,6 +53,7 @@ const files = ['hapax.config.ts', 'hapax.config.js', 'hapax.config.mjs']
 /** As a `Host` header has it, less the port. */
 const hostName = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*)|\[[0-9A-Fa-f:.]+\])$/
 const levels = ['debug', 'info', 'warn', 'error'] as const
+const migrateModes: readonly MigrateMode[] = ['check', 'auto']
 
 /**
  * Loads the configuration: flag, environment, file, default, in this order.
@@ -79,10 +83,15 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
   const text = (path: string): string => String(value(path) ?? '')
   const number = (path: string): number => Number(value(path))
   const key = value('key')
+  const migrate = value('migrate')
+  const migrateMode = migrateModes.find((one) => one === migrate)
+  if (migrate !== undefined && !migrateMode)
+    problems.push(`migrate: wanted one of ${migrateModes.join(', ')}, found ${found(migrate)}`)
   const level = levels.find((one) => one === value('log.level'))
   if (!level) problems.push(`log.level: wanted one of ${levels.join(', ')}, found ${found(value('log.level'))}`)
   const config: Config = {
     store: text('store'),
+    migrate: migrateMode,
     group: text('group'),
     key: typeof key === 'string' && key !== '' ? key : undefined,
     concurrency: number('concurrency'),

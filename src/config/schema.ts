@@ -37,7 +37,13 @@ export const options: readonly Option[] = [
     'store',
     'text',
     'sqlite:hapax.db',
-    'Where events are kept: `sqlite:path/to/file.db`, or `memory:` for tests.',
+    'Where events are kept: `sqlite:path/to/file.db`, `postgres://user@host/database?schema=hapax`, or `memory:` for tests.',
+  ),
+  option(
+    'migrate',
+    'text',
+    undefined,
+    '`check` refuses a store that is missing or of an earlier version, `auto` makes or upgrades it. By default `auto`, on PostgreSQL `check`.',
   ),
   option('group', 'text', 'default', 'Nodes of one group run the same handlers; several groups may share a store.'),
   option(

@@ -11,12 +11,17 @@ export interface OpenStoreOptions {
   readonly log: Log
   /** Opens only what is there, and neither makes nor changes anything: every write is refused. */
   readonly lookOnly?: boolean
+  /** `check` refuses what is not of this version, `auto` makes or upgrades it. Default: `auto`, on PostgreSQL `check`. */
+  readonly migrate?: MigrateMode | undefined
 }
+
+/** What becomes of a store that is missing or of an earlier version. */
+export type MigrateMode = 'check' | 'auto'
 
 /**
  * Opens the store that a URL names; only its driver is loaded.
  *
- * @param url `memory:` or `sqlite:path/to/file.db`
+ * @param url `memory:`, `sqlite:path/to/file.db`, or `postgres://user@host/database?schema=hapax`
  * @throws `store_unknown`, `store_refused`
  */
 export async function openStore(url: string, options: OpenStoreOptions): Promise<Store> {
@@ -33,5 +38,22 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
     const { sqliteStore } = await import('./sqlite/index.ts')
     return sqliteStore({ path: rest, ...options })
   }
+  if (scheme === 'postgres' || scheme === 'postgresql') {
+    const { postgresStore, readUrl } = await import('./postgres/index.ts')
+    return postgresStore({ ...readUrl(url), ...options })
+  }
   throw new HapaxError('store_unknown', { scheme })
+}
+
+/**
+ * The SQL that would bring the store to this version, statement by statement; none where it is there.
+ *
+ * @throws as {@link openStore}; `store_refused` for a store that has no SQL to show.
+ */
+export async function planMigration(url: string, options: OpenStoreOptions): Promise<readonly string[]> {
+  if (!/^postgres(ql)?:/.test(url)) {
+    throw new HapaxError('store_refused', { reason: 'only a PostgreSQL store is migrated by SQL that can be shown' })
+  }
+  const { postgresPlan, readUrl } = await import('./postgres/index.ts')
+  return postgresPlan({ ...readUrl(url), ...options })
 }

@@ -1,6 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { seededRandom } from '../../src/kit/random.ts'
+import { postgresStore } from '../../src/store/postgres/index.ts'
 import { sqliteStore } from '../../src/store/sqlite/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { FakeClock } from '../../src/testing/fake-clock.ts'
@@ -30,5 +34,35 @@ const sqliteFile: ModelStore = {
   },
 }
 
+let schemas = 0
+
+/** A schema of its own on the server of the run. */
+const postgresSchema: ModelStore = {
+  name: 'postgres',
+  make(clock, shards) {
+    const url = inject('postgresUrl')
+    const schema = `model_${process.pid}_${++schemas}`
+    return {
+      open: () =>
+        postgresStore({
+          url,
+          schema,
+          clock,
+          random: seededRandom(schemas),
+          now: () => clock.now(),
+          shards,
+          connections: 2,
+          migrate: 'auto',
+        }),
+      remove: async () => {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        await client.query(`drop schema if exists ${schema} cascade`)
+        await client.end()
+      },
+    }
+  },
+}
+
 /** Every store that must answer as the memory store does. */
-export const modelStores: readonly ModelStore[] = [sqliteFile]
+export const modelStores: readonly ModelStore[] = [sqliteFile, postgresSchema]

@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts'
 import { silentLog } from '../../kit/log.ts'
-import { openStore } from '../../store/open-store.ts'
+import { openStore, planMigration } from '../../store/open-store.ts'
+import { shownUrl } from '../../store/store-url.ts'
 import { type Command, exitCodes } from '../command.ts'
 import { json } from '../print.ts'
 
@@ -11,9 +12,10 @@ export const migrate: Command = {
   takes: ['[CONFIG]'],
   flags: [
     { name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' },
+    { name: 'plan', sentence: 'Shows the SQL that would be run, and runs none of it.' },
     { name: 'json', sentence: 'JSON for machines.' },
   ],
-  examples: ['hapax migrate', 'hapax migrate --store sqlite:hapax.db'],
+  examples: ['hapax migrate', 'hapax migrate --store postgres://localhost/app --plan'],
   async run(context, given) {
     const [file] = given.positionals
     const store = given.text('store')
@@ -23,14 +25,21 @@ export const migrate: Command = {
       env: context.env,
       cwd: context.cwd,
     })
-    const opened = await openStore(config.store, { clock: context.clock, random: context.random, log: silentLog })
+    const { clock, random } = context
+    const options = { clock, random, log: silentLog, migrate: 'auto' } as const
+    if (given.has('plan')) {
+      const plan = await planMigration(config.store, options)
+      context.out(given.has('json') ? json({ plan }) : plan.map((statement) => `${statement};\n`).join('\n'))
+      return exitCodes.ok
+    }
+    const opened = await openStore(config.store, options)
     try {
       await opened.migrate()
       const { kind, shards, durability } = opened
       context.out(
         given.has('json')
-          ? json({ store: config.store, kind, shards, durability })
-          : `${config.store} is ready (${kind}, ${shards} shards, ${durability}).\n`,
+          ? json({ store: shownUrl(config.store), kind, shards, durability })
+          : `${shownUrl(config.store)} is ready (${kind}, ${shards} shards, ${durability}).\n`,
       )
     } finally {
       await opened.close()

@@ -42,6 +42,7 @@ export const serve: Command = {
     const works = !given.has('no-workers') && config.handlers.length > 0
     const hapax = await createHapax({
       store: config.store,
+      ...(config.migrate !== undefined && { migrate: config.migrate }),
       sources: config.sources,
       handlers: works ? config.handlers : [],
       group: config.group,

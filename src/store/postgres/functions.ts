@@ -227,6 +227,7 @@ export const functions = `
     s_group text[], s_shard integer[], s_epoch bigint[], s_key uuid[], s_tag text[], s_generation integer[], s_attempt integer[],
     s_turn integer[], s_status integer[], s_since double precision[], s_due_at double precision[], s_seen bigint[],
     s_attempted_at double precision[], s_handler text[], s_version text[], s_result text[], s_rest text[], s_keep text[],
+    s_alone integer[],
     p_answer jsonb, p_reject jsonb,
     out "now" double precision, out first_number bigint, out accept jsonb, out intervene jsonb, out begin_ jsonb,
     out checkpoint jsonb, out settle jsonb, out answer jsonb
@@ -293,7 +294,7 @@ export const functions = `
         a_content_window, a_handed_group, a_handed_epoch, a_bytes, a_byte_from, a_byte_count, a_more);
       accept := coalesce(accept, '[]') || jsonb_build_array(item || jsonb_build_object('i', i - 1));
     end loop;
-    number := number + n_accept;
+    number := number + p_accepts;
 
     for i in 0 .. n_intervene - 1 loop
       intervene := coalesce(intervene, '[]') || jsonb_build_array(:s.intervene_one_1("now", number, p_intervene -> i));
@@ -347,24 +348,24 @@ export const functions = `
       for i in 1 .. coalesce(cardinality(p_emit_of), 0) loop
         if p_emit_of[i] = any(written) then
           -- Followed by nothing: an emit's own answer is nobody's.
-          perform :s.accept_at_1("now", first_number + p_accepts + i - 1, p_accepts + i, false, a_key, a_shard, a_identity, a_tenant,
+          perform :s.accept_at_1("now", number + n_checkpoint + i - 1, p_accepts + i, false, a_key, a_shard, a_identity, a_tenant,
             a_source, a_id, a_type, a_fingerprint_key, a_fingerprint, a_registry_version, a_flags, a_content_type, a_order_key,
             a_rest, a_window, a_content_window, a_handed_group, a_handed_epoch, a_bytes, a_byte_from, a_byte_count, a_more);
         end if;
       end loop;
-      number := number + n_checkpoint;
+      number := number + n_checkpoint + coalesce(cardinality(p_emit_of), 0);
     end if;
 
     if n_settle > 0 then
       with ready as (
         select u.*, number + u.place - 1 as seq
         from unnest(s_group, s_shard, s_epoch, s_key, s_tag, s_generation, s_attempt, s_turn, s_status, s_since, s_seen,
-          s_attempted_at, s_handler, s_version, s_result, s_rest)
+          s_attempted_at, s_handler, s_version, s_result, s_rest, s_alone)
           with ordinality u(group_name, shard, epoch, key, tag, generation, attempt, turn, status, since, seen,
-            attempted_at, handler, handler_version, result, rest, place)
+            attempted_at, handler, handler_version, result, rest, alone, place)
         join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
         join :s.event e on e.key = u.key
-        where u.generation = 1 and u.turn = 1 and u.status = any(:terminal) and u.status <> :dead
+        where u.alone = 1 and u.generation = 1 and u.turn = 1 and u.status = any(:terminal) and u.status <> :dead
           and not exists (select from :s.intervention v where v.event = u.key and v.tag = u.tag and v."position" > u.seen)),
       kept as (
         insert into :s.settlement as s

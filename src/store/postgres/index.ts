@@ -5,10 +5,14 @@ import type { Random } from '../../kit/random.ts'
 import { numberIn } from '../sql/columns.ts'
 import type { Store } from '../store.ts'
 import { Connections, loadDriver, poolConfig } from './connection.ts'
+import { functionsVersion } from './functions.ts'
 import { Hints } from './hints.ts'
 import type { Now } from './now.ts'
 import { PostgresStore } from './postgres-store.ts'
-import { checkSchema, migrateSchema, Naming } from './schema.ts'
+import { checkSchema, foundVersion, migrateSchema, migrationPlan, Naming, schemaVersion } from './schema.ts'
+
+/** Shards of a new schema: more than nodes, so that they share evenly. */
+const defaultShards = 64
 
 /** How a PostgreSQL store is opened. */
 export interface PostgresStoreOptions {
@@ -25,7 +29,7 @@ export interface PostgresStoreOptions {
   /** Connections at most, beside the one that listens. Default 8. */
   readonly connections?: number
   /** `check` refuses a schema that is not this version's, with the command to run; `auto` brings it there. Default `check`. */
-  readonly migrate?: 'check' | 'auto'
+  readonly migrate?: 'check' | 'auto' | undefined
   /** Writes nothing. */
   readonly lookOnly?: boolean
   /** The store's time, for tests. Default: the server's clock. */
@@ -40,7 +44,7 @@ export interface PostgresStoreOptions {
  * @example const store = await postgresStore({ url: 'postgres://localhost/app', clock: systemClock, random: systemRandom() })
  */
 export async function postgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { url, clock, log = silentLog, shards = 64, lookOnly = false } = options
+  const { url, clock, log = silentLog, shards = defaultShards, lookOnly = false } = options
   const naming = new Naming(options.schema ?? 'hapax')
   const { default: pg } = await loadDriver()
   const config = poolConfig(url, options.connections ?? 8)
@@ -57,5 +61,34 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
     await connections.close()
     if (error instanceof HapaxError) throw error
     throw new HapaxError('store_unavailable', { reason: String(error) }, { cause: error })
+  }
+}
+
+/**
+ * The parts of a store's URL: what is Hapax's own is taken out, the rest is the driver's.
+ *
+ * @throws `store_refused` for text that is no URL
+ */
+export function readUrl(text: string): { readonly url: string; readonly schema?: string } {
+  if (!URL.canParse(text)) {
+    throw new HapaxError('store_refused', { reason: 'wanted a URL like postgres://user@host:5432/database' })
+  }
+  const url = new URL(text)
+  const schema = url.searchParams.get('schema')
+  url.searchParams.delete('schema')
+  return { url: url.href, ...(schema === null ? {} : { schema }) }
+}
+
+/** The statements that would bring the schema to this version. */
+export async function postgresPlan(options: Omit<PostgresStoreOptions, 'clock' | 'random'>): Promise<readonly string[]> {
+  const naming = new Naming(options.schema ?? 'hapax')
+  const { default: pg } = await loadDriver()
+  const connections = new Connections(new pg.Pool(poolConfig(options.url, 1)), options.log ?? silentLog)
+  try {
+    const found = await foundVersion(connections, naming)
+    if (found.tables === schemaVersion && found.functions >= functionsVersion) return []
+    return migrationPlan(naming, found.tables, options.shards ?? defaultShards)
+  } finally {
+    await connections.close()
   }
 }

@@ -1,5 +1,5 @@
 import { type Identity } from '../../event/event.ts'
-import { stepText } from '../../event/run.ts'
+import { runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { contentHash, identityHash } from '../sql/identity-hash.ts'
 import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
@@ -143,7 +143,16 @@ function settleParams(items: readonly SettleItem[]): Param[] {
     textArray(items.map(({ state }) => state.result)),
     textArray(items.map(settleRest)),
     textArray(items.map(({ keepCheckpoints: keep }) => keptText(keep))),
+    integerArray(aloneOf(items)),
   ]
+}
+
+/** 1 where no other settlement of the commit is of the same run: then its turn in the commit says nothing. */
+function aloneOf(items: readonly SettleItem[]): number[] {
+  if (items.length < 2) return items.map(() => 1)
+  const counts = new Map<string, number>()
+  for (const { run } of items) counts.set(runId(run), (counts.get(runId(run)) ?? 0) + 1)
+  return items.map(({ run }) => (counts.get(runId(run)) === 1 ? 1 : 0))
 }
 
 /** What `settle_one_1` reads: null keeps all. */

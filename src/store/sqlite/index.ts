@@ -26,6 +26,8 @@ export interface SqliteStoreOptions {
   readonly maxPages?: number
   /** Opens only what is there, and neither makes nor changes anything: every write is refused. */
   readonly lookOnly?: boolean
+  /** `check` refuses a file that is missing or of an earlier version. Default `auto`. */
+  readonly migrate?: 'check' | 'auto' | undefined
 }
 
 /**
@@ -38,6 +40,7 @@ export interface SqliteStoreOptions {
 export async function sqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, shards = 16, log = silentLog } = options
   if (options.lookOnly) return lookAt(options)
+  if (options.migrate === 'check') await lookAt(options).close()
   prepareFile(path)
   try {
     const database = connect({ path, cacheKib: 2_048 })
