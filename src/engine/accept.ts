@@ -146,7 +146,7 @@ export class Accepter {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#openWithin(tenant))
     const { handedTo: _handedTo, ...item } = this.#item(event, options, tenant, key)
-    const answer = store.acceptWithin(options.transaction, item)
+    const answer = await store.acceptWithin(options.transaction, item)
     return { outcome: answer.outcome, event: { key: answer.outcome === 'exists' ? answer.key : item.key } }
   }
 

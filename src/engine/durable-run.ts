@@ -72,9 +72,9 @@ export class DurableRun implements Run {
     })
   }
 
-  transaction<Result>(
+  transaction<Result, Client = DatabaseSync>(
     name: string,
-    body: (transaction: DatabaseSync) => Result,
+    body: (transaction: Client) => Result | Promise<Result>,
     options: { readonly of?: string } = {},
   ): Promise<Result> {
     const attempt = this.#attempt
@@ -91,11 +91,13 @@ export class DurableRun implements Run {
       const { transact } = store
       const answer = await attempt.write(() =>
         transact.call(store, item, (transaction) => {
-          // The one store that has the ability today hands a node:sqlite connection.
-          const result = body(transaction as DatabaseSync)
-          if (isThenable(result)) throw new HapaxError('transaction_async')
-          value = encodeJson(result, name)
-          return value
+          // Whoever writes a handler says which store's client it takes; a store hands out its own alone.
+          const result = body(transaction as Client)
+          const keep = (settled: Result) => {
+            value = encodeJson(settled, name)
+            return value
+          }
+          return isThenable(result) ? Promise.resolve(result).then(keep) : keep(result)
         }),
       )
       if (!answer) return attempt.forgotten()

@@ -43,7 +43,7 @@ export interface HandlerEvent<Data = unknown>
     | 'acceptedAt'
     | 'headers'
   > {
-  /** The parsed body: of the schema's output type where the handler has one. Integers no double can hold are bigint. */
+  /** The body, parsed when it is first read: of the schema's output type where the handler has one. Integers no double can hold are bigint. */
   readonly data: Data
   /** The bytes as they came. */
   readonly raw: Uint8Array
@@ -114,13 +114,16 @@ export interface Run {
   /** Accepts a follow-up event, once, together with its checkpoint. Resolves to its key. */
   emit(event: EmittedEvent, options?: { readonly of?: string }): Promise<{ readonly key: string }>
   /**
-   * Effect and checkpoint in one commit of the store's own database: exactly once (G4). SQLite: a synchronous function.
+   * Effect and checkpoint in one commit of the store's own database: exactly once (G4). `body` is given the store's own
+   * client: on SQLite a `DatabaseSync`, and it must be synchronous; on PostgreSQL a client of `pg`, as its type then says.
+   * Where another transaction was in the way all is rolled back and `body` is called again.
    *
    * @throws `ability_missing`, `transaction_async`, what `body` throws (all of it rolled back)
+   * @example await run.transaction('book', async (tx: PoolClient) => { await tx.query('insert into ledger …') })
    */
-  transaction<Result>(
+  transaction<Result, Client = DatabaseSync>(
     name: string,
-    body: (transaction: DatabaseSync) => Result,
+    body: (transaction: Client) => Result | Promise<Result>,
     options?: { readonly of?: string },
   ): Promise<Result>
   /** Shows how far the run is; kept with the next record, not durable by itself. */

@@ -92,18 +92,24 @@ export interface Store {
    * Where `abilities.transaction`: runs `body` with the store's own client inside one transaction with the fence and
    * the checkpoint of `item`; the value that `body` returns, as JSON text or undefined, is the checkpoint. A checkpoint that
    * is there already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
+   * Where another transaction was in the way, all is rolled back and `body` is called again.
+   *
+   * @throws `transaction_async` for a body that answers later, in a store that takes none.
    */
-  transact?(
-    item: Omit<CheckpointItem, 'value'>,
-    body: (transaction: unknown) => string | undefined,
-  ): Promise<CheckpointAnswer>
+  transact?(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer>
 
   /**
    * Where `abilities.transaction`: writes the event inside the caller's own open transaction. No shard lock, no epoch;
    * committed or not with what the caller does.
    */
-  acceptWithin?(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey }
+  acceptWithin?(transaction: unknown, item: AcceptItem): AcceptedWithin | Promise<AcceptedWithin>
 }
+
+/** What is done with the store's own client inside {@link Store.transact}. */
+export type TransactionBody = (transaction: unknown) => string | undefined | Promise<string | undefined>
+
+/** What an accept inside a caller's transaction found. */
+export type AcceptedWithin = { readonly outcome: 'pending' } | { readonly outcome: 'exists'; readonly key: EventKey }
 
 /** A (group, shard) pair under the epoch of its grant: what every decision carries. */
 export interface Owned {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { stepText } from '../event/run.ts'
-import type { CheckpointAnswer, CheckpointItem, Store } from '../store/store.ts'
+import type { CheckpointAnswer, CheckpointItem, Store, TransactionBody } from '../store/store.ts'
 
 /**
  * A store that has none, with transactions: the caller's own database commits together with the checkpoint, as in a store
@@ -28,7 +29,7 @@ async function transactOn(
   store: Store,
   database: DatabaseSync,
   item: Omit<CheckpointItem, 'value'>,
-  body: (transaction: unknown) => string | undefined,
+  body: TransactionBody,
 ): Promise<CheckpointAnswer> {
   const kept = (await store.run(item.run.event, item.run.tag))?.checkpoints.find(
     ({ step, generation }) => stepText(step) === stepText(item.step) && generation === item.generation,
@@ -39,6 +40,10 @@ async function transactOn(
   database.exec('begin immediate')
   try {
     const value = body(database)
+    if (value instanceof Promise) {
+      value.catch(() => undefined)
+      throw new HapaxError('transaction_async')
+    }
     const { checkpoint } = await store.commit({ checkpoint: [{ ...item, ...(value !== undefined && { value }) }] })
     const answer = checkpoint[0] ?? { outcome: 'stale' as const }
     database.exec(answer.outcome === 'written' ? 'commit' : 'rollback')

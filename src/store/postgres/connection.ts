@@ -1,4 +1,4 @@
-import type { PoolClient, Pool as PoolType, PoolConfig } from 'pg'
+import type { PoolClient, PoolConfig, Pool as PoolType } from 'pg'
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { Log } from '../../kit/log.ts'
 import type { Row } from '../sql/rows.ts'
@@ -10,6 +10,8 @@ const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   20: Number,
   2950: keyOfUuid,
 }
+
+const standbyCancelled = 'the wait for a standby was cancelled: nothing is certain'
 
 /** The pool of one node: its connections, and its errors as ours. */
 export class Connections {
@@ -56,9 +58,7 @@ export class Connections {
       const { rows } = await client.query<Row>(text, [...values])
       broken = false
       const [row] = rows
-      if (cancelled || !row) {
-        throw new HapaxError('store_unavailable', { reason: 'the wait for a standby was cancelled: nothing is certain' })
-      }
+      if (cancelled || !row) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
       return row
     } catch (error) {
       if (sqlState(error) !== undefined) broken = false
@@ -66,6 +66,30 @@ export class Connections {
     } finally {
       client.off('notice', listen)
       client.release(broken)
+    }
+  }
+
+  /**
+   * A connection for a transaction. One that it is not known to have ended is thrown away: nothing of it may be committed
+   * with the next. A wait for a standby that was cancelled is no commit.
+   */
+  async hold<Result>(work: (client: PoolClient, ended: () => void) => Promise<Result>): Promise<Result> {
+    const client = await this.#take()
+    let clean = false
+    let cancelled = false
+    const listen = ({ message }: { readonly message?: string | undefined }) => {
+      if (message?.includes('synchronous replication')) cancelled = true
+    }
+    client.on('notice', listen)
+    try {
+      const result = await work(client, () => {
+        clean = true
+      })
+      if (cancelled) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
+      return result
+    } finally {
+      client.off('notice', listen)
+      client.release(!clean)
     }
   }
 

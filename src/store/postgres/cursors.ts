@@ -26,7 +26,10 @@ export class Snapshot {
     this.open = open
       .split(',')
       .filter((xid) => xid !== '')
-      .map((xid) => ({ from: (Number(xid) + firstXid) * numbersEach, to: (Number(xid) + firstXid + 1) * numbersEach - 1 }))
+      .map((xid) => ({
+        from: (Number(xid) + firstXid) * numbersEach,
+        to: (Number(xid) + firstXid + 1) * numbersEach - 1,
+      }))
       .sort((one, other) => one.from - other.from)
   }
 

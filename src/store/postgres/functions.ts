@@ -442,6 +442,64 @@ export const functions = `
       a_content_window[i], a_handed_group[i], a_handed_epoch[i], substring(a_bytes from a_byte_from[i] for a_byte_count[i]));
   end $$;
 
+  -- An accept inside the caller's own transaction, which it never aborts: what another one holds open is in flight.
+  create or replace function :s.accept_within_1(
+    p_now double precision, p_key uuid, p_shard integer, p_identity uuid, p_contents uuid[], p_tenant text, p_source text,
+    p_id text, p_type text, p_fingerprint_keys integer[], p_fingerprints text[], p_registry_version integer,
+    p_flags integer, p_content_type text, p_order_key text, p_rest text, p_window double precision,
+    p_content_window double precision, p_body bytea
+  ) returns jsonb language plpgsql set lock_timeout = '250ms' as $$
+  declare
+    number bigint := :s.take_numbers_1(1);
+  begin
+    return :s.accept_one_1(:s.now_1(p_now), number, p_key, p_shard, p_identity, p_contents, p_tenant, p_source, p_id, p_type,
+      p_fingerprint_keys, p_fingerprints, p_registry_version, p_flags, p_content_type, p_order_key, p_rest, p_window,
+      p_content_window, null, null, p_body);
+  exception when lock_not_available then
+    return jsonb_build_object('o', 'f');
+  end $$;
+
+  -- What stands before a transaction's function is called, which gets a token: its transaction must still be the same after.
+  create or replace function :s.transaction_begin_1(
+    p_token text, p_group text, p_shard integer, p_epoch bigint, p_key uuid, p_tag text, p_generation integer, p_step text
+  ) returns jsonb language plpgsql as $$
+  declare
+    kept record;
+  begin
+    perform set_config('hapax.transaction', p_token, true);
+    select c.* into kept from :s.checkpoint c
+      where c.key = p_key and c.tag = p_tag and c.generation = p_generation and c.step = p_step;
+    if found then return jsonb_build_object('o', 'refused', 'c', to_jsonb(kept)); end if;
+    if not exists (select from :s.pair p where p.group_name = p_group and p.shard = p_shard and p.epoch = p_epoch) then
+      return jsonb_build_object('o', 'stale');
+    end if;
+    return null;
+  end $$;
+
+  -- The last statement of a transaction: the fence (G6), held until its commit, and the checkpoint.
+  create or replace function :s.transaction_end_1(
+    p_now double precision, p_token text, p_group text, p_shard integer, p_epoch bigint, p_key uuid, p_tag text,
+    p_generation integer, p_attempt integer, p_step text, p_value text, p_rest text
+  ) returns jsonb language plpgsql as $$
+  declare
+    kept record;
+  begin
+    if current_setting('hapax.transaction', true) is distinct from p_token then
+      return jsonb_build_object('o', 'ended');
+    end if;
+    perform set_config('idle_in_transaction_session_timeout', '1s', true);
+    perform from :s.pair p where p.group_name = p_group and p.shard = p_shard and p.epoch = p_epoch for key share;
+    if not found or not exists (select from :s.event e where e.key = p_key) then
+      return jsonb_build_object('o', 'stale');
+    end if;
+    insert into :s.checkpoint values (p_key, :s.take_numbers_1(1), p_epoch, :s.now_1(p_now), p_generation, p_attempt, false,
+      p_tag, p_step, p_value, p_rest) on conflict do nothing;
+    if found then return jsonb_build_object('o', 'written'); end if;
+    select c.* into kept from :s.checkpoint c
+      where c.key = p_key and c.tag = p_tag and c.generation = p_generation and c.step = p_step;
+    return jsonb_build_object('o', 'refused', 'c', to_jsonb(kept));
+  end $$;
+
   create or replace function :s.intervene_one_1(p_now double precision, p_position bigint, p_item jsonb)
   returns jsonb language plpgsql ${stablePlans} as $$
   declare

@@ -56,7 +56,15 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
     const me = Buffer.from(options.random.bytes(9)).toString('base64url')
     const hints = new Hints(() => new pg.Client(config), connections, `hapax_${naming.schema}`, me, { clock, log })
     const now: Now = options.now ?? (() => null)
-    return new PostgresStore({ connections, naming, hints, now, shards: numberIn(meta, 'shards'), lookOnly })
+    return new PostgresStore({
+      connections,
+      naming,
+      hints,
+      now,
+      random: options.random,
+      shards: numberIn(meta, 'shards'),
+      lookOnly,
+    })
   } catch (error) {
     await connections.close()
     if (error instanceof HapaxError) throw error
@@ -80,7 +88,9 @@ export function readUrl(text: string): { readonly url: string; readonly schema?:
 }
 
 /** The statements that would bring the schema to this version. */
-export async function postgresPlan(options: Omit<PostgresStoreOptions, 'clock' | 'random'>): Promise<readonly string[]> {
+export async function postgresPlan(
+  options: Omit<PostgresStoreOptions, 'clock' | 'random'>,
+): Promise<readonly string[]> {
   const naming = new Naming(options.schema ?? 'hapax')
   const { default: pg } = await loadDriver()
   const connections = new Connections(new pg.Pool(poolConfig(options.url, 1)), options.log ?? silentLog)

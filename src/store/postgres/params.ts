@@ -1,4 +1,4 @@
-import { type Identity } from '../../event/event.ts'
+import type { Identity } from '../../event/event.ts'
 import { runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { contentHash, identityHash } from '../sql/identity-hash.ts'
@@ -6,6 +6,7 @@ import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from 
 import type { AcceptItem, Commit, Owned, SettleItem } from '../store.ts'
 import { bigintArray, doubleArray, integerArray, textArray, uuidArray } from './binary-arrays.ts'
 import { keyBytes, keyUuid } from './key-bytes.ts'
+import type { SqlValue } from './sql-literal.ts'
 
 /** A value as the driver sends it: a `Buffer` goes as binary. */
 export type Param = Buffer | string | number | boolean | null
@@ -91,6 +92,32 @@ function acceptParams(items: readonly AcceptItem[]): Param[] {
     integerArray(from),
     integerArray(items.map(({ body }) => body.length)),
     more.length === 0 ? null : JSON.stringify(Object.fromEntries(more)),
+  ]
+}
+
+/** One accept as the values of `accept_within_1`, after its time. */
+export function acceptWithinValues(item: AcceptItem): SqlValue[] {
+  const { fingerprints, contentWindowMs } = item
+  const contents = contentWindowMs === undefined ? [] : fingerprints.map((one) => uuidText(contentHash(item, one)))
+  return [
+    { uuid: keyUuid(item.key) },
+    item.shard,
+    { uuid: Buffer.from(identityBytes(item)).toString('hex') },
+    { uuids: contents },
+    item.tenant,
+    item.source,
+    item.id,
+    item.type,
+    { integers: fingerprints.map(({ keyId }) => keyId) },
+    { texts: fingerprints.map(({ hash }) => hash) },
+    item.registryVersion,
+    (item.idSigned ? eventFlags.idSigned : 0) | (item.unclaimed ? eventFlags.unclaimed : 0),
+    item.contentType,
+    item.orderKey ?? null,
+    eventRest(item),
+    item.windowMs ?? null,
+    contentWindowMs ?? null,
+    item.body,
   ]
 }
 

@@ -3,7 +3,12 @@ import type { EventRecord, Identity } from '../../event/event.ts'
 import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
+import type { Random } from '../../kit/random.ts'
 import type {
+  AcceptedWithin,
+  AcceptItem,
+  CheckpointAnswer,
+  CheckpointItem,
   Commit,
   CommitResult,
   DuePage,
@@ -26,6 +31,7 @@ import type {
   StoreCounts,
   TailPage,
   TailRequest,
+  TransactionBody,
 } from '../store.ts'
 import { commitAnswer } from './commit-answer.ts'
 import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
@@ -39,6 +45,7 @@ import { Registers } from './registry.ts'
 import { migrateSchema, type Naming } from './schema.ts'
 import { Searches } from './search.ts'
 import { Tails } from './tail.ts'
+import { Transactions } from './transact.ts'
 
 /** What {@link PostgresStore} is made of. */
 export interface PostgresStoreParts {
@@ -46,6 +53,7 @@ export interface PostgresStoreParts {
   readonly naming: Naming
   readonly hints: Hints
   readonly now: Now
+  readonly random: Random
   readonly shards: number
   /** Nothing is written. */
   readonly lookOnly: boolean
@@ -57,7 +65,7 @@ const mostTries = 8
 /** The store in one schema of a PostgreSQL database. */
 export class PostgresStore implements Store {
   readonly kind = 'postgres'
-  readonly abilities = { acceptSpans: true, transaction: false, manyNodes: true, survivesRestart: true }
+  readonly abilities = { acceptSpans: true, transaction: true, manyNodes: true, survivesRestart: true }
   readonly durability = 'local-fsync'
   readonly shards: number
   readonly #connections: Connections
@@ -71,6 +79,7 @@ export class PostgresStore implements Store {
   readonly #registers: Registers
   readonly #ownerships: Ownerships
   readonly #purges: Purges
+  readonly #transactions: Transactions
   readonly #commitSql: string
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
@@ -89,6 +98,7 @@ export class PostgresStore implements Store {
     this.#searches = new Searches(connections, naming)
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now)
     this.#purges = new Purges(connections, naming, this.#registers)
+    this.#transactions = new Transactions(connections, naming, parts.random, now)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
     this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
   }
@@ -172,6 +182,14 @@ export class PostgresStore implements Store {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
+    return this.#write(() => this.#transactions.transact(item, body))
+  }
+
+  acceptWithin(transaction: unknown, item: AcceptItem): Promise<AcceptedWithin> {
+    return this.#write(() => this.#transactions.acceptWithin(transaction, item))
   }
 
   async #commit(batch: Commit): Promise<CommitResult> {

@@ -94,7 +94,9 @@ export class Reads {
   }
 
   async identity(identity: Identity): Promise<LedgerEntry | undefined> {
-    const [row] = await this.#connections.rows(this.#identitySql, [Buffer.from(identityBytes(identity)).toString('hex')])
+    const [row] = await this.#connections.rows(this.#identitySql, [
+      Buffer.from(identityBytes(identity)).toString('hex'),
+    ])
     return row && { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
   }
 
@@ -112,7 +114,12 @@ export class Reads {
       ...records.checkpoint
         .filter(({ copied }) => copied === false)
         .map((row) => {
-          const entry = { kind: 'checkpoint' as const, tag: textIn(row, 'tag'), at: numberIn(row, 'at'), ...checkpointOf(row) }
+          const entry = {
+            kind: 'checkpoint' as const,
+            tag: textIn(row, 'tag'),
+            at: numberIn(row, 'at'),
+            ...checkpointOf(row),
+          }
           return { seq: sequenceOf(row), entry }
         }),
       ...records.settlement.map((row) => ({ seq: sequenceOf(row), entry: settledOf(row) })),

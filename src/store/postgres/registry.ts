@@ -1,6 +1,6 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
 import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
-import { HapaxError } from '../../errors/hapax-error.ts'
 import { registryChange } from '../registry-change.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
 import type { SettingChange, Settings } from '../store.ts'

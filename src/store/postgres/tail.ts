@@ -166,11 +166,7 @@ export class Tails {
   }
 
   /** The events of all pages in full, with the runs of their groups that have left records. */
-  async #events(
-    chosen: readonly Row[][],
-    asked: readonly Asked[],
-    registry: Registry,
-  ): Promise<TailEvent[][]> {
+  async #events(chosen: readonly Row[][], asked: readonly Asked[], registry: Registry): Promise<TailEvent[][]> {
     const keys = chosen.flat().map((row) => textIn(row, 'key'))
     const [events, records] = await Promise.all([this.#reads.events(keys), this.#reads.records(keys)])
     return chosen.map((rows, index) =>
@@ -282,10 +278,12 @@ function spansOf(asked: readonly Asked[], spans: (one: Asked) => readonly Span[]
 }
 
 function statements(naming: Naming): Record<'tail' | 'due' | 'standing', string> {
-  const settled = 'case when a.unfinished = 1 then array(select distinct s.tag from :s.settlement s where s.key = e.key) end'
+  const settled =
+    'case when a.unfinished = 1 then array(select distinct s.tag from :s.settlement s where s.key = e.key) end'
   const event = `e.key, e.position, e.source, e.type, e.registry_version, ${settled} as settled`
   // Also what this node had let go of comes again, where all that is unfinished is asked for.
-  const handed = '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
+  const handed =
+    '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
   return {
     tail: naming.sql(`
       with asked as (

@@ -93,4 +93,3 @@ export function settleRest(item: SettleItem): string | null {
   }
   return JSON.stringify(rest)
 }
-

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { Bloom, spreadOf } from './bloom.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
+import { Bloom, spreadOf } from './bloom.ts'
 import type { Ledger, Seal } from './ledger.ts'
 
 /** When and how the ledger is tidied; smaller in tests. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Owned } from '../store.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
+import type { Owned } from '../store.ts'
 
 /** The current epoch of every (group, shard) pair, in memory while nobody else writes. */
 export class Epochs {

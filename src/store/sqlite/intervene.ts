@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { FencedAnswer, InterveneAnswer, InterveneItem, RejectItem } from '../store.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
+import type { FencedAnswer, InterveneAnswer, InterveneItem, RejectItem } from '../store.ts'
 import type { Epochs } from './epochs.ts'
 import type { AnswerRow } from './items.ts'
 import type { Progress } from './progress.ts'

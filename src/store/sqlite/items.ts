@@ -1,5 +1,7 @@
 import { stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
+import { identityHash } from '../sql/identity-hash.ts'
+import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
 import type {
   AcceptItem,
   AnswerItem,
@@ -10,8 +12,6 @@ import type {
   RejectItem,
   SettleItem,
 } from '../store.ts'
-import { identityHash } from '../sql/identity-hash.ts'
-import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
 import { type Wire, WireReader, WireWriter } from './wire.ts'
 
 /** An accept as its rows need it. */

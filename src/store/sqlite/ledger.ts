@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { Bloom, type Spread, spreadOf } from './bloom.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
+import { Bloom, type Spread, spreadOf } from './bloom.ts'
 
 /** What the ledger has of an identity. */
 export interface Known {

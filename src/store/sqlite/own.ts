@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
-import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
 import { numberIn, optionalTextIn } from '../sql/columns.ts'
-import type { Progress } from './progress.ts'
 import type { Row } from '../sql/rows.ts'
+import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
+import type { Progress } from './progress.ts'
 
 /** What a message to the writer says of the time: the writer has no clock of its own. */
 export interface Moment {

@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
-import type { PurgeRequest, PurgeResult } from '../store.ts'
 import { numberIn, optionalNumberIn, textIn } from '../sql/columns.ts'
+import type { Row } from '../sql/rows.ts'
+import type { PurgeRequest, PurgeResult } from '../store.ts'
 import type { Progress } from './progress.ts'
 import { RegistryReads } from './registry.ts'
-import type { Row } from '../sql/rows.ts'
 
 /** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
 const looksPerRow = 8

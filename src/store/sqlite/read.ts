@@ -3,7 +3,6 @@ import type { EventRecord, Identity } from '../../event/event.ts'
 import type { EventKey } from '../../event/event-key.ts'
 import { stepText } from '../../event/run.ts'
 import { isTerminal } from '../../event/run-status.ts'
-import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
 import { identityHash } from '../sql/identity-hash.ts'
 import {
@@ -16,6 +15,7 @@ import {
   settleRestOf,
   stateOf,
 } from '../sql/rows.ts'
+import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
 
 /** Reading by key, on a connection that only reads. Each call is a handful of probes. */
 export class Reads {

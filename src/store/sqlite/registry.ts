@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type HandlerDeclaration, type HandlerRecord, handlerTag, type Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
-import type { SettingChange, Settings } from '../store.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import type { SettingChange, Settings } from '../store.ts'
 import type { Moment, Ownerships } from './own.ts'
 import type { Progress } from './progress.ts'
 

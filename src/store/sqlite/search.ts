@@ -2,9 +2,9 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import type { Clock } from '../../kit/clock.ts'
-import type { EventQuery, EventSummary, RejectItem, RunQuery, RunSummary, StoreCounts } from '../store.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
 import { eventOf, type Row, stateOf } from '../sql/rows.ts'
+import type { EventQuery, EventSummary, RejectItem, RunQuery, RunSummary, StoreCounts } from '../store.ts'
 
 /** Numbers of the sequence looked at before the event loop has its turn: some 3 ms. */
 const windowRows = 4_000

@@ -1,14 +1,14 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { stepText } from '../../event/run.ts'
 import { isTerminal, type RunStatus, runStatuses } from '../../event/run-status.ts'
+import { numberIn, optionalNumberIn, optionalTextIn } from '../sql/columns.ts'
+import type { SettleRest } from '../sql/rest.ts'
+import { checkpointOf, type Row } from '../sql/rows.ts'
 import type { CheckpointAnswer, FencedAnswer, SettleAnswer } from '../store.ts'
 import type { Accepts } from './accept.ts'
-import { numberIn, optionalNumberIn, optionalTextIn } from '../sql/columns.ts'
 import type { Epochs } from './epochs.ts'
 import type { BeginRow, CheckpointRow, FencedRow, SettleRow } from './items.ts'
-import type { SettleRest } from '../sql/rest.ts'
 import type { Progress } from './progress.ts'
-import { checkpointOf, type Row } from '../sql/rows.ts'
 
 const deadStatus = runStatuses.indexOf('dead')
 const terminal: readonly boolean[] = runStatuses.map((status: RunStatus) => isTerminal(status))

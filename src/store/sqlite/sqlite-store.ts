@@ -7,6 +7,7 @@ import type { Clock, Instant } from '../../kit/clock.ts'
 import type { Log } from '../../kit/log.ts'
 import type {
   AcceptAnswer,
+  AcceptedWithin,
   AcceptItem,
   CheckpointAnswer,
   CheckpointItem,
@@ -32,6 +33,7 @@ import type {
   StoreCounts,
   TailPage,
   TailRequest,
+  TransactionBody,
 } from '../store.ts'
 import { foldLog, storeError } from './connection.ts'
 import { Hints } from './hints.ts'
@@ -207,10 +209,7 @@ export class SqliteStore implements Store {
     return this.#closing
   }
 
-  transact(
-    item: Omit<CheckpointItem, 'value'>,
-    body: (transaction: unknown) => string | undefined,
-  ): Promise<CheckpointAnswer> {
+  transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
     if (this.#lookOnly) return Promise.reject(new HapaxError('store_refused', { reason: lookedAt }))
     let thrown: { error: unknown } | undefined
     const guarded = (transaction: unknown) => {
@@ -227,7 +226,7 @@ export class SqliteStore implements Store {
     })
   }
 
-  acceptWithin(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey } {
+  acceptWithin(transaction: unknown, item: AcceptItem): AcceptedWithin {
     if (this.#lookOnly) throw new HapaxError('store_refused', { reason: lookedAt })
     return this.#read(() => this.#transactions.acceptWithin(transaction, item))
   }

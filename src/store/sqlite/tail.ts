@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
-import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
 import { numberIn, optionalNumberIn, textIn } from '../sql/columns.ts'
+import { eventOf, interventionOf, type Row, stateOf } from '../sql/rows.ts'
+import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
 import type { Reads } from './read.ts'
 import { RegistryReads } from './registry.ts'
-import { eventOf, interventionOf, type Row, stateOf } from '../sql/rows.ts'
 import type { Seen } from './seen.ts'
 
 /** Events looked at for one page: a takeover passes over what is settled, and must not hold the event loop for it. */

@@ -1,18 +1,17 @@
 import { realpathSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { HapaxError } from '../../errors/hapax-error.ts'
-import type { EventKey } from '../../event/event-key.ts'
 import { stepText } from '../../event/run.ts'
 import type { Clock } from '../../kit/clock.ts'
-import type { AcceptItem, CheckpointAnswer, CheckpointItem } from '../store.ts'
-import { Accepts, type Lookup } from './accept.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
+import { checkpointOf } from '../sql/rows.ts'
+import type { AcceptedWithin, AcceptItem, CheckpointAnswer, CheckpointItem, TransactionBody } from '../store.ts'
+import { Accepts, type Lookup } from './accept.ts'
 import { busyMs, connect, isBusy, rollBack } from './connection.ts'
 import { Epochs } from './epochs.ts'
 import { acceptRow, checkpointRow } from './items.ts'
 import { type Known, knownIn, Ledger } from './ledger.ts'
 import { Progress } from './progress.ts'
-import { checkpointOf } from '../sql/rows.ts'
 import { Decisions } from './settle.ts'
 
 /** How long one try for the write lock may hold the event loop. */
@@ -40,10 +39,7 @@ export class Transactions {
   }
 
   /** One after the other: one connection has one transaction. */
-  transact(
-    item: Omit<CheckpointItem, 'value'>,
-    body: (transaction: unknown) => string | undefined,
-  ): Promise<CheckpointAnswer> {
+  transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
     const result = this.#turn.then(() => this.#transact(item, body))
     this.#turn = result.catch(() => undefined)
     return result
@@ -55,7 +51,7 @@ export class Transactions {
    * The first call after a start reads the identities above the watermark, at most some 130,000 rows (0.2 s); each later
    * one what was committed since the last.
    */
-  acceptWithin(transaction: unknown, item: AcceptItem): { outcome: 'pending' } | { outcome: 'exists'; key: EventKey } {
+  acceptWithin(transaction: unknown, item: AcceptItem): AcceptedWithin {
     if (!(transaction instanceof DatabaseSync) || !transaction.isTransaction || !this.#isThisFile(transaction)) {
       throw new HapaxError('store_refused', {
         reason: 'a transactional accept needs a node:sqlite DatabaseSync on this file with an open transaction',
@@ -74,10 +70,7 @@ export class Transactions {
     this.#own = undefined
   }
 
-  async #transact(
-    item: Omit<CheckpointItem, 'value'>,
-    body: (transaction: unknown) => string | undefined,
-  ): Promise<CheckpointAnswer> {
+  async #transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
     this.#own ??= connect({ path: this.#path, cacheKib: 8_192, waitMs: tryMs })
     const database = this.#own
     const desk = this.#deskOf(database)
@@ -89,8 +82,12 @@ export class Transactions {
         database.exec('rollback')
         return before
       }
-      const value: unknown = body(database)
-      if (value !== undefined && typeof value !== 'string') throw new HapaxError('transaction_async')
+      const value = body(database)
+      if (value instanceof Promise) {
+        // What it does later is in no transaction; what it throws then is nobody's.
+        value.catch(() => undefined)
+        throw new HapaxError('transaction_async')
+      }
       if (!database.isTransaction) {
         throw new HapaxError('store_unavailable', { reason: 'the function ended the transaction that it was given' })
       }
