@@ -1,11 +1,15 @@
 import { openSync, writeSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
+import type { PoolClient } from 'pg'
 import { defineConfig, type HandlerEvent, handler, type Run } from '../../src/index.ts'
 import { hmac } from '../../src/sources/index.ts'
 import { secret, steps } from './shared.ts'
 
 /** The effects of every process, in one file, in one order: lines are appended whole, and outlive a kill. */
 const effects = openSync(process.env.CRASH_EFFECTS ?? 'effects.log', 'a')
+
+/** The table of a PostgreSQL database that handlers write into; on SQLite they make their own. */
+const bookings = process.env.CRASH_BOOKING
 
 const retry = { attempts: 100, min: '10ms', max: '100ms' } as const
 
@@ -48,10 +52,16 @@ export default defineConfig({
     handler('book', { source: 'shop', on: 'booked', retry, needs: ['transaction'] }, async (event, run) => {
       const note = noting(event, run)
       note('begin')
-      await run.transaction('book', (tx: DatabaseSync) => {
-        tx.exec('create table if not exists booking (event text not null) strict')
-        tx.prepare('insert into booking values (?)').run(event.id)
-      })
+      if (bookings === undefined) {
+        await run.transaction('book', (tx: DatabaseSync) => {
+          tx.exec('create table if not exists booking (event text not null) strict')
+          tx.prepare('insert into booking values (?)').run(event.id)
+        })
+      } else {
+        await run.transaction('book', async (tx: PoolClient) => {
+          await tx.query(`insert into ${bookings} values ($1)`, [event.id])
+        })
+      }
       note('end')
     }),
   ],

@@ -5,14 +5,13 @@ import { expect, test } from 'vitest'
 import { sleep, systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { violationsOf } from './check-history.ts'
+import { crashStores } from './crash-stores.ts'
 import { effectsOf, type Kill } from './history.ts'
 import { freePort, Node } from './nodes.ts'
 import { readRecord } from './read-record.ts'
 import { Senders } from './senders.ts'
 
 const long = Boolean(process.env.HAPAX_TEST_LONG)
-const killsWanted = long ? 1_000 : 150
-const events = long ? 1_000_000 : 50_000
 
 /** Which node is killed, and when: the instants are the machine's, the choices replay from here. */
 const seed = Number.parseInt(process.env.HAPAX_TEST_SEED ?? '', 10) || systemClock.now() % 1_000_000
@@ -25,14 +24,18 @@ const early = 0.15
 const tellEvery = 100
 const longMs = 10_800_000
 
-test(
-  `kill -9 at random instants under load loses nothing and does nothing twice (seed ${seed})`,
-  async () => {
+test.for(crashStores)(
+  `kill -9 at random instants under load loses nothing and does nothing twice on $name (seed ${seed})`,
+  long ? { timeout: longMs } : {},
+  async (kind) => {
+    const killsWanted = long ? 1_000 : kind.kills
+    const events = long ? 1_000_000 : kind.events
     const folder = mkdtempSync(join(tmpdir(), 'hapax-crash-'))
     const random = seededRandom(seed)
     const port = await freePort()
-    const server = new Node(folder, ['--port', String(port)])
-    const worker = new Node(folder, ['--no-server'])
+    const store = await kind.make(folder)
+    const server = new Node(folder, store, ['--port', String(port)])
+    const worker = new Node(folder, store, ['--no-server'])
     const url = `http://127.0.0.1:${port}`
     const senders = new Senders({ url, random: seededRandom(seed + 1), serverIsReady: () => server.ready })
     const kills: Kill[] = []
@@ -51,7 +54,7 @@ test(
       }
       await Promise.all([server.ready, worker.ready])
       await senders.stop()
-      const record = await readRecord(url, folder)
+      const record = await readRecord(url, store)
       const effects = effectsOf(readFileSync(join(folder, 'effects.log'), 'utf8'))
       if (long) console.info(`… ${kills.length} kills, ${senders.sent.length} events sent, ${effects.length} effects`)
       expect(violationsOf({ sent: senders.sent, effects, kills, record }).slice(0, 20)).toEqual([])
@@ -63,7 +66,7 @@ test(
       rmSync(folder, { recursive: true, force: true })
     } finally {
       await Promise.all([server.end('SIGKILL'), worker.end('SIGKILL')])
+      await store.remove()
     }
   },
-  long ? longMs : undefined,
 )

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { CrashStore } from './crash-stores.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const config = fileURLToPath(new URL('./hapax.config.ts', import.meta.url))
@@ -15,9 +16,9 @@ export class Node {
   #ready: Promise<void> = Promise.resolve()
 
   /** @param args of `serve`, like `--no-server` */
-  constructor(folder: string, args: readonly string[]) {
-    this.#args = ['serve', config, '--store', `sqlite:${folder}/hapax.db`, ...args]
-    this.#environment = { CRASH_EFFECTS: `${folder}/effects.log`, HAPAX_LOG_LEVEL: 'error' }
+  constructor(folder: string, store: CrashStore, args: readonly string[]) {
+    this.#args = ['serve', config, '--store', store.url, ...args]
+    this.#environment = { ...store.environment, CRASH_EFFECTS: `${folder}/effects.log`, HAPAX_LOG_LEVEL: 'error' }
   }
 
   /** Starts it; resolves when it is ready, or is gone. */

@@ -1,7 +1,7 @@
-import { DatabaseSync } from 'node:sqlite'
 import { createClient, type HapaxClient } from '../../src/client/http-client.ts'
 import { isTerminal, runStatuses } from '../../src/event/run-status.ts'
 import { sleep, systemClock } from '../../src/kit/clock.ts'
+import type { CrashStore } from './crash-stores.ts'
 import type { OnRecord } from './history.ts'
 
 const page = 200
@@ -11,14 +11,14 @@ const lookMs = 500
 const healMs = 90_000
 
 /** Waits until every event has a run that ended, or for so long, and reads all that is on record, through the API. */
-export async function readRecord(url: string, folder: string): Promise<OnRecord> {
+export async function readRecord(url: string, store: CrashStore): Promise<OnRecord> {
   const client = createClient({ url })
   const until = systemClock.monotonicMs() + healMs
   for (;;) {
     const { standing } = await client.controls.counts()
     const late = systemClock.monotonicMs() > until
     if (late || !runStatuses.some((status) => !isTerminal(status) && (standing[status] ?? 0) > 0)) {
-      const record = await read(client, folder)
+      const record = await read(client, store)
       // A run that never settled is in no count: it is missing among the runs.
       if (late || record.runs.length >= record.events.length) return record
     }
@@ -26,7 +26,7 @@ export async function readRecord(url: string, folder: string): Promise<OnRecord>
   }
 }
 
-async function read(client: HapaxClient, folder: string): Promise<OnRecord> {
+async function read(client: HapaxClient, store: CrashStore): Promise<OnRecord> {
   const events = await all(async (cursor) => {
     const { events, next } = await client.events.list({ limit: page, ...cursor })
     return { items: events.map(({ key, id }) => ({ id, eventKey: key })), next }
@@ -36,7 +36,7 @@ async function read(client: HapaxClient, folder: string): Promise<OnRecord> {
     const items = runs.map(({ run, state }) => ({ eventKey: run.event, status: state.status, reason: state.reason }))
     return { items, next }
   })
-  return { events, runs, bookings: bookingsOf(folder) }
+  return { events, runs, bookings: await store.bookings() }
 }
 
 async function all<Item>(
@@ -50,16 +50,4 @@ async function all<Item>(
     next = found.next
   } while (next !== undefined)
   return items
-}
-
-function bookingsOf(folder: string): string[] {
-  const database = new DatabaseSync(`${folder}/hapax.db`, { readOnly: true })
-  try {
-    return database
-      .prepare('select event from booking')
-      .all()
-      .map(({ event }) => String(event))
-  } finally {
-    database.close()
-  }
 }

@@ -49,7 +49,13 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...source.settings }
   const child = spawn(
     join(programs, 'postgres'),
-    ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
     { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
   )
   const stop = async () => {
