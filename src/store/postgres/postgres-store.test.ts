@@ -8,14 +8,12 @@ import { postgresStore } from './index.ts'
 
 const seed = 1
 const shards = 16
-const url = inject('postgresUrl')
-const admin = new pg.Pool({ connectionString: url, max: 4 })
 let worlds = 0
-
-afterAll(() => admin.end())
 
 /** Each handle is a process of its own to the others: its own connections, the same schema. */
 class PostgresWorld implements ContractWorld {
+  readonly #url: string
+  readonly #admin: pg.Pool
   readonly shards = shards
   readonly leaseMs = 1_000
   readonly seed = seed
@@ -23,9 +21,14 @@ class PostgresWorld implements ContractWorld {
   readonly #schema = `contract_${process.pid}_${++worlds}`
   readonly #stores: Store[] = []
 
+  constructor(url: string, admin: pg.Pool) {
+    this.#url = url
+    this.#admin = admin
+  }
+
   async open(): Promise<Store> {
     const store = await postgresStore({
-      url,
+      url: this.#url,
       schema: this.#schema,
       clock: this.#clock,
       random: seededRandom(worlds + this.#stores.length),
@@ -49,7 +52,7 @@ class PostgresWorld implements ContractWorld {
 
   async end(): Promise<void> {
     await this.#closeAll()
-    await admin.query(`drop schema if exists ${this.#schema} cascade`)
+    await this.#admin.query(`drop schema if exists ${this.#schema} cascade`)
   }
 
   async #closeAll(): Promise<void> {
@@ -57,14 +60,20 @@ class PostgresWorld implements ContractWorld {
   }
 }
 
-describe(`postgres store, seed ${seed}`, () => {
-  it.concurrent.each(storeContract)('$group: $name', async ({ needs, run }) => {
-    const world = new PostgresWorld()
-    try {
-      expect(needs?.((await world.open()).abilities)).toBeUndefined()
-      await run(world)
-    } finally {
-      await world.end()
-    }
+for (const { name, url, unavailable } of inject('postgresServers')) {
+  const title = `${name}, seed ${seed}${unavailable === undefined ? '' : ` (unavailable: ${unavailable})`}`
+  describe.skipIf(unavailable !== undefined)(title, () => {
+    const admin = new pg.Pool({ connectionString: url, max: 4 })
+    afterAll(() => admin.end())
+
+    it.concurrent.each(storeContract)('$group: $name', async ({ needs, run }) => {
+      const world = new PostgresWorld(url, admin)
+      try {
+        expect(needs?.((await world.open()).abilities)).toBeUndefined()
+        await run(world)
+      } finally {
+        await world.end()
+      }
+    })
   })
-})
+}

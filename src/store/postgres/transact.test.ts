@@ -23,7 +23,15 @@ beforeAll(async () => {
   store = await open()
   await store.register('g', 'n1', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
   owned = (
-    await store.own({ node: 'n1', group: 'g', owns: true, handlers: ['h'], leaseMs: 600_000, release: [], lowMarks: [] })
+    await store.own({
+      node: 'n1',
+      group: 'g',
+      owns: true,
+      handlers: ['h'],
+      leaseMs: 600_000,
+      release: [],
+      lowMarks: [],
+    })
   ).owned
 })
 
@@ -65,7 +73,10 @@ function item(over: Partial<AcceptItem> = {}): AcceptItem {
 }
 
 /** An open transaction of each library, ended by what `body` says. */
-const libraries: Record<string, (body: (transaction: unknown, insert: () => Promise<unknown>) => Promise<boolean>) => Promise<void>> = {
+const libraries: Record<
+  string,
+  (body: (transaction: unknown, insert: () => Promise<unknown>) => Promise<boolean>) => Promise<void>
+> = {
   pg: async (body) => {
     const client = await pool.connect()
     await client.query('begin')
@@ -85,7 +96,8 @@ const libraries: Record<string, (body: (transaction: unknown, insert: () => Prom
     const db = new Kysely<Record<string, { amount: number }>>({ dialect: new PostgresDialect({ pool }) })
     await ended(
       db.transaction().execute(async (transaction) => {
-        const insert = () => transaction.withSchema(`${schema}_own`).insertInto('ledger').values({ amount: 1 }).execute()
+        const insert = () =>
+          transaction.withSchema(`${schema}_own`).insertInto('ledger').values({ amount: 1 }).execute()
         if (!(await body(transaction, insert))) throw new RolledBack()
       }),
     )
@@ -93,7 +105,9 @@ const libraries: Record<string, (body: (transaction: unknown, insert: () => Prom
   Drizzle: async (body) => {
     await ended(
       drizzle(pool).transaction(async (transaction) => {
-        const commits = await body(transaction, () => transaction.execute(`insert into ${schema}_own.ledger values (1)`))
+        const commits = await body(transaction, () =>
+          transaction.execute(`insert into ${schema}_own.ledger values (1)`),
+        )
         if (!commits) throw new RolledBack()
       }),
     )
@@ -177,7 +191,10 @@ describe('an accept within a caller’s transaction', () => {
       return true
     })
     expect(await booked()).toBe(1)
-    expect((await store.commit({ accept: [again] })).accept[0]).toMatchObject({ outcome: 'duplicate', original: held.key })
+    expect((await store.commit({ accept: [again] })).accept[0]).toMatchObject({
+      outcome: 'duplicate',
+      original: held.key,
+    })
   })
 
   it('comes by tail when it commits, also long after later ones were read, and holds up none of those', async () => {

@@ -1,18 +1,40 @@
 import type { TestProject } from 'vitest/node'
-import { startPostgres } from './postgres.ts'
+import { debianUnavailable, startPostgres } from './postgres.ts'
+
+/** A server that tests run on, and how they reach it. */
+export interface OfferedServer {
+  readonly name: string
+  readonly url: string
+  /** Why it is not there; its tests are not run then, and say so. */
+  readonly unavailable: string | undefined
+}
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A server for all tests of the run: each uses a schema of its own. */
+    /** The newest server, for all tests of the run: each uses a schema of its own. */
     postgresUrl: string
+    /** Every server that the driver is held to. */
+    postgresServers: readonly OfferedServer[]
   }
 }
 
-/** Starts the server that the tests of the run share, and stops it after them. */
+/** Only a crash of the machine asks for fsync, and no test makes one. */
+const settings = { max_connections: '200', fsync: 'off' }
+
+/** Starts the servers that the tests of the run share, and stops them after them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Only a crash of the machine asks for fsync, and no test makes one.
-  const settings = { max_connections: '200', fsync: 'off' }
-  const server = await startPostgres({ from: 'registry', settings })
-  project.provide('postgresUrl', server.url)
-  return () => server.stop()
+  const newest = await startPostgres({ from: 'registry', settings })
+  project.provide('postgresUrl', newest.url)
+  const offered: OfferedServer[] = [{ name: 'PostgreSQL 18, TCP', url: newest.url, unavailable: undefined }]
+  const unavailable = debianUnavailable()
+  const older = unavailable === undefined ? await startPostgres({ from: 'debian', settings }) : undefined
+  const socket = older?.socketFolder
+  const url =
+    socket === undefined ? '' : `postgres://hapax@/postgres?host=${socket}&port=${new URL(older?.url ?? '').port}`
+  offered.push({ name: 'PostgreSQL of Debian, socket', url, unavailable })
+  project.provide('postgresServers', offered)
+  return async () => {
+    await older?.stop()
+    await newest.stop()
+  }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -71,9 +71,12 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
   return { url: `postgres://hapax@127.0.0.1:${port}/postgres`, socketFolder: folder, pid: child.pid, stop }
 }
 
-/** Whether the system has a server of its own. */
-export function hasDebianPostgres(): boolean {
-  return debianFolder() !== undefined
+/** Why the system's own server cannot be had; undefined: it is there, or was just installed. */
+export function debianUnavailable(): string | undefined {
+  if (debianFolder()) return undefined
+  if (process.getuid?.() !== 0) return 'the Debian package postgresql is not installed, and only root may install it'
+  const { status } = spawnSync('apt-get', ['install', '-y', '-q', 'postgresql'], { stdio: 'ignore', timeout: 180_000 })
+  return status === 0 && debianFolder() ? undefined : 'the Debian package postgresql could not be installed'
 }
 
 function registryPrograms(): string {
