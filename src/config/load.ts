@@ -8,7 +8,6 @@ import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
-import type { MigrateMode } from '../store/open-store.ts'
 import { type CheckedOptions, optionProblems } from './check-options.ts'
 import { lists, type Option, options } from './schema.ts'
 
@@ -19,7 +18,7 @@ export interface Config {
   readonly key: string | undefined
   readonly concurrency: number
   /** Undefined: as the store has it by default. */
-  readonly migrate: MigrateMode | undefined
+  readonly migrate: 'check' | 'auto' | undefined
   readonly leaseMs: number
   readonly beatMs: number
   readonly graceMs: number
@@ -53,7 +52,7 @@ const files = ['hapax.config.ts', 'hapax.config.js', 'hapax.config.mjs']
 /** As a `Host` header has it, less the port. */
 const hostName = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*)|\[[0-9A-Fa-f:.]+\])$/
 const levels = ['debug', 'info', 'warn', 'error'] as const
-const migrateModes: readonly MigrateMode[] = ['check', 'auto']
+const migrateModes = ['check', 'auto'] as const
 
 /**
  * Loads the configuration: flag, environment, file, default, in this order.

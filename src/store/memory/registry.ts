@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from 'node:util'
-import { type HandlerDeclaration, type HandlerRecord, handlerTag, type Registry } from '../../event/handler-record.ts'
+import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
+import { registryChange } from '../registry-change.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import { dropLapsed } from './own.ts'
 import type { MemoryState } from './state.ts'
@@ -14,31 +14,17 @@ export function register(
 ): Registry {
   dropLapsed(state)
   announce(state, group, node, declared)
-  const next = state.registryVersion + 1
   const records = state.handlers.filter((record) => record.group === group)
-  const closed = new Set<HandlerRecord>()
-  const opened: HandlerRecord[] = []
-  const kept = new Set<string>()
-  for (const { name, formerly, sources, types } of declared) {
-    const before = findNamed(records, [name, ...formerly])
-    const tag = before?.tag ?? handlerTag(group, formerly[0] ?? name)
-    kept.add(tag)
-    const isOpen = before?.untilVersion === undefined
-    if (before && isOpen && isDeepStrictEqual([before.name, before.sources, before.types], [name, sources, types]))
-      continue
-    if (before && isOpen) closed.add(before)
-    const firstSeenAt = before?.firstSeenAt ?? state.clock.now()
-    opened.push({ group, name, tag, sources, types, sinceVersion: next, untilVersion: undefined, firstSeenAt })
-  }
-  for (const record of records) {
-    if (record.untilVersion !== undefined || kept.has(record.tag) || isNamedByOther(state, group, node, record.name))
-      continue
-    closed.add(record)
-  }
-  if (closed.size > 0 || opened.length > 0) {
-    state.registryVersion = next
-    state.handlers = state.handlers.map((record) => (closed.has(record) ? { ...record, untilVersion: next } : record))
-    state.handlers.push(...opened)
+  const isNamed = (name: string) => isNamedByOther(state, group, node, name)
+  const { closed, opened } = registryChange(group, records, declared, isNamed)
+  if (closed.length > 0 || opened.length > 0) {
+    const next = ++state.registryVersion
+    const ends = (record: HandlerRecord) =>
+      record.group === group && record.untilVersion === undefined && closed.includes(record.tag)
+    state.handlers = state.handlers.map((record) => (ends(record) ? { ...record, untilVersion: next } : record))
+    for (const { firstSeenAt = state.clock.now(), ...one } of opened) {
+      state.handlers.push({ group, ...one, sinceVersion: next, untilVersion: undefined, firstSeenAt })
+    }
   }
   return registryOf(state)
 }
@@ -52,13 +38,6 @@ function announce(state: MemoryState, group: string, node: string, declared: rea
     const leaseUntilMs = state.clock.monotonicMs() + limits.leaseMs
     state.nodes.set(node, { group, takes: false, handlers, leaseUntilMs })
   }
-}
-
-/** The record of the first of these names: an open one before one that has left. */
-function findNamed(records: readonly HandlerRecord[], names: readonly string[]): HandlerRecord | undefined {
-  const open = names.map((name) => records.find((one) => one.name === name && one.untilVersion === undefined))
-  const known = names.map((name) => records.findLast((one) => one.name === name))
-  return [...open, ...known].find((record) => record !== undefined)
 }
 
 function isNamedByOther(state: MemoryState, group: string, node: string, handler: string): boolean {

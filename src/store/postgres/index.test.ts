@@ -32,5 +32,7 @@ it('says what is wrong with a server that is not there, without its password', a
 })
 
 it('refuses a schema name that would need quotes', async () => {
-  await expect(openStore(`${inject('postgresUrl')}?schema=Drop"`, options)).rejects.toMatchObject({ code: 'store_refused' })
+  await expect(openStore(`${inject('postgresUrl')}?schema=Drop"`, options)).rejects.toMatchObject({
+    code: 'store_refused',
+  })
 })

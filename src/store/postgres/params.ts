@@ -28,7 +28,8 @@ export function commitParams(batch: Commit, now: number | null, careful: boolean
     integerArray(pairs.map(({ shard }) => shard)),
     accept.length,
     integerArray(emits.map(({ of }) => of)),
-    accept.every(({ contentWindowMs }) => contentWindowMs === undefined),
+    isPlain(accept),
+    accept.some(({ unclaimed }) => unclaimed),
     ...acceptParams(accepts),
     intervene.length === 0
       ? null
@@ -51,6 +52,14 @@ export function commitParams(batch: Commit, now: number | null, careful: boolean
         ),
     reject.length === 0 ? null : JSON.stringify(reject),
   ]
+}
+
+/** Whether accepts may be judged together: by identity alone, and none is there twice. */
+function isPlain(items: readonly AcceptItem[]): boolean {
+  return (
+    items.every(({ contentWindowMs }) => contentWindowMs === undefined) &&
+    (items.length < 2 || new Set(items.map(({ key }) => key)).size === items.length)
+  )
 }
 
 function acceptParams(items: readonly AcceptItem[]): Param[] {

@@ -81,6 +81,7 @@ export class PostgresStore implements Store {
   readonly #purges: Purges
   readonly #transactions: Transactions
   readonly #commitSql: string
+  readonly #commitName: string
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -100,6 +101,7 @@ export class PostgresStore implements Store {
     this.#purges = new Purges(connections, naming, this.#registers)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
+    this.#commitName = `hapax_commit_${naming.schema}`
     this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
   }
 
@@ -196,7 +198,11 @@ export class PostgresStore implements Store {
     let careful = false
     for (let tries = 1; ; tries++) {
       try {
-        const row = await this.#connections.durable(this.#commitSql, commitParams(batch, this.#now(), careful))
+        const row = await this.#connections.durable(
+          this.#commitName,
+          this.#commitSql,
+          commitParams(batch, this.#now(), careful),
+        )
         const result = commitAnswer(batch, row)
         if (bringsWork(batch)) this.#hints.tell()
         return result

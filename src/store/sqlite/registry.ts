@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type HandlerDeclaration, type HandlerRecord, handlerTag, type Registry } from '../../event/handler-record.ts'
+import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
+import { registryChange } from '../registry-change.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import type { Moment, Ownerships } from './own.ts'
@@ -34,30 +35,15 @@ export class Registers {
     const names = handlers.map((handler) => handler.name)
     this.#ownerships.announce(group, node, names, limits.leaseMs, moment)
     const records = this.#reads.registry().handlers.filter((record) => record.group === group)
-    const next = this.#progress.registryVersion + 1
-    let changed = false
-    const kept = new Set<string>()
-    for (const handler of handlers) {
-      const open = (name: string) => records.find((record) => record.name === name && record.untilVersion === undefined)
-      const known = (name: string) => records.findLast((record) => record.name === name)
-      const before = [handler.name, ...handler.formerly].map(open).find((record) => record !== undefined)
-      const earlier = before ?? [handler.name, ...handler.formerly].map(known).find((record) => record !== undefined)
-      const tag = earlier?.tag ?? handlerTag(group, handler.formerly[0] ?? handler.name)
-      kept.add(tag)
-      if (before && isSame(before, handler)) continue
-      changed = true
-      this.#closeHandler.run(next, group, tag)
-      const sources = JSON.stringify(handler.sources)
-      const firstSeenAt = earlier?.firstSeenAt ?? moment.now
-      this.#insertHandler.run(group, tag, next, handler.name, sources, JSON.stringify(handler.types), firstSeenAt)
-    }
     const others = this.#ownerships.handlersOfOthers(group, node, moment)
-    for (const record of records) {
-      if (record.untilVersion !== undefined || kept.has(record.tag) || others.has(record.name)) continue
-      changed = true
-      this.#closeHandler.run(next, group, record.tag)
+    const { closed, opened } = registryChange(group, records, handlers, (name) => others.has(name))
+    if (closed.length > 0 || opened.length > 0) {
+      const next = ++this.#progress.registryVersion
+      for (const tag of closed) this.#closeHandler.run(next, group, tag)
+      for (const { tag, name, sources, types, firstSeenAt = moment.now } of opened) {
+        this.#insertHandler.run(group, tag, next, name, JSON.stringify(sources), JSON.stringify(types), firstSeenAt)
+      }
     }
-    if (changed) this.#progress.registryVersion = next
     return { version: this.#progress.registryVersion, handlers: this.#reads.registry().handlers }
   }
 
@@ -122,12 +108,4 @@ export class RegistryReads {
     }))
     return { version: numberIn(this.#versions.get(), 'settings_version'), paused }
   }
-}
-
-function isSame(record: HandlerRecord, handler: HandlerDeclaration): boolean {
-  return (
-    record.name === handler.name &&
-    JSON.stringify(record.sources) === JSON.stringify(handler.sources) &&
-    JSON.stringify(record.types) === JSON.stringify(handler.types)
-  )
 }

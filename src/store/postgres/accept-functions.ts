@@ -1,0 +1,172 @@
+import { stablePlans } from './stable-plans.ts'
+
+/** Accepts: judged by identity and content, alone or within a caller's own transaction. */
+export const acceptFunctions = `
+  -- What is known of the event that the ledger names.
+  create or replace function :s.original_1(p_key uuid) returns table (
+    key uuid, "position" bigint, accepted_at double precision, fingerprint_key integer, fingerprint text, in_journal boolean
+  ) language sql stable rows 1 ${stablePlans} as $$
+    select e.key, e."position", e.accepted_at, e.fingerprint_key, e.fingerprint, true from :s.event e where e.key = p_key
+    union all
+    select o.key, o."position", o.accepted_at, o.fingerprint_key, o.fingerprint, false from :s.origin o where o.key = p_key
+    limit 1
+  $$;
+
+  -- Leaves the repeat on record at the original; where retention has dropped that, there is no journal to write to.
+  create or replace function :s.repeat_1(
+    p_now double precision, p_seq bigint, p_key uuid, p_id text, p_fingerprint_keys integer[], p_fingerprints text[],
+    p_original uuid, p_accepted_at double precision, p_known_key integer, p_known text, p_in_journal boolean, p_reason text
+  ) returns jsonb language plpgsql ${stablePlans} as $$
+  declare
+    same boolean := p_reason is not null or exists (
+      select from unnest(p_fingerprint_keys, p_fingerprints) f(k, h) where f.k = p_known_key and f.h = p_known);
+  begin
+    if p_in_journal then
+      insert into :s.repeat values (p_original, p_key, p_seq, case when same then 'duplicate' else 'conflict' end, p_now,
+        p_id, p_reason, p_fingerprint_keys[1], p_fingerprints[1]) on conflict do nothing;
+    end if;
+    return jsonb_build_object('o', case when same then 'd' else 'c' end, 'k', p_original, 'at', p_accepted_at, 'r', p_reason);
+  end $$;
+
+  -- Judges one accept by its key, then its identity, then, where the id is not signed, its content.
+  create or replace function :s.accept_one_1(
+    p_now double precision, p_position bigint, p_key uuid, p_shard integer, p_identity uuid, p_contents uuid[],
+    p_tenant text, p_source text, p_id text, p_type text, p_fingerprint_keys integer[], p_fingerprints text[],
+    p_registry_version integer, p_flags integer, p_content_type text, p_order_key text, p_rest text,
+    p_window double precision, p_content_window double precision, p_handed_group text, p_handed_epoch bigint, p_body bytea
+  ) returns jsonb language plpgsql ${stablePlans} as $$
+  declare
+    before uuid;
+    claimed boolean := false;
+    locked boolean := false;
+    known record;
+    own record;
+    twin record;
+    content uuid;
+    content_before uuid;
+  begin
+    if p_content_window is not null then
+      perform pg_advisory_xact_lock(hashtextextended(p_contents[1]::text, 0));
+    end if;
+    loop
+      select key into before from :s.ledger where identity = p_identity;
+      if not found then
+        -- Where content may decide, it is judged before the identity is claimed; the lock above holds others off.
+        if p_content_window is not null then
+          for content in select unnest(p_contents) loop
+            select o.* into twin from :s.ledger l join lateral :s.original_1(l.key) o on true
+              where l.identity = content and p_now - o.accepted_at <= p_content_window;
+            if found then
+              return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
+                twin.key, twin.accepted_at, twin.fingerprint_key, twin.fingerprint, twin.in_journal, 'same_signed_content');
+            end if;
+          end loop;
+        end if;
+        insert into :s.ledger values (p_identity, p_key) on conflict do nothing;
+        claimed := found;
+        exit when claimed;
+        continue;
+      end if;
+      select o.* into known from :s.original_1(before) o;
+      if not found then
+        -- Retention has forgotten the event that the entry names.
+        update :s.ledger set key = p_key where identity = p_identity and key = before;
+        claimed := found;
+        exit when claimed;
+        continue;
+      end if;
+      if before = p_key then
+        return jsonb_build_object('o', 'a', 'at', known.accepted_at, 'p', known."position");
+      end if;
+      -- Its own event may lie behind a later one of the same identity: windows pass.
+      select e.accepted_at, e."position" into own from :s.event e
+        where e.key = p_key and exists (select from :s.succession s where s.key = before);
+      if found then
+        return jsonb_build_object('o', 'a', 'at', own.accepted_at, 'p', own."position");
+      end if;
+      if p_window is null or p_now - known.accepted_at <= p_window then
+        return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
+          known.key, known.accepted_at, known.fingerprint_key, known.fingerprint, known.in_journal, null);
+      end if;
+      if not locked then
+        perform from :s.ledger where identity = p_identity for update;
+        locked := true;
+        continue;
+      end if;
+      if p_content_window is not null then
+        for content in select unnest(p_contents) loop
+          select o.* into twin from :s.ledger l join lateral :s.original_1(l.key) o on true
+            where l.identity = content and p_now - o.accepted_at <= p_content_window;
+          if found then
+            return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
+              twin.key, twin.accepted_at, twin.fingerprint_key, twin.fingerprint, twin.in_journal, 'same_signed_content');
+          end if;
+        end loop;
+      end if;
+      update :s.ledger set key = p_key where identity = p_identity;
+      insert into :s.succession values (p_key, before) on conflict do nothing;
+      exit;
+    end loop;
+    content := case when p_content_window is null then null else p_contents[1] end;
+    insert into :s.event values (p_key, p_position, p_shard, p_registry_version, p_fingerprint_keys[1], p_flags, p_now,
+      p_handed_epoch, p_identity, content, p_tenant, p_source, p_id, p_type, p_fingerprints[1], p_content_type,
+      p_handed_group, p_order_key, p_rest);
+    insert into :s.body values (p_key, p_body);
+    if p_flags & 2 <> 0 then insert into :s.unclaimed values (p_key); end if;
+    if content is not null then
+      insert into :s.ledger values (content, p_key) on conflict (identity) do update set key = excluded.key;
+    end if;
+    return jsonb_build_object('o', 'a', 'at', p_now, 'p', p_position);
+  end $$;
+
+  -- The accept at one place of the lists; carefully: what another transaction holds is in flight, and spoils no neighbour.
+  create or replace function :s.accept_at_1(
+    p_now double precision, p_position bigint, p_place integer, p_careful boolean,
+    a_key uuid[], a_shard integer[], a_identity uuid[], a_tenant text[], a_source text[], a_id text[], a_type text[],
+    a_fingerprint_key integer[], a_fingerprint text[], a_registry_version integer[], a_flags integer[],
+    a_content_type text[], a_order_key text[], a_rest text[], a_window double precision[], a_content_window double precision[],
+    a_handed_group text[], a_handed_epoch bigint[], a_bytes bytea, a_byte_from integer[], a_byte_count integer[], a_more jsonb
+  ) returns jsonb language plpgsql as $$
+  declare
+    i integer := p_place;
+    more jsonb := a_more -> (p_place - 1)::text;
+    keys integer[] := array[a_fingerprint_key[i]];
+    hashes text[] := array[a_fingerprint[i]];
+    contents uuid[];
+  begin
+    if more is not null then
+      select coalesce(array_agg(x::integer), '{}') into keys from jsonb_array_elements_text(more -> 'keys') x;
+      select coalesce(array_agg(x), '{}') into hashes from jsonb_array_elements_text(more -> 'hashes') x;
+      select array_agg(x::uuid) into contents from jsonb_array_elements_text(more -> 'contents') x;
+    end if;
+    if p_careful then
+      begin
+        return :s.accept_one_1(p_now, p_position, a_key[i], a_shard[i], a_identity[i], contents, a_tenant[i], a_source[i], a_id[i],
+          a_type[i], keys, hashes, a_registry_version[i], a_flags[i], a_content_type[i], a_order_key[i], a_rest[i], a_window[i],
+          a_content_window[i], a_handed_group[i], a_handed_epoch[i], substring(a_bytes from a_byte_from[i] for a_byte_count[i]));
+      exception when lock_not_available then
+        return jsonb_build_object('o', 'f');
+      end;
+    end if;
+    return :s.accept_one_1(p_now, p_position, a_key[i], a_shard[i], a_identity[i], contents, a_tenant[i], a_source[i], a_id[i],
+      a_type[i], keys, hashes, a_registry_version[i], a_flags[i], a_content_type[i], a_order_key[i], a_rest[i], a_window[i],
+      a_content_window[i], a_handed_group[i], a_handed_epoch[i], substring(a_bytes from a_byte_from[i] for a_byte_count[i]));
+  end $$;
+
+  -- An accept inside the caller's own transaction, which it never aborts: what another one holds open is in flight.
+  create or replace function :s.accept_within_1(
+    p_now double precision, p_key uuid, p_shard integer, p_identity uuid, p_contents uuid[], p_tenant text, p_source text,
+    p_id text, p_type text, p_fingerprint_keys integer[], p_fingerprints text[], p_registry_version integer,
+    p_flags integer, p_content_type text, p_order_key text, p_rest text, p_window double precision,
+    p_content_window double precision, p_body bytea
+  ) returns jsonb language plpgsql set lock_timeout = '250ms' as $$
+  declare
+    number bigint := :s.take_numbers_1(1);
+  begin
+    return :s.accept_one_1(:s.now_1(p_now), number, p_key, p_shard, p_identity, p_contents, p_tenant, p_source, p_id, p_type,
+      p_fingerprint_keys, p_fingerprints, p_registry_version, p_flags, p_content_type, p_order_key, p_rest, p_window,
+      p_content_window, null, null, p_body);
+  exception when lock_not_available then
+    return jsonb_build_object('o', 'f');
+  end $$;
+`

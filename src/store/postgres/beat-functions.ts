@@ -1,0 +1,105 @@
+/** Leases, the sharing out of pairs, registry and settings. */
+export const beatFunctions = `
+  create or replace function :s.drop_lapsed_1(p_at double precision) returns void language plpgsql as $$
+  begin
+    delete from :s.node n where n.lease_until < p_at;
+    if found then
+      update :s.pair p set node = null, graceful = false
+      where p.node is not null and not exists (select from :s.node n where n.node = p.node);
+    end if;
+  end $$;
+
+  create or replace function :s.standing_of_group_1(p_group text, p_at double precision) returns jsonb language sql as $$
+    select jsonb_build_object('now', p_at,
+      'nodes', (select coalesce(jsonb_agg(jsonb_build_object('node', n.node, 'owns', n.owns, 'handlers', n.handlers,
+        'left', n.lease_until - p_at) order by n.node), '[]') from :s.node n where n.group_name = p_group),
+      'pairs', (select coalesce(jsonb_agg(jsonb_build_object('shard', p.shard, 'epoch', p.epoch, 'node', p.node,
+        'graceful', p.graceful, 'lacks', p.lacks) order by p.shard), '[]') from :s.pair p where p.group_name = p_group),
+      'registryVersion', m.registry_version, 'settingsVersion', m.settings_version)
+    from :s.meta m
+  $$;
+
+  -- A node's beat but for the granting of pairs, which its node works out from this answer.
+  create or replace function :s.beat_1(
+    p_now double precision, p_node text, p_group text, p_takes boolean, p_handlers text, p_lease_ms double precision,
+    p_release jsonb, p_low_marks jsonb
+  ) returns jsonb language plpgsql as $$
+  declare
+    at double precision;
+  begin
+    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    at := :s.now_1(p_now);
+    -- Its own lease may have run out: then what it holds goes through a takeover like any other.
+    perform :s.drop_lapsed_1(at);
+    insert into :s.node values (p_node, p_group, p_takes, p_handlers, at + p_lease_ms)
+    on conflict (node) do update set group_name = excluded.group_name, owns = excluded.owns, handlers = excluded.handlers,
+      lease_until = excluded.lease_until;
+    insert into :s.pair select p_group, n, 0, null, true, 0, null from generate_series(0, (select shards - 1 from :s.meta)) n
+    where not exists (select from :s.pair p where p.group_name = p_group and p.shard = n)
+    on conflict do nothing;
+    update :s.pair p set node = null, graceful = true, lacks = r.lacks
+    from jsonb_to_recordset(p_release) r("group" text, shard integer, epoch bigint, lacks text)
+    where p.group_name = p_group and p.shard = r.shard and p.epoch = r.epoch and p.node = p_node;
+    update :s.pair p set low_mark = m."position"
+    from jsonb_to_recordset(p_low_marks) m("group" text, shard integer, epoch bigint, "position" bigint)
+    where p.group_name = p_group and p.shard = m.shard and p.epoch = m.epoch and p.node = p_node and p.low_mark < m."position";
+    return :s.standing_of_group_1(p_group, at);
+  end $$;
+
+  -- Gives free pairs to a node; one whose epoch has moved on since went to another.
+  create or replace function :s.grant_1(
+    p_now double precision, p_node text, p_group text, p_shards integer[], p_epochs bigint[], p_lacks text[]
+  ) returns jsonb language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    perform from :s.pair p where p.group_name = p_group and p.shard = any(p_shards) order by p.shard for update;
+    update :s.pair p set node = p_node, epoch = p.epoch + 1, lacks = g.lacks
+    from unnest(p_shards, p_epochs, p_lacks) g(shard, epoch, lacks)
+    where p.group_name = p_group and p.shard = g.shard and p.epoch = g.epoch and p.node is null
+      and exists (select from :s.node n where n.node = p_node);
+    return :s.standing_of_group_1(p_group, :s.now_1(p_now));
+  end $$;
+
+  -- A node that registers counts as alive until its first beat must have come. Answers who else lives, with what.
+  create or replace function :s.announce_1(
+    p_now double precision, p_node text, p_group text, p_handlers text, p_lease_ms double precision
+  ) returns setof text language plpgsql as $$
+  declare
+    at double precision;
+  begin
+    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    at := :s.now_1(p_now);
+    perform :s.drop_lapsed_1(at);
+    insert into :s.node values (p_node, p_group, false, p_handlers, at + p_lease_ms)
+    on conflict (node) do update set handlers = excluded.handlers;
+    return query select n.handlers from :s.node n where n.group_name = p_group and n.node <> p_node;
+  end $$;
+
+  -- Writes the next registry version; null where another node has written one since.
+  create or replace function :s.write_registry_1(
+    p_now double precision, p_group text, p_seen integer, p_closed text[], p_opened jsonb
+  ) returns integer language plpgsql as $$
+  declare
+    version integer;
+  begin
+    update :s.meta set registry_version = registry_version + 1 where registry_version = p_seen returning registry_version into version;
+    if not found then return null; end if;
+    update :s.handler h set until_version = version where h.group_name = p_group and h.tag = any(p_closed) and h.until_version is null;
+    insert into :s.handler (group_name, tag, since_version, name, sources, types, first_seen_at)
+    select p_group, x.tag, version, x.name, x.sources, x.types, coalesce(x.first_seen_at, :s.now_1(p_now))
+    from jsonb_to_recordset(p_opened) x(tag text, name text, sources text, types text, first_seen_at double precision);
+    return version;
+  end $$;
+
+  create or replace function :s.change_setting_1(
+    p_now double precision, p_verb text, p_what text, p_name text, p_actor text, p_reason text
+  ) returns void language plpgsql as $$
+  begin
+    if p_verb = 'pause' then
+      insert into :s.pause values (p_what, p_name, :s.now_1(p_now), p_actor, p_reason) on conflict do nothing;
+    else
+      delete from :s.pause p where p.what = p_what and p.name = p_name;
+    end if;
+    if found then update :s.meta set settings_version = settings_version + 1; end if;
+  end $$;
+`
