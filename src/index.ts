@@ -57,8 +57,10 @@ export type { Random } from './kit/random.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'
+export type { MigrateMode } from './store/open-store.ts'
 export type {
   AcceptAnswer,
+  AcceptedWithin,
   AcceptItem,
   AnswerItem,
   BeginItem,
@@ -103,6 +105,7 @@ export type {
   TailEvent,
   TailPage,
   TailRequest,
+  TransactionBody,
   TriedStep,
   Verb,
 } from './store/store.ts'
