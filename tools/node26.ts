@@ -14,7 +14,15 @@ if (!existsSync(join(bin, 'node'))) {
 const path = `${bin}${delimiter}${process.env.PATH ?? ''}`
 const tests = spawnSync(
   join(bin, 'node'),
-  [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'unit', ...process.argv.slice(2)],
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--project',
+    'unit',
+    '--project',
+    'postgres',
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } },
 )
 process.exit(tests.status ?? 1)

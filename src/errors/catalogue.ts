@@ -94,7 +94,7 @@ export const catalogue = {
   store_unknown: entry(
     500,
     'No store is known by the URL scheme {scheme}.',
-    'Use one of: memory:, sqlite:path/to/file.db.',
+    'Use one of: memory:, sqlite:path/to/file.db, postgres://user@host/database.',
   ),
   store_refused: entry(500, 'The store refuses to open: {reason}.', 'Do what the reason asks for.'),
   schema_too_new: entry(

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { schemaUrl } from '../support/services/postgres.ts'
 
 /** A store that nodes share while they are killed, and what its own database keeps of the handlers' bookings. */
 export interface CrashStore {
@@ -50,7 +51,7 @@ const postgres: CrashStoreKind = {
     const pool = new pg.Pool({ connectionString: server, max: 1 })
     await pool.query(`create schema ${schema}_own; create table ${schema}_own.booking (event text not null)`)
     return {
-      url: `${server}?schema=${schema}`,
+      url: schemaUrl(server, schema),
       environment: { CRASH_BOOKING: `${schema}_own.booking`, HAPAX_MIGRATE: 'auto' },
       async bookings() {
         const { rows } = await pool.query<{ event: string }>(`select event from ${schema}_own.booking`)

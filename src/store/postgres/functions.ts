@@ -7,6 +7,18 @@ import { decisionFunctions } from './decision-functions.ts'
 export const functionsVersion = 1
 
 const numberFunctions = `
+  -- By how much the next number lies below the highest that is kept: more than 0 where a dump was restored into a cluster
+  -- whose transactions count from elsewhere.
+  create or replace function :s.numbers_behind_1() returns bigint language sql as $$
+    select greatest(0, highest / 8192 + 1 - (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+      + (select first_xid from :s.meta)))
+    from (select greatest(
+      (select max(s.seq) from :s.settlement s), (select max(i."position") from :s.intervention i),
+      (select max(e."position") from :s.meta m cross join generate_series(0, m.shards - 1) n
+        cross join lateral (select e."position" from :s.event e where e.shard = n order by e."position" desc limit 1) e),
+      0) as highest) kept
+  $$;
+
   -- The first of so many record numbers of this transaction (see tables.ts).
   create or replace function :s.take_numbers_1(p_count integer) returns bigint language plpgsql as $$
   declare

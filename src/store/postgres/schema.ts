@@ -78,8 +78,12 @@ export async function migrateSchema(connections: Connections, naming: Naming, sh
   if (found.tables > schemaVersion) {
     throw new HapaxError('schema_too_new', { found: found.tables, wanted: schemaVersion })
   }
-  if (found.tables === schemaVersion && found.functions >= functionsVersion) return
-  await connections.rows(guarded(naming, found.tables, migrationPlan(naming, found.tables, shards)))
+  if (found.tables < schemaVersion || found.functions < functionsVersion) {
+    await connections.rows(guarded(naming, found.tables, migrationPlan(naming, found.tables, shards)))
+  }
+  await connections.rows(
+    naming.sql('update :s.meta set first_xid = first_xid + b from :s.numbers_behind_1() b where b > 0'),
+  )
 }
 
 /**
@@ -117,6 +121,11 @@ export async function checkSchema(connections: Connections, naming: Naming): Pro
   }
   if (found.tables < schemaVersion || found.functions < functionsVersion) {
     const reason = `schema ${naming.schema} is ${found.tables}.${found.functions}, and this version's ${schemaVersion}.${functionsVersion}: run hapax migrate`
+    throw new HapaxError('store_refused', { reason })
+  }
+  const { behind } = await connections.row(naming.sql('select :s.numbers_behind_1() as behind'))
+  if (behind !== 0) {
+    const reason = `what schema ${naming.schema} holds came from another server, whose transactions were ahead of this one's: run hapax migrate`
     throw new HapaxError('store_refused', { reason })
   }
 }

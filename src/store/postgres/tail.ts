@@ -220,9 +220,8 @@ function cutPage(
   for (const row of found.late) {
     if (!isDue(row)) continue
     if (rows.length === limit) {
-      const read = numberIn(rows.at(-1) ?? { position: 0 }, 'position')
-      const rest = late.events.flatMap(({ from, to }) => (to > read ? [{ from: Math.max(from, read + 1), to }] : []))
-      return answer(after, true, limit === 0 ? late.events : rest)
+      const last = rows.at(-1)
+      return answer(after, true, last ? unread(late.events, numberIn(last, 'position'), snapshot) : late.events)
     }
     rows.push(row)
   }
@@ -237,6 +236,15 @@ function cutPage(
   if (unfinished && found.fresh.length >= scanRows) return answer(read, true, snapshot.openBelow(read))
   const cursor = Math.max(after, snapshot.seenTo)
   return answer(cursor, false, snapshot.openBelow(cursor))
+}
+
+/** Of these spans what was not read up to this number, and what may still be committed. */
+function unread(spans: readonly Span[], read: number, snapshot: Snapshot): Span[] {
+  const isOpen = ({ to }: Span) => snapshot.open.some((open) => open.to === to)
+  return spans.flatMap((span) => {
+    if (isOpen(span)) return [span]
+    return span.to > read ? [{ from: Math.max(span.from, read + 1), to: span.to }] : []
+  })
 }
 
 /** Whether a handler of the group that the event is due to has no settlement yet: what has one stands, or has ended. */

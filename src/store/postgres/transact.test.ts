@@ -237,6 +237,44 @@ describe('an accept within a caller’s transaction', () => {
     expect(takeover?.events.map(({ event }) => event.key)).toContain(late.key)
   })
 
+  it('is missed by no page, however small, of several that commit late in any order', async () => {
+    const pair = owned.find(({ shard }) => shard === 2)
+    if (!pair) throw new Error('shard 2 is not owned')
+    const items = Array.from({ length: 9 }, () => item({ shard: 2 }))
+    const found: string[] = []
+    let cursor = 0
+    const read = async () => {
+      for (;;) {
+        const [page] = await store.tail({ cursors: [{ ...pair, cursor }], limit: 2 })
+        if (!page) throw new Error('no page')
+        found.push(...page.events.map(({ event }) => event.key))
+        cursor = page.cursor
+        if (!page.more) return
+      }
+    }
+    const [longest, middle] = [await pool.connect(), await pool.connect()]
+    const [first, second, third, fourth, fifth, ...later] = items
+    if (!first || !second || !third || !fourth || !fifth) throw new Error('items')
+    await longest.query('begin')
+    await accept(longest, first)
+    await middle.query('begin')
+    for (const one of [second, third, fourth]) await accept(middle, one)
+    await store.commit({ accept: [fifth] })
+    await read()
+    await middle.query('commit')
+    // Its three do not fit into one page of two, while the longest is still open below them.
+    const [page] = await store.tail({ cursors: [{ ...pair, cursor }], limit: 2 })
+    found.push(...(page?.events.map(({ event }) => event.key) ?? []))
+    cursor = page?.cursor ?? 0
+    await store.commit({ accept: later })
+    await longest.query('commit')
+    await read()
+    await read()
+    expect(found.sort()).toEqual(items.map(({ key }) => key).sort())
+    longest.release()
+    middle.release()
+  })
+
   it('refuses what is no transaction that it knows', async () => {
     for (const wrong of [pool, {}, 'begin', undefined, () => 1]) {
       await expect(accept(wrong, item())).rejects.toMatchObject({ code: 'store_refused' })

@@ -71,6 +71,11 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
   return { url: `postgres://hapax@127.0.0.1:${port}/postgres`, socketFolder: folder, pid: child.pid, stop }
 }
 
+/** A server's URL as a store's, in a schema of its own. */
+export function schemaUrl(url: string, schema: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}schema=${schema}`
+}
+
 /** Why the system's own server cannot be had; undefined: it is there, or was just installed. */
 export function debianUnavailable(): string | undefined {
   if (debianFolder()) return undefined
