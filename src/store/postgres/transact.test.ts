@@ -255,24 +255,28 @@ describe('an accept within a caller’s transaction', () => {
     const [longest, middle] = [await pool.connect(), await pool.connect()]
     const [first, second, third, fourth, fifth, ...later] = items
     if (!first || !second || !third || !fourth || !fifth) throw new Error('items')
-    await longest.query('begin')
-    await accept(longest, first)
-    await middle.query('begin')
-    for (const one of [second, third, fourth]) await accept(middle, one)
-    await store.commit({ accept: [fifth] })
-    await read()
-    await middle.query('commit')
-    // Its three do not fit into one page of two, while the longest is still open below them.
-    const [page] = await store.tail({ cursors: [{ ...pair, cursor }], limit: 2 })
-    found.push(...(page?.events.map(({ event }) => event.key) ?? []))
-    cursor = page?.cursor ?? 0
-    await store.commit({ accept: later })
-    await longest.query('commit')
-    await read()
-    await read()
-    expect(found.sort()).toEqual(items.map(({ key }) => key).sort())
-    longest.release()
-    middle.release()
+    try {
+      await longest.query('begin')
+      await accept(longest, first)
+      await middle.query('begin')
+      for (const one of [second, third, fourth]) await accept(middle, one)
+      await store.commit({ accept: [fifth] })
+      await read()
+      await middle.query('commit')
+      // Its three do not fit into one page of two, while the longest is still open below them.
+      const [page] = await store.tail({ cursors: [{ ...pair, cursor }], limit: 2 })
+      found.push(...(page?.events.map(({ event }) => event.key) ?? []))
+      cursor = page?.cursor ?? 0
+      await store.commit({ accept: later })
+      await longest.query('commit')
+      await read()
+      await read()
+      expect(found.sort()).toEqual(items.map(({ key }) => key).sort())
+    } finally {
+      // Thrown away, with what they may still hold open.
+      longest.release(true)
+      middle.release(true)
+    }
   })
 
   it('refuses what is no transaction that it knows', async () => {
