@@ -52,7 +52,7 @@ export class Hints {
 
   /** Work of this process's own making, which others may have to do. */
   tell(): void {
-    for (const listener of this.#listeners) listener()
+    this.#hear()
     this.#notify ??= this.#clock.setTimer(
       gatherMs,
       () => {
@@ -76,6 +76,10 @@ export class Hints {
     await client?.end().catch(() => undefined)
   }
 
+  #hear(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
   async #open(): Promise<void> {
     if (this.#closed || this.#client) return
     const client = this.#connect()
@@ -89,12 +93,13 @@ export class Hints {
     client.on('error', lost)
     client.on('end', lost)
     client.on('notification', ({ payload }) => {
-      if (payload === this.#me) return
-      for (const listener of this.#listeners) listener()
+      if (payload !== this.#me) this.#hear()
     })
     try {
       await client.connect()
       await client.query(`listen "${this.#channel}"`)
+      // What was notified before is not heard any more.
+      this.#hear()
     } catch (error) {
       this.#log.warn('postgres does not notify: polling finds what comes', { error: String(error) })
       lost()

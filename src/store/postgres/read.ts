@@ -9,11 +9,13 @@ import {
   eventOf,
   fingerprintOf,
   interventionOf,
+  ledgerEntryOf,
   type Row,
   settleRestOf,
   stateOf,
+  triedOf,
 } from '../sql/rows.ts'
-import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
+import type { HistoryEntry, LedgerEntry, RunRecord } from '../store.ts'
 import { uuidArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
@@ -97,7 +99,7 @@ export class Reads {
     const [row] = await this.#connections.rows(this.#identitySql, [
       Buffer.from(identityBytes(identity)).toString('hex'),
     ])
-    return row && { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
+    return row && ledgerEntryOf(row)
   }
 
   async history(key: EventKey): Promise<HistoryEntry[]> {
@@ -169,16 +171,6 @@ export function runOf(address: RunAddress, records: EventRecords | undefined, br
     interventions: intervention.filter(isMine).map(interventionOf),
     tried: triedOf(settlements, generation).filter(({ step }) => !kept.has(stepText(step))),
   }
-}
-
-/** A later settlement's entry for a step replaces an earlier one. */
-function triedOf(settlements: readonly Row[], generation: number): TriedStep[] {
-  const tried = new Map<string, TriedStep>()
-  for (const row of settlements) {
-    if (numberIn(row, 'generation') !== generation || row.rest === null) continue
-    for (const step of settleRestOf(row).tried ?? []) tried.set(stepText(step.step), step)
-  }
-  return [...tried.values()]
 }
 
 function settledOf(row: Row): HistoryEntry {

@@ -1,8 +1,9 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
-import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
+import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
 import { registryChange } from '../registry-change.ts'
-import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import { numberIn, textIn } from '../sql/columns.ts'
+import { handlerRecordOf, pauseOf } from '../sql/lists.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import { textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
@@ -39,7 +40,7 @@ export class Registers {
 
   async registry(): Promise<Registry> {
     const rows = await this.#connections.rows(this.#sql.registry)
-    const handlers = rows.filter(({ tag }) => tag !== null).map(recordOf)
+    const handlers = rows.filter(({ tag }) => tag !== null).map(handlerRecordOf)
     this.#known = { version: numberIn(rows[0], 'registry_version'), handlers }
     return this.#known
   }
@@ -86,15 +87,7 @@ export class Registers {
 
   async settings(): Promise<Settings> {
     const rows = await this.#connections.rows(this.#sql.settings)
-    const paused = rows
-      .filter(({ what }) => what !== null)
-      .map((row) => ({
-        what: textIn(row, 'what') === 'handler' ? ('handler' as const) : ('source' as const),
-        name: textIn(row, 'name'),
-        since: numberIn(row, 'since'),
-        actor: textIn(row, 'actor'),
-        reason: optionalTextIn(row, 'reason'),
-      }))
+    const paused = rows.filter(({ what }) => what !== null).map(pauseOf)
     return { version: numberIn(rows[0], 'settings_version'), paused }
   }
 
@@ -106,18 +99,5 @@ export class Registers {
   async #secret(name: string): Promise<Uint8Array | undefined> {
     const [row] = await this.#connections.rows(this.#sql.secret, [name])
     return row?.value instanceof Uint8Array ? new Uint8Array(row.value) : undefined
-  }
-}
-
-function recordOf(row: Record<string, unknown>): HandlerRecord {
-  return {
-    group: textIn(row, 'group_name'),
-    name: textIn(row, 'name'),
-    tag: textIn(row, 'tag'),
-    sources: JSON.parse(textIn(row, 'sources')),
-    types: JSON.parse(textIn(row, 'types')),
-    sinceVersion: numberIn(row, 'since_version'),
-    untilVersion: optionalNumberIn(row, 'until_version'),
-    firstSeenAt: numberIn(row, 'first_seen_at'),
   }
 }

@@ -1,7 +1,8 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
-import { eventOf, type Row, stateOf } from '../sql/rows.ts'
+import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
+import { eventOf, type Row } from '../sql/rows.ts'
 import type { EventQuery, EventSummary, RunQuery, RunSummary, StoreCounts } from '../store.ts'
 import type { Connections } from './connection.ts'
 import type { Param } from './params.ts'
@@ -10,11 +11,6 @@ import type { Naming } from './schema.ts'
 
 /** Beyond so many rows a count of all events is the planner's estimate: to count them would read them all. */
 const countedExactly = 100_000
-
-/** Statuses of runs that have a row in `standing`. */
-const standingStatuses: readonly RunStatus[] = runStatuses.filter(
-  (status) => status !== 'completed' && status !== 'cancelled',
-)
 
 /** Reading for people: newest first. */
 export class Searches {
@@ -150,17 +146,6 @@ class Where {
 
   equal(column: string, value: string | undefined): void {
     if (value !== undefined) this.add((text) => `${column} = ${text}`, value)
-  }
-}
-
-function runSummaryOf(row: Row): RunSummary {
-  return {
-    run: { event: textIn(row, 'key'), position: numberIn(row, 'position'), tag: textIn(row, 'tag') },
-    handler: textIn(row, 'handler'),
-    group: textIn(row, 'group_name'),
-    identity: { tenant: textIn(row, 'tenant'), source: textIn(row, 'source'), id: textIn(row, 'id') },
-    type: textIn(row, 'type'),
-    state: stateOf(row),
   }
 }
 

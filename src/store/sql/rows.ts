@@ -1,8 +1,8 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { EventRecord } from '../../event/event.ts'
-import type { RunState, StepAddress } from '../../event/run.ts'
+import { type RunState, type StepAddress, stepText } from '../../event/run.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
-import type { BeginRecord, CheckpointRecord, InterventionRecord, Verb } from '../store.ts'
+import type { BeginRecord, CheckpointRecord, InterventionRecord, LedgerEntry, TriedStep, Verb } from '../store.ts'
 import { numberIn, optionalTextIn, textIn } from './columns.ts'
 import { type CheckpointRest, type EventRest, eventFlags, type SettleRest } from './rest.ts'
 
@@ -136,4 +136,19 @@ function verbOf(text: string): Verb {
   const verb = verbs.find((known) => known === text)
   if (!verb) throw new HapaxError('store_unavailable', { reason: 'a verb is not known: the store is damaged' })
   return verb
+}
+
+/** Steps that a generation's settlements name as tried: a later entry for a step replaces an earlier one. */
+export function triedOf(settlements: readonly Row[], generation: number): TriedStep[] {
+  const tried = new Map<string, TriedStep>()
+  for (const row of settlements) {
+    if (numberIn(row, 'generation') !== generation || row.rest === null) continue
+    for (const step of settleRestOf(row).tried ?? []) tried.set(stepText(step.step), step)
+  }
+  return [...tried.values()]
+}
+
+/** What the ledger has of an identity, from the row of its event. */
+export function ledgerEntryOf(row: Row): LedgerEntry {
+  return { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
 }

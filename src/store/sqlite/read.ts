@@ -11,11 +11,12 @@ import {
   eventOf,
   fingerprintOf,
   interventionOf,
-  type Row,
+  ledgerEntryOf,
   settleRestOf,
   stateOf,
+  triedOf,
 } from '../sql/rows.ts'
-import type { HistoryEntry, LedgerEntry, RunRecord, TriedStep } from '../store.ts'
+import type { HistoryEntry, LedgerEntry, RunRecord } from '../store.ts'
 
 /** Reading by key, on a connection that only reads. Each call is a handful of probes. */
 export class Reads {
@@ -130,20 +131,6 @@ export class Reads {
     }
     return entries.sort((one, other) => one.seq - other.seq).map(({ entry }) => entry)
   }
-}
-
-/** A later settlement's entry for a step replaces an earlier one. */
-function triedOf(settlements: readonly Row[], generation: number): TriedStep[] {
-  const tried = new Map<string, TriedStep>()
-  for (const row of settlements) {
-    if (numberIn(row, 'generation') !== generation || row.rest === null) continue
-    for (const step of settleRestOf(row).tried ?? []) tried.set(stepText(step.step), step)
-  }
-  return [...tried.values()]
-}
-
-function ledgerEntryOf(row: Row): LedgerEntry {
-  return { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
 }
 
 function prepare(

@@ -1,8 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
+import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
 import { registryChange } from '../registry-change.ts'
-import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
+import { numberIn } from '../sql/columns.ts'
+import { handlerRecordOf, pauseOf } from '../sql/lists.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import type { Moment, Ownerships } from './own.ts'
 import type { Progress } from './progress.ts'
@@ -78,18 +79,7 @@ export class RegistryReads {
   }
 
   registry(): Registry {
-    const handlers = this.#handlers.all().map(
-      (row): HandlerRecord => ({
-        group: textIn(row, 'group_name'),
-        name: textIn(row, 'name'),
-        tag: textIn(row, 'tag'),
-        sources: JSON.parse(textIn(row, 'sources')),
-        types: JSON.parse(textIn(row, 'types')),
-        sinceVersion: numberIn(row, 'since_version'),
-        untilVersion: optionalNumberIn(row, 'until_version'),
-        firstSeenAt: numberIn(row, 'first_seen_at'),
-      }),
-    )
+    const handlers = this.#handlers.all().map(handlerRecordOf)
     return { version: numberIn(this.#versions.get(), 'registry_version'), handlers }
   }
 
@@ -99,13 +89,7 @@ export class RegistryReads {
   }
 
   settings(): Settings {
-    const paused = this.#pauses.all().map((row) => ({
-      what: textIn(row, 'what') === 'handler' ? ('handler' as const) : ('source' as const),
-      name: textIn(row, 'name'),
-      since: numberIn(row, 'since'),
-      actor: textIn(row, 'actor'),
-      reason: optionalTextIn(row, 'reason'),
-    }))
+    const paused = this.#pauses.all().map(pauseOf)
     return { version: numberIn(this.#versions.get(), 'settings_version'), paused }
   }
 }

@@ -3,16 +3,12 @@ import { HapaxError } from '../../errors/hapax-error.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
-import { eventOf, type Row, stateOf } from '../sql/rows.ts'
+import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
+import { eventOf, type Row } from '../sql/rows.ts'
 import type { EventQuery, EventSummary, RejectItem, RunQuery, RunSummary, StoreCounts } from '../store.ts'
 
 /** Numbers of the sequence looked at before the event loop has its turn: some 3 ms. */
 const windowRows = 4_000
-
-/** Statuses of runs that have a row in `standing`. */
-const standingStatuses: readonly RunStatus[] = runStatuses.filter(
-  (status) => status !== 'completed' && status !== 'cancelled',
-)
 
 /** Reading for people: newest first, in windows, so that a search over millions holds neither event loop nor writer. */
 export class Searches {
@@ -176,17 +172,6 @@ class Where {
 
   equal(column: string, value: string | undefined): void {
     if (value !== undefined) this.add(`${column} = ?`, value)
-  }
-}
-
-function runSummaryOf(row: Row): RunSummary {
-  return {
-    run: { event: textIn(row, 'key'), position: numberIn(row, 'position'), tag: textIn(row, 'tag') },
-    handler: textIn(row, 'handler'),
-    group: textIn(row, 'group_name'),
-    identity: { tenant: textIn(row, 'tenant'), source: textIn(row, 'source'), id: textIn(row, 'id') },
-    type: textIn(row, 'type'),
-    state: stateOf(row),
   }
 }
 
