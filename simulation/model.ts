@@ -38,7 +38,7 @@ export class Model {
   }
 
   /** A sender calls accept. */
-  sent(identity: { tenant: string; source: string; id: string }, content: string): Call {
+  sent(identity: { tenant: string; source: string; id: string }, content: unknown): Call {
     return { identity: identityOf(identity), tenant: identity.tenant, content, sentAtMs: this.watch.nowMs }
   }
 

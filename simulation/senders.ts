@@ -42,7 +42,7 @@ export class Senders {
     }
     const { tenant, source, id, type, orderKey, deeds, nonce } = send
     const data = { nonce, deeds }
-    const call = this.#model.sent(send, JSON.stringify(data))
+    const call = this.#model.sent(send, JSON.parse(JSON.stringify(data)))
     const { watch } = this.#model
     watch.tell('sender', `sends ${tenant}/${id} ${type}${orderKey === undefined ? '' : ` key ${orderKey}`}`)
     let over = false

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Receipt } from '../../src/event/receipt.ts'
 import type { AcceptAnswer, AcceptItem } from '../../src/store/store.ts'
 import type { Watch } from './watch.ts'
@@ -11,7 +12,7 @@ export interface EventFacts {
   readonly type: string
   readonly shard: number
   readonly orderKey: string | undefined
-  readonly content: string
+  readonly content: unknown
   readonly emittedBy: string | undefined
   /** By the store's clock. */
   readonly acceptedAt: number
@@ -27,7 +28,7 @@ export interface EventFacts {
 export interface Call {
   readonly identity: string
   readonly tenant: string
-  readonly content: string
+  readonly content: unknown
   readonly sentAtMs: number
 }
 
@@ -74,7 +75,8 @@ export class Ledger {
     if (spans && item.handedTo) this.#watch.reach('handed over in memory')
     else this.#watch.reach('learned by tail')
     this.#byIdentity.set(identity, key)
-    const content = new TextDecoder().decode(item.body)
+    // A value's members may be kept in another order than they were given in.
+    const content: unknown = JSON.parse(new TextDecoder().decode(item.body))
     const acceptedAt = this.#watch.storeNow
     const sent = { receiptAtMs: undefined, sentAtMs: undefined, promised: new Set<string>() }
     this.events.set(key, { key, tenant, source, id, type, shard, orderKey, content, emittedBy, acceptedAt, ...sent })
@@ -104,7 +106,7 @@ export class Ledger {
       this.#acceptedFor.set(identity, key)
       event.sentAtMs = call.sentAtMs
     }
-    const same = event.content === call.content
+    const same = isDeepStrictEqual(event.content, call.content)
     if (receipt.outcome === 'duplicate' && !same)
       this.#watch.violate('G2.verdict', `${identity} has other content and got duplicate`)
     if (receipt.outcome === 'conflict' && same)

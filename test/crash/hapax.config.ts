@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { PoolClient } from 'pg'
 import { defineConfig, type HandlerEvent, handler, type Run } from '../../src/index.ts'
 import { hmac } from '../../src/sources/index.ts'
+import { lineOf } from './history.ts'
 import { secret, steps } from './shared.ts'
 
 /** The effects of every process, in one file, in one order: lines are appended whole, and outlive a kill. */
@@ -15,7 +16,7 @@ const retry = { attempts: 100, min: '10ms', max: '100ms' } as const
 
 /** Tells of a line that an attempt comes to, as an outside service would see it. */
 const noting = (event: HandlerEvent, run: Run) => (what: string) =>
-  writeSync(effects, `${event.id} ${run.attempt} ${process.pid} ${what}\n`)
+  writeSync(effects, lineOf({ id: event.id, attempt: run.attempt, pid: process.pid, what }))
 
 async function inSteps(event: HandlerEvent, run: Run): Promise<void> {
   const note = noting(event, run)

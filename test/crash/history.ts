@@ -53,7 +53,18 @@ export interface History {
   readonly record: OnRecord
 }
 
-/** The lines of an effects' file; what repeats is kept once, since a long run writes five million of them. */
+/** Closes each line of an effects' file. */
+export const lineEnd = '.'
+
+/**
+ * The text of one effect. Apart from what was written before: a kill in the middle of a write leaves a line without its
+ * end, and the next process's would be appended to it (seen once: `event-882event-1375`).
+ */
+export function lineOf({ id, attempt, pid, what }: Effect): string {
+  return `\n${id} ${attempt} ${pid} ${what} ${lineEnd}\n`
+}
+
+/** The whole lines of an effects' file; what repeats is kept once, since a long run writes five million of them. */
 export function effectsOf(text: string): Effect[] {
   const words = new Map<string, string>()
   const once = (word: string): string => {
@@ -65,8 +76,9 @@ export function effectsOf(text: string): Effect[] {
   const effects: Effect[] = []
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf('\n', start)
-    const [id = '', attempt = '', pid = '', what = ''] = text.slice(start, end < 0 ? undefined : end).split(' ')
-    if (id !== '') effects.push({ id: once(id), attempt: Number(attempt), pid: Number(pid), what: once(what) })
+    const line = text.slice(start, end < 0 ? undefined : end).split(' ')
+    const [id = '', attempt = '', pid = '', what = '', mark] = line
+    if (mark === lineEnd) effects.push({ id: once(id), attempt: Number(attempt), pid: Number(pid), what: once(what) })
     start = end < 0 ? text.length : end + 1
   }
   return effects
