@@ -83,8 +83,9 @@ export const tailCases = contractCases(
       const items = stores.map(() => Array.from({ length: 20 }, () => scene.item()))
       const read = new Set<string>()
       let writing = true
+      // Before anybody writes: what these pages bring is thrown away.
+      let cursor = await atEnd(scene)
       const reading = (async () => {
-        let cursor = await atEnd(scene)
         for (let last = false; ; last = !writing) {
           const page = await scene.tail({ ...scene.owned(0), cursor }, 5)
           for (const key of keysOf(page)) read.add(key)
