@@ -47,6 +47,9 @@ export function nodeIngress(ingress: HttpIngress, { clock, anywhere }: NodeIngre
   }
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
+const beyondAscii = /[^\u0000-\u007f]/
+
 /** Reads up to the limit, never more; then has the request judged and answered. */
 function readAndReceive(
   { budget }: HttpIngress,
@@ -94,8 +97,12 @@ function readAndReceive(
 
 function send(response: ServerResponse, { status, headers, body }: Answer): void {
   if (response.destroyed) return
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
-  response.end(body)
+  // Most answers are ASCII: node:http joins head and body into one text and writes it as it is, unmeasured.
+  const encoding = beyondAscii.test(body) ? 'utf8' : 'latin1'
+  const head: string[] = ['content-length', String(encoding === 'latin1' ? body.length : Buffer.byteLength(body))]
+  for (const name in headers) head.push(name, headers[name] ?? '')
+  response.writeHead(status, head)
+  response.end(body, encoding)
 }
 
 /** A body this small is read to its end and thrown away, so that the connection can be used again. */
