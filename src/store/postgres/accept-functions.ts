@@ -119,38 +119,32 @@ export const acceptFunctions = `
     return jsonb_build_object('o', 'a', 'at', p_now, 'p', p_position);
   end $$;
 
-  -- The accept at one place of the lists; carefully: what another transaction holds is in flight, and spoils no neighbour.
-  create or replace function :s.accept_at_1(
-    p_now double precision, p_position bigint, p_place integer, p_careful boolean,
-    a_key uuid[], a_shard integer[], a_identity uuid[], a_tenant text[], a_source text[], a_id text[], a_type text[],
-    a_fingerprint_key integer[], a_fingerprint text[], a_registry_version integer[], a_flags integer[],
-    a_content_type text[], a_order_key text[], a_rest text[], a_window double precision[], a_content_window double precision[],
-    a_handed_group text[], a_handed_epoch bigint[], a_bytes bytea, a_byte_from integer[], a_byte_count integer[], a_more jsonb
+  -- One accept of a list; carefully: what another transaction holds is in flight, and spoils no neighbour.
+  create or replace function :s.accept_item_at_1(
+    p_now double precision, p_position bigint, p_careful boolean, a :s.accept_item_1, p_more jsonb
   ) returns jsonb language plpgsql as $$
   declare
-    i integer := p_place;
-    more jsonb := a_more -> (p_place - 1)::text;
-    keys integer[] := array[a_fingerprint_key[i]];
-    hashes text[] := array[a_fingerprint[i]];
+    keys integer[] := array[a.fingerprint_key];
+    hashes text[] := array[a.fingerprint];
     contents uuid[];
   begin
-    if more is not null then
-      select coalesce(array_agg(x::integer), '{}') into keys from jsonb_array_elements_text(more -> 'keys') x;
-      select coalesce(array_agg(x), '{}') into hashes from jsonb_array_elements_text(more -> 'hashes') x;
-      select array_agg(x::uuid) into contents from jsonb_array_elements_text(more -> 'contents') x;
+    if p_more is not null then
+      select coalesce(array_agg(x::integer), '{}') into keys from jsonb_array_elements_text(p_more -> 'keys') x;
+      select coalesce(array_agg(x), '{}') into hashes from jsonb_array_elements_text(p_more -> 'hashes') x;
+      select array_agg(x::uuid) into contents from jsonb_array_elements_text(p_more -> 'contents') x;
     end if;
     if p_careful then
       begin
-        return :s.accept_one_1(p_now, p_position, a_key[i], a_shard[i], a_identity[i], contents, a_tenant[i], a_source[i], a_id[i],
-          a_type[i], keys, hashes, a_registry_version[i], a_flags[i], a_content_type[i], a_order_key[i], a_rest[i], a_window[i],
-          a_content_window[i], a_handed_group[i], a_handed_epoch[i], substring(a_bytes from a_byte_from[i] for a_byte_count[i]));
+        return :s.accept_one_1(p_now, p_position, a.key, a.shard, a.identity, contents, a.tenant, a.source, a.id, a.type, keys,
+          hashes, a.registry_version, a.flags, a.content_type, a.order_key, a.rest, a.window_ms, a.content_window_ms,
+          a.handed_group, a.handed_epoch, a.bytes);
       exception when lock_not_available then
         return jsonb_build_object('o', 'f');
       end;
     end if;
-    return :s.accept_one_1(p_now, p_position, a_key[i], a_shard[i], a_identity[i], contents, a_tenant[i], a_source[i], a_id[i],
-      a_type[i], keys, hashes, a_registry_version[i], a_flags[i], a_content_type[i], a_order_key[i], a_rest[i], a_window[i],
-      a_content_window[i], a_handed_group[i], a_handed_epoch[i], substring(a_bytes from a_byte_from[i] for a_byte_count[i]));
+    return :s.accept_one_1(p_now, p_position, a.key, a.shard, a.identity, contents, a.tenant, a.source, a.id, a.type, keys,
+      hashes, a.registry_version, a.flags, a.content_type, a.order_key, a.rest, a.window_ms, a.content_window_ms,
+      a.handed_group, a.handed_epoch, a.bytes);
   end $$;
 
   -- An accept inside the caller's own transaction, which it never aborts: what another one holds open is in flight.

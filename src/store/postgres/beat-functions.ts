@@ -1,3 +1,5 @@
+import { pairLock } from './pair-lock.ts'
+
 /** Leases, the sharing out of pairs, registry and settings. */
 export const beatFunctions = `
   create or replace function :s.drop_lapsed_1(p_at double precision) returns void language plpgsql as $$
@@ -52,6 +54,9 @@ export const beatFunctions = `
   ) returns jsonb language plpgsql as $$
   begin
     perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    -- A grant waits for what passed the check under the epoch before (G6): flushes hold the lock, transactions also the row.
+    perform pg_advisory_xact_lock(l.number) from (
+      select ${pairLock('p_group', 'u.shard')} as number from unnest(p_shards) u(shard) order by 1) l;
     perform from :s.pair p where p.group_name = p_group and p.shard = any(p_shards) order by p.shard for update;
     update :s.pair p set node = p_node, epoch = p.epoch + 1, lacks = g.lacks
     from unnest(p_shards, p_epochs, p_lacks) g(shard, epoch, lacks)

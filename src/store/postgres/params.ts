@@ -3,46 +3,53 @@ import { runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { contentHash, identityHash } from '../sql/identity-hash.ts'
 import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
-import type { AcceptItem, Commit, Owned, SettleItem } from '../store.ts'
-import { bigintArray, doubleArray, integerArray, textArray, uuidArray } from './binary-arrays.ts'
+import type { AcceptItem, BeginItem, CheckpointItem, Commit, Owned, SettleItem } from '../store.ts'
+import { integerArray, textArray } from './binary-arrays.ts'
+import { ItemRows } from './item-rows.ts'
+import { type ItemType, type ItemTypeOids, itemTypes } from './item-types.ts'
 import { keyBytes, keyUuid } from './key-bytes.ts'
 import type { SqlValue } from './sql-literal.ts'
 
 /** A value as the driver sends it: a `Buffer` goes as binary. */
 export type Param = Buffer | string | number | boolean | null
 
-/**
- * A commit as the parameters of `commit_1`, in its order.
- *
- * @param careful judges each accept in a savepoint of its own: what waits for another transaction is `in_flight`.
- */
-export function commitParams(batch: Commit, now: number | null, careful: boolean): Param[] {
+/** How a commit's items are judged: what was in the way of an earlier try. */
+export interface Judging {
+  /** Each accept in a savepoint of its own: what waits for another transaction is `in_flight`. */
+  readonly careful: boolean
+  /** Rows may be there that a look did not find: another transaction wrote one meanwhile. */
+  readonly contended: boolean
+}
+
+/** A commit as the parameters of `commit_1`, in its order. */
+export function commitParams(batch: Commit, now: number | null, judging: Judging, types: ItemTypeOids): Param[] {
   const { accept = [], intervene = [], begin = [], checkpoint = [], settle = [], answer = [], reject = [] } = batch
   const emits = checkpoint.flatMap(({ emits: all = [] }, index) => all.map((item) => ({ item, of: index + 1 })))
   const accepts = emits.length === 0 ? accept : [...accept, ...emits.map(({ item }) => item)]
-  const pairs = distinctPairs([...begin, ...checkpoint, ...settle, ...answer].map(({ owned }) => owned))
+  const pairs = distinctPairs(begin, checkpoint, settle, answer)
+  const list = <Item>(
+    type: ItemType,
+    items: readonly Item[],
+    put: (rows: ItemRows, item: Item, index: number) => void,
+  ) => (items.length === 0 ? null : rows.array(types[type], columnCounts[type], items, put))
   return [
     now,
-    careful,
+    judging.careful,
+    judging.contended,
     textArray(pairs.map(({ group }) => group)),
     integerArray(pairs.map(({ shard }) => shard)),
     accept.length,
     integerArray(emits.map(({ of }) => of)),
     isPlain(accept),
     accept.some(({ unclaimed }) => unclaimed),
-    ...acceptParams(accepts),
+    list('accept_item_1', accepts, putAccept),
+    moreOf(accepts),
     intervene.length === 0
       ? null
       : JSON.stringify(intervene.map((item) => ({ ...item, key: keyUuid(item.key), event: keyUuid(item.event) }))),
-    ...fences(begin.map(({ owned, run, generation, attempt }) => ({ owned, run, generation, attempt }))),
-    textArray(begin.map(({ step }) => (step ? stepText(step) : ''))),
-    textArray(begin.map(beginAddress)),
-    doubleArray(begin.map(({ at }) => at)),
-    ...fences(checkpoint.map(({ owned, run, generation, attempt }) => ({ owned, run, generation, attempt }))),
-    textArray(checkpoint.map(({ step }) => stepText(step))),
-    textArray(checkpoint.map(({ value }) => value)),
-    textArray(checkpoint.map(checkpointRest)),
-    ...settleParams(settle),
+    list('begin_item_1', begin, putBegin),
+    list('checkpoint_item_1', checkpoint, putCheckpoint),
+    list('settle_item_1', settle, settlePutter(settle)),
     answer.length === 0
       ? null
       : JSON.stringify(
@@ -54,6 +61,17 @@ export function commitParams(batch: Commit, now: number | null, careful: boolean
   ]
 }
 
+/** How many parameters `commit_1` takes. */
+export const commitParamCount = 17
+
+const rows = new ItemRows()
+const columnCounts: Readonly<Record<ItemType, number>> = {
+  accept_item_1: Object.keys(itemTypes.accept_item_1).length,
+  begin_item_1: Object.keys(itemTypes.begin_item_1).length,
+  checkpoint_item_1: Object.keys(itemTypes.checkpoint_item_1).length,
+  settle_item_1: Object.keys(itemTypes.settle_item_1).length,
+}
+
 /** Whether accepts may be judged together: by identity alone, and none is there twice. */
 function isPlain(items: readonly AcceptItem[]): boolean {
   return (
@@ -62,46 +80,31 @@ function isPlain(items: readonly AcceptItem[]): boolean {
   )
 }
 
-function acceptParams(items: readonly AcceptItem[]): Param[] {
-  let byteCount = 0
-  for (const { body } of items) byteCount += body.length
-  const bytes = Buffer.allocUnsafe(byteCount)
-  const from: number[] = []
-  let at = 0
-  for (const { body } of items) {
-    from.push(at + 1)
-    bytes.set(body, at)
-    at += body.length
-  }
-  const more = items.flatMap((item, index) => moreOf(item, index))
-  return [
-    uuidArray(items.map(({ key }) => keyBytes(key))),
-    integerArray(items.map(({ shard }) => shard)),
-    uuidArray(items.map(identityBytes)),
-    textArray(items.map(({ tenant }) => tenant)),
-    textArray(items.map(({ source }) => source)),
-    textArray(items.map(({ id }) => id)),
-    textArray(items.map(({ type }) => type)),
-    integerArray(items.map(({ fingerprints: [first] }) => first.keyId)),
-    textArray(items.map(({ fingerprints: [first] }) => first.hash)),
-    integerArray(items.map(({ registryVersion }) => registryVersion)),
-    integerArray(
-      items.map(
-        ({ idSigned, unclaimed }) => (idSigned ? eventFlags.idSigned : 0) | (unclaimed ? eventFlags.unclaimed : 0),
-      ),
-    ),
-    textArray(items.map(({ contentType }) => contentType)),
-    textArray(items.map(({ orderKey }) => orderKey)),
-    textArray(items.map(eventRest)),
-    doubleArray(items.map(({ windowMs }) => windowMs)),
-    doubleArray(items.map(({ contentWindowMs }) => contentWindowMs)),
-    textArray(items.map(({ handedTo }) => handedTo?.group)),
-    bigintArray(items.map(({ handedTo }) => handedTo?.epoch)),
-    bytes,
-    integerArray(from),
-    integerArray(items.map(({ body }) => body.length)),
-    more.length === 0 ? null : JSON.stringify(Object.fromEntries(more)),
-  ]
+function putAccept(row: ItemRows, item: AcceptItem): void {
+  const [fingerprint] = item.fingerprints
+  row.uuid(keyBytes(item.key))
+  row.integer(item.shard)
+  row.uuid(identityBytes(item))
+  row.integer(item.registryVersion)
+  row.integer(fingerprint.keyId)
+  row.integer(flagsOf(item))
+  row.bigint(item.handedTo?.epoch)
+  row.double(item.windowMs)
+  row.double(item.contentWindowMs)
+  row.text(item.tenant)
+  row.text(item.source)
+  row.text(item.id)
+  row.text(item.type)
+  row.text(fingerprint.hash)
+  row.text(item.contentType)
+  row.text(item.handedTo?.group)
+  row.text(item.orderKey)
+  row.text(eventRest(item))
+  row.bytes(item.body)
+}
+
+function flagsOf({ idSigned, unclaimed }: AcceptItem): number {
+  return (idSigned ? eventFlags.idSigned : 0) | (unclaimed ? eventFlags.unclaimed : 0)
 }
 
 /** One accept as the values of `accept_within_1`, after its time. */
@@ -120,7 +123,7 @@ export function acceptWithinValues(item: AcceptItem): SqlValue[] {
     { integers: fingerprints.map(({ keyId }) => keyId) },
     { texts: fingerprints.map(({ hash }) => hash) },
     item.registryVersion,
-    (item.idSigned ? eventFlags.idSigned : 0) | (item.unclaimed ? eventFlags.unclaimed : 0),
+    flagsOf(item),
     item.contentType,
     item.orderKey ?? null,
     eventRest(item),
@@ -130,16 +133,21 @@ export function acceptWithinValues(item: AcceptItem): SqlValue[] {
   ]
 }
 
-/** What few accepts have: fingerprints under older keys, and what their content is known by. */
-function moreOf(item: AcceptItem, index: number): [string, unknown][] {
-  const { fingerprints, contentWindowMs } = item
-  if (fingerprints.length === 1 && contentWindowMs === undefined) return []
-  const more = {
-    keys: fingerprints.map(({ keyId }) => keyId),
-    hashes: fingerprints.map(({ hash }) => hash),
-    contents: fingerprints.map((fingerprint) => uuidText(contentHash(item, fingerprint))),
+/** By place, what few accepts have: fingerprints under older keys, and what their content is known by. */
+function moreOf(items: readonly AcceptItem[]): string | null {
+  const more: Record<string, unknown> = {}
+  let has = false
+  for (const [index, item] of items.entries()) {
+    const { fingerprints, contentWindowMs } = item
+    if (fingerprints.length === 1 && contentWindowMs === undefined) continue
+    has = true
+    more[String(index)] = {
+      keys: fingerprints.map(({ keyId }) => keyId),
+      hashes: fingerprints.map(({ hash }) => hash),
+      contents: fingerprints.map((fingerprint) => uuidText(contentHash(item, fingerprint))),
+    }
   }
-  return [[String(index), more]]
+  return has ? JSON.stringify(more) : null
 }
 
 /** What the ledger knows an identity by: 128 bits of its hash, which no two share by accident. */
@@ -151,44 +159,58 @@ function uuidText(hash: string): string {
   return Buffer.from(hash, 'base64url').subarray(0, 16).toString('hex')
 }
 
-type Fence = Pick<NonNullable<Commit['begin']>[number], 'owned' | 'run' | 'generation' | 'attempt'>
+type Fenced = Pick<BeginItem, 'owned' | 'run' | 'generation' | 'attempt'>
 
-function fences(items: readonly Fence[]): Param[] {
-  return [
-    textArray(items.map(({ owned }) => owned.group)),
-    integerArray(items.map(({ owned }) => owned.shard)),
-    bigintArray(items.map(({ owned }) => owned.epoch)),
-    uuidArray(items.map(({ run }) => keyBytes(run.event))),
-    textArray(items.map(({ run }) => run.tag)),
-    integerArray(items.map(({ generation }) => generation)),
-    integerArray(items.map(({ attempt }) => attempt)),
-  ]
+function putFence(row: ItemRows, { owned, run, generation, attempt }: Fenced): void {
+  row.text(owned.group)
+  row.integer(owned.shard)
+  row.bigint(owned.epoch)
+  row.uuid(keyBytes(run.event))
+  row.text(run.tag)
+  row.integer(generation)
+  row.integer(attempt)
 }
 
-function settleParams(items: readonly SettleItem[]): Param[] {
-  return [
-    ...fences(items.map(({ owned, run, state }) => ({ owned, run, ...state }))),
-    integerArray(items.map(({ state }) => state.turn)),
-    integerArray(items.map(({ state }) => runStatuses.indexOf(state.status))),
-    doubleArray(items.map(({ state }) => state.since)),
-    doubleArray(items.map(({ state }) => state.dueAt)),
-    bigintArray(items.map(({ state }) => state.seenIntervention)),
-    doubleArray(items.map(({ attemptedAt }) => attemptedAt)),
-    textArray(items.map(({ handler }) => handler)),
-    textArray(items.map(({ state }) => state.handlerVersion)),
-    textArray(items.map(({ state }) => state.result)),
-    textArray(items.map(settleRest)),
-    textArray(items.map(({ keepCheckpoints: keep }) => keptText(keep))),
-    integerArray(aloneOf(items)),
-  ]
+function putBegin(row: ItemRows, item: BeginItem): void {
+  putFence(row, item)
+  row.text(item.step ? stepText(item.step) : '')
+  row.text(beginAddress(item))
+  row.double(item.at)
 }
 
-/** 1 where no other settlement of the commit is of the same run: then its turn in the commit says nothing. */
-function aloneOf(items: readonly SettleItem[]): number[] {
-  if (items.length < 2) return items.map(() => 1)
+function putCheckpoint(row: ItemRows, item: CheckpointItem): void {
+  putFence(row, item)
+  row.text(stepText(item.step))
+  row.text(item.value)
+  row.text(checkpointRest(item))
+}
+
+function settlePutter(items: readonly SettleItem[]): (row: ItemRows, item: SettleItem, index: number) => void {
+  const alone = aloneOf(items)
+  return (row, item, index) => {
+    const { owned, run, state } = item
+    putFence(row, { owned, run, generation: state.generation, attempt: state.attempt })
+    row.integer(state.turn)
+    row.integer(runStatuses.indexOf(state.status))
+    row.double(state.since)
+    row.double(state.dueAt)
+    row.bigint(state.seenIntervention)
+    row.double(item.attemptedAt)
+    row.text(item.handler)
+    row.text(state.handlerVersion)
+    row.text(state.result)
+    row.text(settleRest(item))
+    row.text(keptText(item.keepCheckpoints))
+    row.boolean(alone[index] ?? false)
+  }
+}
+
+/** Whether no other settlement of the commit is of the same run: then its turn in the commit says nothing. */
+function aloneOf(items: readonly SettleItem[]): boolean[] {
+  if (items.length < 2) return items.map(() => true)
   const counts = new Map<string, number>()
   for (const { run } of items) counts.set(runId(run), (counts.get(runId(run)) ?? 0) + 1)
-  return items.map(({ run }) => (counts.get(runId(run)) === 1 ? 1 : 0))
+  return items.map(({ run }) => counts.get(runId(run)) === 1)
 }
 
 /** What `settle_one_1` reads: null keeps all. */
@@ -197,11 +219,8 @@ function keptText(keep: SettleItem['keepCheckpoints']): string | null {
   return keep === 'none' ? 'none' : `before:${stepText(keep.before)}`
 }
 
-function distinctPairs(owned: readonly Owned[]): Owned[] {
+function distinctPairs(...lists: readonly (readonly { readonly owned: Owned }[])[]): Owned[] {
   const pairs = new Map<string, Owned>()
-  for (const pair of owned) pairs.set(`${pair.shard}/${pair.group}`, pair)
+  for (const list of lists) for (const { owned } of list) pairs.set(`${owned.shard}/${owned.group}`, owned)
   return [...pairs.values()]
 }
-
-/** How many parameters `commit_1` takes. */
-export const commitParamCount = commitParams({}, null, false).length

@@ -4,6 +4,7 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
 import type { Random } from '../../kit/random.ts'
+import { numberIn } from '../sql/columns.ts'
 import type {
   AcceptedWithin,
   AcceptItem,
@@ -36,9 +37,10 @@ import type {
 import { commitAnswer } from './commit-answer.ts'
 import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
 import type { Hints } from './hints.ts'
+import { type ItemType, type ItemTypeOids, itemTypeOids } from './item-types.ts'
 import type { Now } from './now.ts'
 import { Ownerships } from './own.ts'
-import { commitParamCount, commitParams } from './params.ts'
+import { commitParamCount, commitParams, type Judging } from './params.ts'
 import { Purges } from './purge.ts'
 import { Reads } from './read.ts'
 import { Registers } from './registry.ts'
@@ -82,6 +84,8 @@ export class PostgresStore implements Store {
   readonly #transactions: Transactions
   readonly #commitSql: string
   readonly #commitName: string
+  readonly #typesSql: string
+  #types: ItemTypeOids | undefined
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -100,6 +104,7 @@ export class PostgresStore implements Store {
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now)
     this.#purges = new Purges(connections, naming, this.#registers)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
+    this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
     this.#commitName = `hapax_commit_${naming.schema}`
     this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
@@ -195,23 +200,41 @@ export class PostgresStore implements Store {
   }
 
   async #commit(batch: Commit): Promise<CommitResult> {
-    let careful = false
+    let judging: Judging = { careful: false, contended: false }
     for (let tries = 1; ; tries++) {
       try {
+        const types = this.#types ?? (await this.#findTypes())
         const row = await this.#connections.durable(
           this.#commitName,
           this.#commitSql,
-          commitParams(batch, this.#now(), careful),
+          commitParams(batch, this.#now(), judging, types),
         )
         const result = commitAnswer(batch, row)
         if (bringsWork(batch)) this.#hints.tell()
         return result
       } catch (error) {
-        if (!isPassing(error) || tries === mostTries) throw storeError(error)
+        const state = sqlState(error)
+        if (tries === mostTries || !(isPassing(error) || state === '23505' || state === '42804'))
+          throw storeError(error)
         // A lock that was not had in time: the identity that is held elsewhere must not spoil the others.
-        if (sqlState(error) === '55P03') careful = true
+        if (state === '55P03') judging = { ...judging, careful: true }
+        if (state === '23505') judging = { ...judging, contended: true }
+        // The schema was made anew below this process: its types have other numbers now.
+        if (state === '42804') this.#types = undefined
       }
     }
+  }
+
+  async #findTypes(): Promise<ItemTypeOids> {
+    const row = await this.#connections.row(this.#typesSql)
+    const oid = (type: ItemType) => numberIn(row, type)
+    this.#types = {
+      accept_item_1: oid('accept_item_1'),
+      begin_item_1: oid('begin_item_1'),
+      checkpoint_item_1: oid('checkpoint_item_1'),
+      settle_item_1: oid('settle_item_1'),
+    }
+    return this.#types
   }
 
   async #close(): Promise<void> {
