@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest'
+import { limits } from '../kit/limits.ts'
 import { silentLog } from '../kit/log.ts'
 import { memoryStore } from '../store/memory/index.ts'
 import type { Grant, NodeBeat, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
@@ -15,9 +16,9 @@ class FreezableClock extends FakeClock {
 }
 
 /** One node with one shard, whose beats the test may answer late. */
-async function node() {
+async function node(shards = 1) {
   const clock = new FreezableClock()
-  const store = memoryStore({ clock, shards: 1 })
+  const store = memoryStore({ clock, shards })
   await store.register('shop', 'one', [{ name: 'pay', formerly: [], sources: ['*'], types: ['*'] }])
   const beats: NodeBeat[] = []
   let isSlow = false
@@ -88,5 +89,14 @@ it("keeps the store's time where an answer is found late", async () => {
   expect(ownership.now()).toBe(before + 7_000)
   await answer()
   expect(ownership.now()).toBe(before + 7_000)
+  await ownership.stop(() => false)
+})
+
+it('gives a shard some events in a row, then the next: a commit touches few of them', async () => {
+  const { ownership } = await node(3)
+  const picked = Array.from({ length: limits.shardPicks * 6 }, () => ownership.pickShard())
+  const turns = picked.filter((shard, index) => index === 0 || shard !== picked[index - 1])
+  expect(turns).toHaveLength(6)
+  expect(new Set(turns)).toEqual(new Set([0, 1, 2]))
   await ownership.stop(() => false)
 })

@@ -46,6 +46,7 @@ export class Ownership {
   #pairs = new Map<number, Grant>()
   #turnOrder: number[] = []
   #next = 0
+  #picks = 0
   #releasing = new Map<number, Released>()
   /** When a pair was last given away for want of a handler: whoever has it may have gone. */
   readonly #givenAtMs = new Map<string, number>()
@@ -89,11 +90,11 @@ export class Ownership {
     return grant && !this.#handingBack.has(shard) && this.#clock.monotonicMs() < this.#deadlineMs ? grant : undefined
   }
 
-  /** A shard that this node owns, in turn; undefined where it owns none. */
+  /** A shard that this node owns, in turn, so many events each; undefined where it owns none. */
   pickShard(): number | undefined {
     if (this.#turnOrder.length === 0) return undefined
-    this.#next = (this.#next + 1) % this.#turnOrder.length
-    return this.#turnOrder[this.#next]
+    if (this.#picks++ % limits.shardPicks === 0) this.#next++
+    return this.#turnOrder[this.#next % this.#turnOrder.length]
   }
 
   /** How many beats were answered. */

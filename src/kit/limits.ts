@@ -103,6 +103,8 @@ export const limits = {
   tenantKeysHeld: 10_000,
   /** (source, type) pairs whose handlers are held in memory. */
   routesHeld: 10_000,
+  /** Events that one shard gets in a row: a commit then touches, and fences, few of them, not as many as it has events. */
+  shardPicks: 16,
   /** Redrives whose progress a process remembers. */
   redrivesHeld: 100,
   /** Runs of one redrive that were asked and not answered yet: at 100 a second, an answer may take half a second. */

@@ -6,12 +6,14 @@
  */
 const oids = { boolean: 16, bytea: 17, bigint: 20, integer: 23, text: 25, double: 701, uuid: 2950 } as const
 
-const firstBytes = 16_384
+const fewestBytes = 4_096
 
 /** Packs rows one value after the other, in the order of the type's columns. */
 export class ItemRows {
-  #buffer = Buffer.allocUnsafe(firstBytes)
+  #buffer = Buffer.alloc(0)
   #at = 0
+  /** What the list before took: the next is about as large, and is not moved while it grows. */
+  #expectedBytes = fewestBytes
 
   /**
    * The array as a value of the driver's.
@@ -25,7 +27,7 @@ export class ItemRows {
     items: readonly Item[],
     put: (rows: ItemRows, item: Item, index: number) => void,
   ): Buffer {
-    this.#buffer = Buffer.allocUnsafe(firstBytes)
+    this.#buffer = Buffer.allocUnsafe(this.#expectedBytes)
     this.#at = 0
     this.#header(oid, items.length)
     let index = 0
@@ -36,6 +38,7 @@ export class ItemRows {
       put(this, item, index++)
       this.#buffer.writeInt32BE(this.#at - start - 4, start)
     }
+    this.#expectedBytes = Math.max(fewestBytes, Math.ceil(this.#at * 1.1))
     return this.#buffer.subarray(0, this.#at)
   }
 

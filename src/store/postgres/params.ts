@@ -31,7 +31,7 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
     type: ItemType,
     items: readonly Item[],
     put: (rows: ItemRows, item: Item, index: number) => void,
-  ) => (items.length === 0 ? null : rows.array(types[type], columnCounts[type], items, put))
+  ) => (items.length === 0 ? null : packers[type].array(types[type], columnCounts[type], items, put))
   return [
     now,
     judging.careful,
@@ -64,7 +64,12 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
 /** How many parameters `commit_1` takes. */
 export const commitParamCount = 17
 
-const rows = new ItemRows()
+const packers: Readonly<Record<ItemType, ItemRows>> = {
+  accept_item_1: new ItemRows(),
+  begin_item_1: new ItemRows(),
+  checkpoint_item_1: new ItemRows(),
+  settle_item_1: new ItemRows(),
+}
 const columnCounts: Readonly<Record<ItemType, number>> = {
   accept_item_1: Object.keys(itemTypes.accept_item_1).length,
   begin_item_1: Object.keys(itemTypes.begin_item_1).length,
