@@ -110,7 +110,7 @@ ${inBoth(claimAll)}
         if p_unclaimed then
           insert into :s.unclaimed
           select u.key from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
-          where u.place <= p_accepts and u.flags & 2 <> 0 and u.key = any(fresh) on conflict do nothing;
+          where u.place <= p_accepts and u.flags & 2 <> 0 and u.key = any(fresh);
         end if;
       end if;
     end if;
