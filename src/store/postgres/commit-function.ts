@@ -88,8 +88,8 @@ export const commitFunction = `
       -- The fence (G6): a takeover, which takes these locks alone, waits for this commit or is seen by it. Locks of rows
       -- would write 57 bytes of log each, and a multixact where two flushes of a node meet.
       if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'Hapax commits at read committed, and found %', current_setting('transaction_isolation')
-          using errcode = '25001', hint = 'alter role … set default_transaction_isolation to "read committed"';
+        raise exception 'Hapax commits at read committed and found %: alter role … set default_transaction_isolation to "read committed"',
+          current_setting('transaction_isolation') using errcode = '25001';
       end if;
       perform pg_advisory_xact_lock_shared(l.number) from (
         select ${pairLock('u.group_name', 'u.shard')} as number from unnest(p_pair_groups, p_pair_shards) u(group_name, shard)
