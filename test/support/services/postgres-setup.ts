@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { poolerUnavailable, poolerVersion, startPooler } from './pgbouncer.ts'
 import { debianUnavailable, startPostgres } from './postgres.ts'
 
 /** A server that tests run on, and how they reach it. */
@@ -32,8 +33,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const url =
     socket === undefined ? '' : `postgres://hapax@/postgres?host=${socket}&port=${new URL(older?.url ?? '').port}`
   offered.push({ name: 'PostgreSQL of Debian, socket', url, unavailable })
+  const noPooler = poolerUnavailable()
+  // The harder of its ways: no statement that was named is known to the next transaction.
+  const pooler = noPooler === undefined ? await startPooler({ before: newest.url, statements: 0 }) : undefined
+  const poolerName = `PgBouncer${pooler ? ` ${poolerVersion()}` : ''} in transaction mode, PostgreSQL 18`
+  offered.push({ name: poolerName, url: pooler?.url ?? '', unavailable: noPooler })
   project.provide('postgresServers', offered)
   return async () => {
+    await pooler?.stop()
     await older?.stop()
     await newest.stop()
   }

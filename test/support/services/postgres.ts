@@ -78,10 +78,15 @@ export function schemaUrl(url: string, schema: string): string {
 
 /** Why the system's own server cannot be had; undefined: it is there, or was just installed. */
 export function debianUnavailable(): string | undefined {
-  if (debianFolder()) return undefined
-  if (process.getuid?.() !== 0) return 'the Debian package postgresql is not installed, and only root may install it'
-  const { status } = spawnSync('apt-get', ['install', '-y', '-q', 'postgresql'], { stdio: 'ignore', timeout: 180_000 })
-  return status === 0 && debianFolder() ? undefined : 'the Debian package postgresql could not be installed'
+  return debianPackageUnavailable('postgresql', () => debianFolder() !== undefined)
+}
+
+/** Why a program of a Debian package cannot be had; undefined: it is there, or was just installed. */
+export function debianPackageUnavailable(name: string, isThere: () => boolean): string | undefined {
+  if (isThere()) return undefined
+  if (process.getuid?.() !== 0) return `the Debian package ${name} is not installed, and only root may install it`
+  const { status } = spawnSync('apt-get', ['install', '-y', '-q', name], { stdio: 'ignore', timeout: 180_000 })
+  return status === 0 && isThere() ? undefined : `the Debian package ${name} could not be installed`
 }
 
 function registryPrograms(): string {
@@ -114,8 +119,8 @@ function debianFolder(): string | undefined {
   return versions.map((version) => join(root, version, 'bin')).find((folder) => existsSync(join(folder, 'initdb')))
 }
 
-/** PostgreSQL refuses to run as root. */
-function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
+/** Whom servers run as: they refuse to run as root. */
+export function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const users = readFileSync('/etc/passwd', 'utf8').split('\n')
   const line = ['postgres', 'nobody'].map((name) => users.find((user) => user.startsWith(`${name}:`))).find(Boolean)
@@ -142,7 +147,8 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
