@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { PoolClient, PoolConfig, Pool as PoolType } from 'pg'
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { Log } from '../../kit/log.ts'
@@ -17,6 +18,7 @@ const standbyCancelled = 'the wait for a standby was cancelled: nothing is certa
 export class Connections {
   readonly pool: PoolType
   readonly #log: Log
+  readonly #names = new Map<string, string>()
   #namesStatements = true
 
   constructor(pool: PoolType, log: Log) {
@@ -47,7 +49,7 @@ export class Connections {
    * One statement whose commit must be durable before it counts: a wait for a standby that was cancelled leaves it durable
    * here alone, which is no receipt.
    */
-  async durable(name: string, text: string, values: readonly Param[]): Promise<Row> {
+  async durable(text: string, values: readonly Param[]): Promise<Row> {
     const client = await this.#take()
     let cancelled = false
     const listen = ({ message }: { readonly message?: string | undefined }) => {
@@ -56,13 +58,13 @@ export class Connections {
     client.on('notice', listen)
     let broken = true
     try {
-      const { rows } = await this.#prepared(client, name, text, [...values])
+      const { rows } = await this.#prepared(client, text, [...values])
       broken = false
       const [row] = rows
       if (cancelled || !row) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
       return row
     } catch (error) {
-      if (sqlState(error) !== undefined) broken = false
+      if (sqlState(error) !== undefined && !isFatal(error)) broken = false
       throw error
     } finally {
       client.off('notice', listen)
@@ -104,19 +106,31 @@ export class Connections {
 
   /**
    * By name, so that it is parsed and planned once for each connection: a fifth of a commit. A pooler of transactions that
-   * knows no named statements says so before anything ran; from then on all go without.
+   * keeps no named statements says so before anything ran; from then on all go without.
    */
-  async #prepared(client: PoolClient, name: string, text: string, values: unknown[]): Promise<{ rows: Row[] }> {
+  async #prepared(client: PoolClient, text: string, values: unknown[]): Promise<{ rows: Row[] }> {
     if (this.#namesStatements) {
       try {
-        return await client.query<Row>({ name, text, values })
+        return await client.query<Row>({ name: this.#nameOf(text), text, values })
       } catch (error) {
-        if (!['26000', '42P05', '08P01'].includes(sqlState(error) ?? '')) throw error
+        if (!isNameUnknown(error)) throw error
         this.#namesStatements = false
         this.#log.info('statements go unnamed: a pooler of transactions keeps none')
       }
     }
     return client.query<Row>(text, values)
+  }
+
+  /**
+   * One name for one text: behind a pooler a connection may come with what a node of another version has named there, and
+   * its statement would be run in place of this one's.
+   */
+  #nameOf(text: string): string {
+    const known = this.#names.get(text)
+    if (known !== undefined) return known
+    const name = `hapax_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
+    this.#names.set(text, name)
+    return name
   }
 
   async #take(): Promise<PoolClient> {
@@ -164,6 +178,21 @@ export async function loadDriver(): Promise<typeof import('pg')> {
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
   return /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined
+}
+
+/**
+ * Whether a statement's name was not known, or taken: another transaction got this connection meanwhile. 08P01 alone says
+ * less, since a pooler says it of whatever is wrong with itself.
+ */
+function isNameUnknown(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '26000' || state === '42P05') return true
+  return state === '08P01' && error instanceof Error && error.message.startsWith('bind message supplies')
+}
+
+/** Whether the connection ended with it. */
+function isFatal(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && (error.severity === 'FATAL' || error.severity === 'PANIC')
 }
 
 /** States after which the same may be asked again at once: another transaction was in the way. */

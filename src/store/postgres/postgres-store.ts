@@ -83,7 +83,6 @@ export class PostgresStore implements Store {
   readonly #purges: Purges
   readonly #transactions: Transactions
   readonly #commitSql: string
-  readonly #commitName: string
   readonly #typesSql: string
   #types: ItemTypeOids | undefined
   readonly #underWay = new Set<Promise<unknown>>()
@@ -106,7 +105,6 @@ export class PostgresStore implements Store {
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
-    this.#commitName = `hapax_commit_${naming.schema}`
     this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
   }
 
@@ -204,11 +202,7 @@ export class PostgresStore implements Store {
     for (let tries = 1; ; tries++) {
       try {
         const types = this.#types ?? (await this.#findTypes())
-        const row = await this.#connections.durable(
-          this.#commitName,
-          this.#commitSql,
-          commitParams(batch, this.#now(), judging, types),
-        )
+        const row = await this.#connections.durable(this.#commitSql, commitParams(batch, this.#now(), judging, types))
         const result = commitAnswer(batch, row)
         if (bringsWork(batch)) this.#hints.tell()
         return result

@@ -18,6 +18,8 @@ export interface PoolerSource {
   readonly before: string
   /** Named statements that it keeps for each of the server's connections; 0: none. */
   readonly statements: number
+  /** Default: a free one. */
+  readonly port?: number
 }
 
 const program = '/usr/sbin/pgbouncer'
@@ -43,12 +45,12 @@ export function statementsUnavailable(): string | undefined {
  * Starts a PgBouncer in transaction mode on a free port of the loopback. Each transaction goes to the connection of the
  * server that rested longest, so that nothing is found by chance where it was left.
  */
-export async function startPooler({ before, statements }: PoolerSource): Promise<Pooler> {
+export async function startPooler({ before, statements, port: given }: PoolerSource): Promise<Pooler> {
   const server = new URL(before)
   const folder = mkdtempSync(join(tmpdir(), 'hapax-pgbouncer-'))
   const user = unprivileged()
   if (user) chownSync(folder, user.uid, user.gid)
-  const port = await freePort()
+  const port = given ?? (await freePort())
   const password = server.password === '' ? '' : ` password=${decodeURIComponent(server.password)}`
   const settings = [
     '[databases]',

@@ -1,0 +1,58 @@
+import { mintEventKey } from '../../src/event/event-key.ts'
+import { systemClock } from '../../src/kit/clock.ts'
+import { systemRandom } from '../../src/kit/random.ts'
+import type { AcceptItem, CheckpointItem, Owned, Store } from '../../src/store/store.ts'
+
+export const random = systemRandom()
+
+let ids = 0
+
+/** An accept of an identity of its own. */
+export function item(over: Partial<AcceptItem> = {}): AcceptItem {
+  const shard = over.shard ?? 1
+  return {
+    key: mintEventKey(systemClock.now(), shard, random),
+    shard,
+    tenant: 'default',
+    source: 'shop',
+    id: `it's \\ order ${++ids} \${1} $1 ?`,
+    idSigned: true,
+    type: 'order.paid',
+    subject: undefined,
+    time: undefined,
+    contentType: 'application/json',
+    orderKey: undefined,
+    registryVersion: 1,
+    headers: { 'x-note': `back\\slash 'quote' ünï :name $1 ?` },
+    fingerprints: [{ keyId: 1, hash: 'content' }],
+    body: Buffer.from([0, 39, 92, 255]),
+    unclaimed: false,
+    ...over,
+  }
+}
+
+/** Registers a handler of everything, and takes all shards. */
+export async function ownAll(store: Store): Promise<readonly Owned[]> {
+  await store.register('g', 'n1', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
+  const beat = { node: 'n1', group: 'g', owns: true, handlers: ['h'], leaseMs: 600_000, release: [], lowMarks: [] }
+  return (await store.own(beat)).owned
+}
+
+/** A transaction's step of an event that was accepted just now. */
+export async function begun(store: Store, owned: readonly Owned[]): Promise<Omit<CheckpointItem, 'value'>> {
+  const one = item()
+  await store.commit({ accept: [one] })
+  const event = await store.event(one.key)
+  const pair = owned.find(({ shard }) => shard === one.shard)
+  if (!event || !pair) throw new Error('not accepted')
+  return {
+    owned: pair,
+    run: { event: event.key, position: event.position, tag: 'tag' },
+    generation: 1,
+    attempt: 1,
+    step: { kind: 'transaction', name: 'book', of: '' },
+    startedAt: 1,
+    endedAt: 2,
+    firstTriedAt: 1,
+  }
+}
