@@ -69,6 +69,10 @@ export const limits = {
   /** Lease of a node, and how often it is renewed: three beats may be lost. */
   leaseMs: 8_000,
   beatMs: 2_000,
+  /** After which a store over a network that gave no reply is taken to be cut off; a commit is asked again then. */
+  storeReplyMs: 10_000,
+  /** The same for what may take long: a search, a migration, retention. */
+  storeWorkMs: 3_600_000,
   /** Poll of the tail: fast while work comes, slow when idle. */
   pollMinMs: 250,
   pollMaxMs: 1_000,

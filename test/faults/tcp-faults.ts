@@ -23,6 +23,8 @@ export class TcpFaults {
   readonly #open = new Set<Socket>()
   readonly #replays: Promise<unknown>[] = []
   #done = 0
+  #silent = false
+  readonly #passing = new Set<{ silent: boolean }>()
 
   constructor(upstreamPort: number) {
     this.#upstreamPort = upstreamPort
@@ -42,6 +44,17 @@ export class TcpFaults {
     this.#faults.push(...faults)
   }
 
+  /** From now on nothing passes, on what is open or on what comes, and nobody is told. */
+  silence(): void {
+    this.#silent = true
+    for (const connection of this.#passing) connection.silent = true
+  }
+
+  /** Connections that come from now on are as ever; those of before stay silent. */
+  heal(): void {
+    this.#silent = false
+  }
+
   /** So many connections had a fault. */
   get done(): number {
     return this.#done
@@ -59,7 +72,7 @@ export class TcpFaults {
   }
 
   #serve(client: Socket): void {
-    const fault = this.#faults.shift() ?? { kind: 'none' }
+    const fault = this.#faults.shift() ?? { kind: this.#silent ? 'black_hole' : 'none' }
     if (fault.kind !== 'none') this.#done++
     this.#keep(client)
     if (fault.kind === 'black_hole') {
@@ -79,6 +92,9 @@ export class TcpFaults {
     const sent: Buffer[] = []
     let left = fault.kind === 'cut' ? fault.afterBytes : Number.POSITIVE_INFINITY
     const delayMs = fault.kind === 'delay' ? fault.delayMs : 0
+    const connection = { silent: false }
+    this.#passing.add(connection)
+    client.once('close', () => this.#passing.delete(connection))
     const pass = (from: Socket, to: Socket, isCut: boolean) => {
       let before: Promise<unknown> = Promise.resolve()
       const inTurn = (act: () => void) => {
@@ -86,6 +102,7 @@ export class TcpFaults {
         else before = before.then(() => sleep(systemClock, delayMs)).then(act)
       }
       from.on('data', (bytes: Buffer) => {
+        if (connection.silent) return
         const part = isCut ? bytes.subarray(0, left) : bytes
         if (isCut) left -= part.length
         inTurn(() => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { PoolClient, PoolConfig, Pool as PoolType } from 'pg'
+import type { PoolClient, PoolConfig, Pool as PoolType, QueryConfig } from 'pg'
 import { HapaxError } from '../../errors/hapax-error.ts'
+import { limits } from '../../kit/limits.ts'
 import type { Log } from '../../kit/log.ts'
 import type { Row } from '../sql/rows.ts'
 import { keyOfUuid } from './key-bytes.ts'
@@ -28,10 +29,13 @@ export class Connections {
     pool.on('error', (error) => log.warn('postgres connection lost', { error: error.message }))
   }
 
-  /** One statement, in a transaction of its own: committed when it answers. */
-  async rows(text: string, values: readonly Param[] = []): Promise<Row[]> {
+  /**
+   * One statement, in a transaction of its own: committed when it answers. Where no reply comes, its connection is given up,
+   * and nobody knows whether it was carried out.
+   */
+  async rows(text: string, values: readonly Param[] = [], replyMs: number = limits.storeReplyMs): Promise<Row[]> {
     try {
-      const { rows } = await this.pool.query<Row>(text, [...values])
+      const { rows } = await this.pool.query<Row>(inTime({ text, values: [...values] }, replyMs))
       return rows
     } catch (error) {
       throw storeError(error)
@@ -39,8 +43,8 @@ export class Connections {
   }
 
   /** The same, of statements that answer one row. */
-  async row(text: string, values: readonly Param[] = []): Promise<Row> {
-    const [row] = await this.rows(text, values)
+  async row(text: string, values: readonly Param[] = [], replyMs?: number): Promise<Row> {
+    const [row] = await this.rows(text, values, replyMs)
     if (!row) throw new HapaxError('store_unavailable', { reason: 'a statement answered no row' })
     return row
   }
@@ -49,51 +53,27 @@ export class Connections {
    * One statement whose commit must be durable before it counts: a wait for a standby that was cancelled leaves it durable
    * here alone, which is no receipt.
    */
-  async durable(text: string, values: readonly Param[]): Promise<Row> {
-    const client = await this.#take()
-    let cancelled = false
-    const listen = ({ message }: { readonly message?: string | undefined }) => {
-      if (message?.includes('synchronous replication')) cancelled = true
-    }
-    client.on('notice', listen)
-    let broken = true
-    try {
-      const { rows } = await this.#prepared(client, text, [...values])
-      broken = false
-      const [row] = rows
-      if (cancelled || !row) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
-      return row
-    } catch (error) {
-      if (sqlState(error) !== undefined && !isFatal(error)) broken = false
-      throw error
-    } finally {
-      client.off('notice', listen)
-      client.release(broken)
-    }
+  durable(text: string, values: readonly Param[]): Promise<Row> {
+    return this.#lend(async (client, isClean) => {
+      try {
+        const { rows } = await this.#prepared(client, text, [...values])
+        isClean()
+        const [row] = rows
+        if (!row) throw new HapaxError('store_unavailable', { reason: 'a statement answered no row' })
+        return row
+      } catch (error) {
+        if (sqlState(error) !== undefined && !isFatal(error)) isClean()
+        throw error
+      }
+    })
   }
 
   /**
    * A connection for a transaction. One that it is not known to have ended is thrown away: nothing of it may be committed
    * with the next. A wait for a standby that was cancelled is no commit.
    */
-  async hold<Result>(work: (client: PoolClient, ended: () => void) => Promise<Result>): Promise<Result> {
-    const client = await this.#take()
-    let clean = false
-    let cancelled = false
-    const listen = ({ message }: { readonly message?: string | undefined }) => {
-      if (message?.includes('synchronous replication')) cancelled = true
-    }
-    client.on('notice', listen)
-    try {
-      const result = await work(client, () => {
-        clean = true
-      })
-      if (cancelled) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
-      return result
-    } finally {
-      client.off('notice', listen)
-      client.release(!clean)
-    }
+  hold<Result>(work: (client: PoolClient, ended: () => void) => Promise<Result>): Promise<Result> {
+    return this.#lend(work)
   }
 
   async close(): Promise<void> {
@@ -104,6 +84,34 @@ export class Connections {
     }
   }
 
+  /** A connection of the pool for as long as this takes; it goes back only where it was said to be clean, and still is. */
+  async #lend<Result>(work: (client: PoolClient, isClean: () => void) => Promise<Result>): Promise<Result> {
+    const client = await this.#take()
+    let clean = false
+    let lost = false
+    let cancelled = false
+    const onNotice = ({ message }: { readonly message?: string | undefined }) => {
+      if (message?.includes('synchronous replication')) cancelled = true
+    }
+    // A connection that breaks between two statements tells nobody else; unheard, it would end the process.
+    const onError = (error: Error) => {
+      lost = true
+      this.#log.warn('postgres connection lost', { error: error.message })
+    }
+    client.on('notice', onNotice).on('error', onError)
+    try {
+      const result = await work(client, () => {
+        clean = true
+      })
+      if (cancelled) throw new HapaxError('store_unavailable', { reason: standbyCancelled })
+      return result
+    } finally {
+      client.off('notice', onNotice)
+      client.release(lost || !clean)
+      client.off('error', onError)
+    }
+  }
+
   /**
    * By name, so that it is parsed and planned once for each connection: a fifth of a commit. A pooler of transactions that
    * keeps no named statements says so before anything ran; from then on all go without.
@@ -111,14 +119,14 @@ export class Connections {
   async #prepared(client: PoolClient, text: string, values: unknown[]): Promise<{ rows: Row[] }> {
     if (this.#namesStatements) {
       try {
-        return await client.query<Row>({ name: this.#nameOf(text), text, values })
+        return await client.query<Row>(inTime({ name: this.#nameOf(text), text, values }, limits.storeReplyMs))
       } catch (error) {
         if (!isNameUnknown(error)) throw error
         this.#namesStatements = false
         this.#log.info('statements go unnamed: a pooler of transactions keeps none')
       }
     }
-    return client.query<Row>(text, values)
+    return client.query<Row>(inTime({ text, values }, limits.storeReplyMs))
   }
 
   /**
@@ -142,14 +150,20 @@ export class Connections {
   }
 }
 
+/** A network that swallows what is sent tells nobody: without an end to the wait its node would wait for ever. */
+function inTime(query: QueryConfig, replyMs: number): QueryConfig & { readonly query_timeout: number } {
+  return { ...query, query_timeout: replyMs }
+}
+
 /** How the pool is made. */
 export function poolConfig(url: string, connections: number): PoolConfig {
   return {
     connectionString: url,
     max: connections,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: limits.storeReplyMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: limits.storeReplyMs,
     application_name: 'hapax',
     types: {
       getTypeParser: (oid: number, format?: string) => {

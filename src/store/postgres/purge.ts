@@ -1,5 +1,6 @@
 import type { EventKey } from '../../event/event-key.ts'
 import { handlersOf, type Registry } from '../../event/handler-record.ts'
+import { limits } from '../../kit/limits.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
@@ -67,11 +68,17 @@ export class Purges {
     const { rows } = request
     const bodies = await this.#ended(this.#sql.bodies, this.#bodiesFrom, request.payloadsBefore, rows, registry)
     this.#bodiesFrom = bodies.next
-    if (bodies.keys.length > 0) await this.#connections.rows(this.#sql.dropBodies, [keysParam(bodies.keys)])
+    if (bodies.keys.length > 0)
+      await this.#connections.rows(this.#sql.dropBodies, [keysParam(bodies.keys)], limits.storeWorkMs)
     const events = await this.#ended(this.#sql.events, this.#eventsFrom, request.journalBefore, rows, registry)
     this.#eventsFrom = events.next
-    if (events.keys.length > 0) await this.#connections.rows(this.#sql.dropEvents, [keysParam(events.keys)])
-    const identities = await this.#connections.rows(this.#sql.identities, [request.identitiesBefore, rows])
+    if (events.keys.length > 0)
+      await this.#connections.rows(this.#sql.dropEvents, [keysParam(events.keys)], limits.storeWorkMs)
+    const identities = await this.#connections.rows(
+      this.#sql.identities,
+      [request.identitiesBefore, rows],
+      limits.storeWorkMs,
+    )
     return { payloads: bodies.keys.length, events: events.keys.length, identities: identities.length }
   }
 
@@ -83,7 +90,7 @@ export class Purges {
     rows: number,
     registry: Registry,
   ): Promise<{ readonly keys: EventKey[]; readonly next: string }> {
-    const page = await this.#connections.rows(sql, [from, before, rows * looksPerRow])
+    const page = await this.#connections.rows(sql, [from, before, rows * looksPerRow], limits.storeWorkMs)
     const keys: EventKey[] = []
     let next = from
     for (const row of page) {

@@ -1,5 +1,6 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { isTerminal, runStatuses } from '../../event/run-status.ts'
+import { limits } from '../../kit/limits.ts'
 import { numberIn } from '../sql/columns.ts'
 import type { Connections } from './connection.ts'
 import { functions, functionsVersion } from './functions.ts'
@@ -79,7 +80,8 @@ export async function migrateSchema(connections: Connections, naming: Naming, sh
     throw new HapaxError('schema_too_new', { found: found.tables, wanted: schemaVersion })
   }
   if (found.tables < schemaVersion || found.functions < functionsVersion) {
-    await connections.rows(guarded(naming, found.tables, migrationPlan(naming, found.tables, shards)))
+    const statement = guarded(naming, found.tables, migrationPlan(naming, found.tables, shards))
+    await connections.rows(statement, [], limits.storeWorkMs)
   }
   await connections.rows(
     naming.sql('update :s.meta set first_xid = first_xid + b from :s.numbers_behind_1() b where b > 0'),

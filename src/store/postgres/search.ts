@@ -1,5 +1,6 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
+import { limits } from '../../kit/limits.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
 import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
 import { eventOf, type Row } from '../sql/rows.ts'
@@ -127,7 +128,7 @@ export class Searches {
   }
 
   #rows(text: string, values: readonly Param[]): Promise<Row[]> {
-    return this.#connections.rows(this.#naming.sql(text), values)
+    return this.#connections.rows(this.#naming.sql(text), values, limits.storeWorkMs)
   }
 }
 

@@ -65,6 +65,7 @@ export class Tails {
     const { found, snapshot, registry } = await this.#look(asked, limit)
     const pages: TailPage[] = new Array(cursors.length)
     const chosen: Row[][] = new Array(cursors.length)
+    const late: Late[] = new Array(cursors.length)
     let left = limit
     // Another pair is the first each time: a busy shard must not take every page.
     this.#turn++
@@ -76,12 +77,17 @@ export class Tails {
       chosen[index] = cut.rows
       left -= cut.rows.length
       pages[index] = { ...cut.page, interventions: interventionsOf(found[index], registry, one.owned.group) }
-      if (!cut.page.stale) this.cursors.keep(one.owned, cut.late)
+      late[index] = cut.late
     }
     const events = await this.#events(chosen, asked, registry)
     const standing = await Promise.all(
       asked.map(({ owned, takeover }, index) => (takeover && !pages[index]?.stale ? this.#standing(owned) : [])),
     )
+    // Last: a page that was not read to its end is asked for again, with the late commits that it would have brought.
+    for (const [index, page] of pages.entries()) {
+      const [one, open] = [cursors[index], late[index]]
+      if (one && open && !page.stale) this.cursors.keep(one, open)
+    }
     return pages.map((page, index) => ({ ...page, events: events[index] ?? [], standing: standing[index] ?? [] }))
   }
 

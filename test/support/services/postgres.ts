@@ -14,6 +14,10 @@ export interface PostgresServer {
   readonly socketFolder: string | undefined
   readonly pid: number | undefined
   stop(): Promise<void>
+  /** Ends it at once, as a machine that dies does: what follows is a recovery. Only of a server of ours. */
+  crash(): Promise<void>
+  /** Starts it again where it was; resolves when it takes connections. */
+  restart(): Promise<void>
 }
 
 /** Where a server comes from. */
@@ -32,7 +36,17 @@ export interface PostgresSource {
 export async function startPostgres(source: PostgresSource): Promise<PostgresServer> {
   const given = process.env.HAPAX_TEST_POSTGRES_URL
   if (given && source.from === 'registry') {
-    return { url: given, socketFolder: undefined, pid: undefined, stop: async () => {} }
+    const notOurs = async () => {
+      throw new Error('a server that HAPAX_TEST_POSTGRES_URL names is not ended by a test')
+    }
+    return {
+      url: given,
+      socketFolder: undefined,
+      pid: undefined,
+      stop: async () => {},
+      crash: notOurs,
+      restart: notOurs,
+    }
   }
   const programs = source.from === 'registry' ? registryPrograms() : debianPrograms()
   const folder = mkdtempSync(join(tmpdir(), 'hapax-postgres-'))
@@ -47,19 +61,22 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
   )
   const port = await freePort()
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...source.settings }
-  const child = spawn(
-    join(programs, 'postgres'),
-    [
-      '-D',
-      data,
-      '-p',
-      String(port),
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+  const launch = () =>
+    spawn(
+      join(programs, 'postgres'),
+      [
+        '-D',
+        data,
+        '-p',
+        String(port),
+        ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+  let child = launch()
   const stop = async () => {
-    await ended(child)
+    // Open transactions are rolled back, clients are told.
+    await ended(child, 'SIGINT')
     rmSync(folder, { recursive: true, force: true })
   }
   try {
@@ -68,7 +85,18 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
     await stop()
     throw error
   }
-  return { url: `postgres://hapax@127.0.0.1:${port}/postgres`, socketFolder: folder, pid: child.pid, stop }
+  const restart = async () => {
+    child = launch()
+    await ready(child)
+  }
+  return {
+    url: `postgres://hapax@127.0.0.1:${port}/postgres`,
+    socketFolder: folder,
+    pid: child.pid,
+    stop,
+    crash: () => ended(child, 'SIGQUIT'),
+    restart,
+  }
 }
 
 /** A server's URL as a store's, in a schema of its own. */
@@ -139,11 +167,10 @@ async function ready(child: ChildProcess): Promise<void> {
   })
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+async function ended(child: ChildProcess, signal: 'SIGINT' | 'SIGQUIT'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
-  // SIGINT: open transactions are rolled back, clients are told.
-  child.kill('SIGINT')
+  child.kill(signal)
   await exit
 }
 
