@@ -51,6 +51,8 @@ export const sometimes = [
   'accept retried after no answer',
   'handed over in memory',
   'learned by tail',
+  'rested for a beat',
+  'work found by a beat',
   'completed',
   'dead: fatal',
   'dead: attempts exhausted',

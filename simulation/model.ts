@@ -44,7 +44,11 @@ export class Model {
 
   /** The store has carried out a call of this node. */
   carriedOut(node: string, call: StoreCall, answer: unknown, again: boolean): void {
-    if (call.method === 'own') this.owners.beaten(node, call.args[0] as NodeBeat, answer as Ownership)
+    if (call.method === 'own') {
+      const [beat, owned] = [call.args[0] as NodeBeat, answer as Ownership]
+      this.owners.beaten(node, beat, owned)
+      if (beat.cursors) this.watch.reach(owned.quiet ? 'rested for a beat' : 'work found by a beat')
+    }
     if (call.method === 'commit') this.#committed(node, call.args[0] as Commit, answer as CommitResult, again)
   }
 

@@ -323,7 +323,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false',
     replace: 'if (pair?.cursor === undefined) return false',
     killedBy: 'G5.final',
-    seed: 1606,
+    seed: 2547,
   },
   {
     name: 'a slot leaked with a lost lease',
@@ -453,7 +453,7 @@ export const mutations: readonly Mutation[] = [
     find: '} catch {\n        await sleep(this.#host.clock, limits.pollMaxMs)\n      }',
     replace: '} catch {\n        return undefined\n      }',
     killedBy: 'G5.ends',
-    seed: 67,
+    seed: 320,
   },
   {
     name: 'a verb forgotten when its run cannot be read',
@@ -558,6 +558,14 @@ export const mutations: readonly Mutation[] = [
     replace: 'if (name === undefined && ordered) {',
     killedBy: 'G7.order',
     seed: 7093,
+  },
+  {
+    name: 'a beat that looks and says that nothing came',
+    file: 'src/store/memory/own.ts',
+    find: '!page.stale && !page.more && page.interventions.length === 0',
+    replace: 'page !== undefined',
+    killedBy: 'G5.ends',
+    seed: 4193,
   },
   {
     name: 'a run admitted while a verb moves it',

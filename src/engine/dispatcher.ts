@@ -20,6 +20,7 @@ import type {
 import type { LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
 import { OrderQueues } from './order-queues.ts'
+import { Rest } from './rest.ts'
 
 /** A run in its owner's memory. */
 export interface Entry {
@@ -148,7 +149,11 @@ export class Dispatcher {
   #tailAgain = false
   #pollMs: number = limits.pollMinMs
   #pollTimer: Timer | undefined
+  readonly #rest: Rest
   #dueTimer: Timer | undefined
+  /** When the timer looks, by the monotonic clock. */
+  #dueLookAtMs = Number.POSITIVE_INFINITY
+  /** The next that is known to be due. */
   #dueAt: Instant | undefined
   /** All that is due up to here is in memory, or paused. */
   #dueAfter: DuePlace | undefined
@@ -163,6 +168,7 @@ export class Dispatcher {
 
   constructor(host: DispatcherHost) {
     this.#host = host
+    this.#rest = new Rest(host.clock)
   }
 
   /** Runs that execute now. */
@@ -258,6 +264,7 @@ export class Dispatcher {
   expect(owned: Owned): HandOver {
     const pair = this.#pairs.get(owned.shard)
     const place = { after: pair?.cursor ?? 0 }
+    this.#busy()
     if (pair?.grant.epoch === owned.epoch) pair.expected.add(place)
     return {
       forgo: () => pair?.expected.delete(place),
@@ -281,14 +288,34 @@ export class Dispatcher {
   /** Something may have come: looks at once. */
   wake(): void {
     this.#pollMs = limits.pollMinMs
+    this.#rest.end()
     void this.#tail()
+  }
+
+  /** What a beat may look at in the stead of polls: undefined while there is something to do, or to be read on. */
+  restingCursors(): readonly OwnedCursor[] | undefined {
+    const pairs = [...this.#pairs.values()]
+    const isBusy = !this.#taking || this.#tailing || this.#running > 0 || pairs.length === 0
+    if (isBusy || !pairs.every(isReadThrough) || !this.#rest.ask()) return undefined
+    return pairs.map(cursorOf)
+  }
+
+  /** A beat was answered, or lost: `quiet` where it found nothing at those cursors. */
+  renewed(quiet: boolean): void {
+    const rested = this.#rest.isOn
+    this.#rest.told(quiet)
+    if (this.#rest.isOn) this.#pollTimer?.cancel()
+    else if (rested) this.wake()
+    // The store's clock may have been set.
+    if (this.#dueAt !== undefined && !this.#duing) this.#lookDueBy(this.#dueAt)
+    this.pump()
   }
 
   /** A run will be due then. */
   noteDue(at: Instant): void {
     if (this.#dueAfter && at <= this.#dueAfter.dueAt) this.#dueAfter = undefined
     if (this.#dueAt !== undefined && this.#dueAt <= at) return
-    this.#lookDue(Math.max(0, at - this.#host.now()))
+    this.#lookDueBy(at)
     this.#dueAt = at
   }
 
@@ -483,6 +510,7 @@ export class Dispatcher {
 
   #launch(entry: Entry, alone: boolean): void {
     this.#stage(entry, 'running')
+    this.#busy()
     entry.begun = true
     this.#running++
     if (alone) this.#alone = true
@@ -669,11 +697,22 @@ export class Dispatcher {
       this.#host.log.warn('tail failed', { error: error instanceof Error ? error.message : String(error) })
     } finally {
       this.#tailing = false
-      if (!this.#stopped && this.#taking) {
-        this.#pollTimer = this.#host.clock.setTimer(this.#pollMs, () => void this.#tail(), { unref: true })
-        this.#pollMs = Math.min(limits.pollMaxMs, this.#pollMs * 2)
-      }
+      this.#armPoll()
     }
+  }
+
+  #armPoll(): void {
+    this.#pollTimer?.cancel()
+    if (this.#stopped || !this.#taking || this.#rest.isOn) return
+    this.#pollTimer = this.#host.clock.setTimer(this.#pollMs, () => void this.#tail(), { unref: true })
+    this.#pollMs = Math.min(limits.pollMaxMs, this.#pollMs * 2)
+  }
+
+  /** There is work: polls go on. */
+  #busy(): void {
+    const rested = this.#rest.isOn
+    this.#rest.busy()
+    if (rested) this.#armPoll()
   }
 
   async #tailOnce(): Promise<void> {
@@ -720,6 +759,7 @@ export class Dispatcher {
         if (mayHaveBegunAt !== undefined && !isAside) pair.suspectsLeft--
       }
     }
+    if (page.events.length > 0) this.#busy()
     pair.cursor = page.cursor
     pair.more = page.more
     if (!page.more) pair.all = false
@@ -731,6 +771,7 @@ export class Dispatcher {
   #takeAsked(page: TailPage): void {
     const pair = this.#pairs.get(page.shard)
     if (!pair || page.stale || pair.grant.epoch !== page.epoch) return
+    if (page.interventions.length > 0) this.#busy()
     pair.asked = page.asked
     for (const intervention of page.interventions) void this.#host.intervene(pair.grant, intervention)
   }
@@ -777,9 +818,15 @@ export class Dispatcher {
   #lookDue(delayMs: number): void {
     if (!this.#taking) return
     this.#dueTimer?.cancel()
-    this.#dueTimer = this.#host.clock.setTimer(Math.min(delayMs, limits.pollMaxMs), () => void this.#due(), {
-      unref: true,
-    })
+    const inMs = Math.min(delayMs, limits.dueLookMs)
+    this.#dueLookAtMs = this.#host.clock.monotonicMs() + inMs
+    this.#dueTimer = this.#host.clock.setTimer(inMs, () => void this.#due(), { unref: true })
+  }
+
+  /** Looks then, if it would not look before. */
+  #lookDueBy(at: Instant): void {
+    const inMs = Math.max(0, at - this.#host.now())
+    if (this.#host.clock.monotonicMs() + inMs < this.#dueLookAtMs) this.#lookDue(inMs)
   }
 
   async #due(): Promise<void> {
@@ -806,7 +853,10 @@ export class Dispatcher {
         }
         if (untaken.length > 0) nextMs = dueAgainMs
         else if (page.runs.length === room) nextMs = 0
-        else if (page.nextDueAt !== undefined) nextMs = Math.min(nextMs, Math.max(0, page.nextDueAt - this.#host.now()))
+        else {
+          nextMs = limits.dueLookMs
+          if (page.nextDueAt !== undefined) this.#dueAt = Math.min(page.nextDueAt, this.#dueAt ?? page.nextDueAt)
+        }
       }
     } catch (error) {
       this.#host.log.warn('due failed', { error: error instanceof Error ? error.message : String(error) })
@@ -839,6 +889,11 @@ function readTo({ cursor, expected }: Pair): number {
   let position = cursor ?? -1
   for (const { after } of expected) position = Math.min(position, after)
   return position
+}
+
+/** Whether all that is there of a pair is in memory, and stays this node's. */
+function isReadThrough({ cursor, more, all, letGoFrom, handedBack }: Pair): boolean {
+  return cursor !== undefined && !more && !all && letGoFrom === undefined && !handedBack
 }
 
 /** Where a pair's next page begins. */

@@ -118,7 +118,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         reading.catch(logged('reading the settings'))
         return reading
       },
-      renewed: () => dispatcher.pump(),
+      restingCursors: () => dispatcher.restingCursors(),
+      renewed: (quiet) => dispatcher.renewed(quiet),
+      notRenewed: () => dispatcher.renewed(false),
     },
   )
 
@@ -259,12 +261,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return (error) => log.warn(`${what} failed`, { error: error instanceof Error ? error.message : String(error) })
   }
 
-  /** An accept-only process has no beat that tells of new handlers; a started one picks up young unclaimed events. */
+  /** A process without handlers has no beat that tells of new ones; a started one picks up young unclaimed events. */
   const watchRegistry = (): void => {
     registryTimer = clock.setTimer(
       beatMs,
       () => {
-        const work = refresh().then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
+        const known = ownership.beats ? Promise.resolve(registry) : refresh()
+        const work = known.then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
         work.catch(logged('looking for new handlers')).finally(() => {
           if (state === 'accepting' || state === 'started') watchRegistry()
         })

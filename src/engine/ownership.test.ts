@@ -45,7 +45,9 @@ async function node(shards = 1) {
       lowMarks: () => [],
       registryChanged: async () => {},
       settingsChanged: async () => {},
+      restingCursors: () => undefined,
       renewed: () => {},
+      notRenewed: () => {},
     },
   )
   await ownership.start(await store.registry(), ['pay'])

@@ -2,7 +2,15 @@ import type { Registry } from '../event/handler-record.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { Grant, NodeBeat, Owned, Ownership as OwnershipAnswer, Released, Store } from '../store/store.ts'
+import type {
+  Grant,
+  NodeBeat,
+  Owned,
+  OwnedCursor,
+  Ownership as OwnershipAnswer,
+  Released,
+  Store,
+} from '../store/store.ts'
 
 /** What ownership tells the rest of the engine. */
 export interface OwnershipListener {
@@ -16,8 +24,12 @@ export interface OwnershipListener {
   /** Both are told again with the next beat where they reject. */
   registryChanged(version: number): Promise<void>
   settingsChanged(version: number): Promise<void>
-  /** The lease was renewed; it may have run out meanwhile. */
-  renewed(): void
+  /** What the beat is to look at in the stead of a poll; undefined: polls go on. */
+  restingCursors(): readonly OwnedCursor[] | undefined
+  /** The lease was renewed; it may have run out meanwhile. `quiet`: nothing came to the cursors that it looked at. */
+  renewed(quiet: boolean): void
+  /** A beat was not answered: it looked at nothing. */
+  notRenewed(): void
 }
 
 /** So long after another node is lost the next beat takes over: a lease that ends at a moment has not run out in it. */
@@ -97,6 +109,11 @@ export class Ownership {
     return this.#turnOrder[this.#next % this.#turnOrder.length]
   }
 
+  /** Whether beats go on: they tell of a new registry. */
+  get beats(): boolean {
+    return this.#owns || this.#pairs.size > 0
+  }
+
   /** How many beats were answered. */
   get renewals(): number {
     return this.#renewals
@@ -168,6 +185,7 @@ export class Ownership {
     const sentAtMs = this.#clock.monotonicMs()
     const release = [...this.#releasing.values()]
     const fenced = this.#fenced
+    const cursors = this.#listener.restingCursors()
     try {
       const answer = await this.#store.own({
         node: fenced === 0 ? this.#options.node : `${this.#options.node}.${fenced}`,
@@ -177,6 +195,7 @@ export class Ownership {
         leaseMs: this.#options.leaseMs,
         release,
         lowMarks: this.#listener.lowMarks(),
+        ...(cursors && { cursors }),
       })
       this.#renewals++
       // Asked in the name of a node that is no more.
@@ -189,6 +208,7 @@ export class Ownership {
       this.#learn(answer)
     } catch (error) {
       this.#log.warn('beat failed', { error: error instanceof Error ? error.message : String(error) })
+      this.#listener.notRenewed()
     } finally {
       this.#arm()
     }
@@ -226,7 +246,7 @@ export class Ownership {
         this.#settingsVersion = answer.settingsVersion
       }, notYet)
     }
-    this.#listener.renewed()
+    this.#listener.renewed(answer.quiet === true)
   }
 
   #handBack({ group, shard, epoch }: Owned, lacks?: string): void {
@@ -250,7 +270,7 @@ export class Ownership {
   }
 
   #arm(): void {
-    if (!this.#owns && this.#pairs.size === 0) return
+    if (!this.beats) return
     // The one timer that keeps the process alive: a started node works until it is stopped.
     const lapseMs = this.#lapseMs + afterLapseMs - this.#clock.monotonicMs()
     const nextMs = lapseMs > 0 ? Math.min(this.#options.beatMs, lapseMs) : this.#options.beatMs

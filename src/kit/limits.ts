@@ -76,6 +76,10 @@ export const limits = {
   /** Poll of the tail: fast while work comes, slow when idle. */
   pollMinMs: 250,
   pollMaxMs: 1_000,
+  /** After so long with nothing to do the beat looks in the stead of the poll, where the store hears of what comes. */
+  restAfterMs: 10_000,
+  /** Runs that will be due are looked for on time; besides, so often, for what this node was not told of. */
+  dueLookMs: 10_000,
   /** Grace of a stop: what runs longer is handed back. */
   graceMs: 25_000,
   /** After the grace, how long runs that were asked to end, and then their last records, are waited for. */

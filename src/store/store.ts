@@ -333,6 +333,8 @@ export interface NodeBeat {
   readonly release: readonly Released[]
   /** Below these positions every run of the pair is finished or stands in a place of its own. */
   readonly lowMarks: readonly (Owned & { readonly position: number })[]
+  /** Of a node at rest: looked at with the beat, so that a poll need not. A store that does not look passes them over. */
+  readonly cursors?: readonly OwnedCursor[]
 }
 
 /** A pair that its node gives back. */
@@ -355,6 +357,11 @@ export interface Ownership {
   readonly lapsesInMs: number | undefined
   readonly registryVersion: number
   readonly settingsVersion: number
+  /**
+   * True only where `tail` would bring nothing to the beat's cursors, and what comes from now on is hinted to
+   * {@link Store.onWork}: it need not be asked before the next beat.
+   */
+  readonly quiet?: boolean
 }
 
 /** A pair that the node owns, and how it came by it. */

@@ -1,6 +1,7 @@
 import { askedOf, grantedTo, type Taker } from '../shares.ts'
-import type { Grant, NodeBeat, Owned, Ownership, Released } from '../store.ts'
+import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership, Released } from '../store.ts'
 import type { MemoryState, Pair } from './state.ts'
+import { tail } from './tail.ts'
 
 /** One node's beat: leases are judged by monotonic time, when others beat. */
 export function own(state: MemoryState, beat: NodeBeat): Ownership {
@@ -33,7 +34,16 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
     ),
     registryVersion: state.registryVersion,
     settingsVersion: state.settingsVersion,
+    ...(beat.cursors && { quiet: isQuiet(state, beat.cursors) }),
   }
+}
+
+/** Hints of a store in one process are always heard. */
+function isQuiet(state: MemoryState, cursors: readonly OwnedCursor[]): boolean {
+  if (cursors.some(({ cursor }) => cursor === undefined)) return false
+  return tail(state, { cursors, limit: 0 }).every(
+    (page) => !page.stale && !page.more && page.interventions.length === 0,
+  )
 }
 
 /** Nodes that were not heard within their lease lose their pairs, to whoever beats next: themselves included. */

@@ -1,4 +1,5 @@
 import type { Owned } from '../store.ts'
+import { bigintArray, integerArray } from './binary-arrays.ts'
 
 /** Numbers that a transaction may still commit: first and last. */
 export interface Span {
@@ -68,4 +69,14 @@ export class Cursors {
     const [first] = this.late(owned).events
     return first ? Math.min(owned.position, first.from) : owned.position
   }
+}
+
+/** Spans of all pairs as three lists: of which, from, to. */
+export function spansOf(spans: readonly (readonly Span[])[]): Buffer[] {
+  const all = spans.flatMap((one, index) => one.map((span) => ({ ...span, place: index + 1 })))
+  return [
+    integerArray(all.map(({ place }) => place)),
+    bigintArray(all.map(({ from }) => from)),
+    bigintArray(all.map(({ to }) => to)),
+  ]
 }

@@ -9,9 +9,17 @@ const gatherMs = 10
 /** After a lost connection to listen on, the next is tried. */
 const againMs = 1_000
 
+/** How often a notification of its own shows that what is notified is heard, and how soon it must have come back. */
+const proofEveryMs = 30_000
+const proofWithinMs = 2_000
+
+/** Begins a notification that is for its sender alone. */
+const proofMark = '?'
+
 /**
  * Tells listeners that work may have come: by this process at once, by another one through LISTEN and NOTIFY, which is a
- * hint alone. Behind a pooler of transactions nothing is heard, and polling finds all.
+ * hint alone. Behind a pooler of transactions nothing is heard, and polling finds all: so that a node knows, each sends
+ * itself a notification now and then, by another connection than the one that listens.
  */
 export class Hints {
   readonly #connect: () => Client
@@ -24,6 +32,10 @@ export class Hints {
   #client: Client | undefined
   #timer: Timer | undefined
   #notify: Timer | undefined
+  #proof: Timer | undefined
+  /** How often a notification of its own was heard. */
+  #cameBack = 0
+  #heard = false
   #closed = false
 
   /** @param me names this store among those that share the channel. */
@@ -50,6 +62,11 @@ export class Hints {
     return () => this.#listeners.delete(heard)
   }
 
+  /** Whether what others notify is heard: a notification of its own came back lately. */
+  get heard(): boolean {
+    return this.#heard
+  }
+
   /** Work of this process's own making, which others may have to do. */
   tell(): void {
     this.#hear()
@@ -57,10 +74,7 @@ export class Hints {
       gatherMs,
       () => {
         this.#notify = undefined
-        if (this.#closed) return
-        this.#connections.rows('select pg_notify($1, $2)', [this.#channel, this.#me]).catch((error: unknown) => {
-          this.#log.warn('postgres notification not sent', { error: String(error) })
-        })
+        this.#send(this.#me)
       },
       { unref: true },
     )
@@ -71,6 +85,7 @@ export class Hints {
     this.#listeners.clear()
     this.#timer?.cancel()
     this.#notify?.cancel()
+    this.#lose()
     const client = this.#client
     this.#client = undefined
     await client?.end().catch(() => undefined)
@@ -80,6 +95,31 @@ export class Hints {
     for (const listener of this.#listeners) listener()
   }
 
+  #lose(): void {
+    this.#heard = false
+    this.#proof?.cancel()
+  }
+
+  #send(payload: string): void {
+    if (this.#closed) return
+    this.#connections.rows('select pg_notify($1, $2)', [this.#channel, payload]).catch((error: unknown) => {
+      this.#log.warn('postgres notification not sent', { error: String(error) })
+    })
+  }
+
+  /** @param unheard what becomes of a connection by which it was heard before. */
+  #prove(unheard: () => void): void {
+    const before = this.#cameBack
+    this.#send(`${proofMark}${this.#me}`)
+    const within = () => {
+      const wasHeard = this.#heard
+      this.#heard = this.#cameBack > before
+      if (wasHeard && !this.#heard) unheard()
+      else this.#proof = this.#clock.setTimer(proofEveryMs, () => this.#prove(unheard), { unref: true })
+    }
+    this.#proof = this.#clock.setTimer(proofWithinMs, within, { unref: true })
+  }
+
   async #open(): Promise<void> {
     if (this.#closed || this.#client) return
     const client = this.#connect()
@@ -87,19 +127,24 @@ export class Hints {
     const lost = () => {
       if (this.#client !== client) return
       this.#client = undefined
+      this.#lose()
       client.end().catch(() => undefined)
       this.#timer = this.#clock.setTimer(againMs, () => void this.#open(), { unref: true })
     }
     client.on('error', lost)
     client.on('end', lost)
     client.on('notification', ({ payload }) => {
-      if (payload !== this.#me) this.#hear()
+      if (payload === this.#me || payload === `${proofMark}${this.#me}`) {
+        this.#cameBack++
+        if (this.#client === client) this.#heard = true
+      } else if (!payload?.startsWith(proofMark)) this.#hear()
     })
     try {
       await client.connect()
       await client.query(`listen "${this.#channel}"`)
       // What was notified before is not heard any more.
       this.#hear()
+      this.#prove(lost)
     } catch (error) {
       this.#log.warn('postgres does not notify: polling finds what comes', { error: String(error) })
       lost()

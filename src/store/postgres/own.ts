@@ -1,8 +1,9 @@
 import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
-import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
+import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership } from '../store.ts'
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
+import { cameSql } from './came.ts'
 import type { Connections } from './connection.ts'
-import type { Cursors } from './cursors.ts'
+import { type Cursors, spansOf } from './cursors.ts'
 import type { Now } from './now.ts'
 import type { Naming } from './schema.ts'
 
@@ -37,14 +38,20 @@ export class Ownerships {
   readonly #connections: Connections
   readonly #cursors: Cursors
   readonly #now: Now
+  /** Whether a node is told of what comes. */
+  readonly #isHinted: () => boolean
   readonly #beatSql: string
+  readonly #lookSql: string
   readonly #grantSql: string
 
-  constructor(connections: Connections, naming: Naming, cursors: Cursors, now: Now) {
+  constructor(connections: Connections, naming: Naming, cursors: Cursors, now: Now, isHinted: () => boolean) {
     this.#connections = connections
     this.#cursors = cursors
     this.#now = now
-    this.#beatSql = naming.sql('select :s.beat_1($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb) as standing')
+    this.#isHinted = isHinted
+    const beat = 'select :s.beat_1($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb) as standing'
+    this.#beatSql = naming.sql(`${beat}, true as came`)
+    this.#lookSql = naming.sql(`${beat}, exists (${cameSql(9)}) as came`)
     this.#grantSql = naming.sql('select :s.grant_1($1, $2, $3, $4::integer[], $5::bigint[], $6::text[]) as standing')
   }
 
@@ -57,7 +64,8 @@ export class Ownerships {
     const takes = beat.owns && beat.handlers.length > 0
     const now = this.#now()
     const lowMarks = beat.lowMarks.map((mark) => ({ ...mark, position: this.#cursors.lowMark(mark) }))
-    let standing = await this.#ask(this.#beatSql, [
+    const looked = this.#isHinted() ? this.#looked(beat.cursors) : undefined
+    const row = await this.#connections.row(looked ? this.#lookSql : this.#beatSql, [
       now,
       node,
       group,
@@ -66,10 +74,12 @@ export class Ownerships {
       beat.leaseMs,
       JSON.stringify(beat.release),
       JSON.stringify(lowMarks),
+      ...(looked ?? []),
     ])
+    let standing = row.standing as Standing
     const granted = takes ? grantedTo(beat, pairsOf(standing), takersOf(standing)) : []
     if (granted.length > 0) {
-      standing = await this.#ask(this.#grantSql, [
+      const taken = await this.#connections.row(this.#grantSql, [
         now,
         node,
         group,
@@ -77,6 +87,7 @@ export class Ownerships {
         bigintArray(granted.map(({ pair }) => pair.epoch)),
         textArray(granted.map(({ lacks }) => lacks)),
       ])
+      standing = taken.standing as Standing
     }
     const pairs = pairsOf(standing)
     const held = pairs.filter(({ owner }) => owner === node)
@@ -89,12 +100,23 @@ export class Ownerships {
       lapsesInMs: others.length === 0 ? undefined : Math.min(...others.map(({ left }) => left)),
       registryVersion: standing.registryVersion,
       settingsVersion: standing.settingsVersion,
+      quiet: row.came === false && (beat.cursors ?? []).every((cursor) => held.some((pair) => isOf(pair, cursor))),
     }
   }
 
-  async #ask(sql: string, values: Parameters<Connections['row']>[1]): Promise<Standing> {
-    const { standing } = await this.#connections.row(sql, values)
-    return standing as Standing
+  /** What is looked at; undefined where a page must be read first. */
+  #looked(cursors: readonly OwnedCursor[] | undefined): Buffer[] | undefined {
+    if (!cursors?.every(({ cursor, all }) => cursor !== undefined && !all)) return undefined
+    const late = cursors.map((owned) => this.#cursors.late(owned))
+    return [
+      textArray(cursors.map(({ group }) => group)),
+      integerArray(cursors.map(({ shard }) => shard)),
+      bigintArray(cursors.map(({ epoch }) => epoch)),
+      bigintArray(cursors.map(({ cursor }) => cursor)),
+      bigintArray(cursors.map(({ cursor, asked }) => asked ?? cursor)),
+      ...spansOf(late.map(({ events }) => events)),
+      ...spansOf(late.map(({ interventions }) => interventions)),
+    ]
   }
 }
 
@@ -106,6 +128,10 @@ function pairsOf({ pairs }: Standing): Pair[] {
 
 function takersOf({ nodes }: Standing): Taker[] {
   return nodes.filter(({ owns }) => owns).map(({ node, handlers }) => ({ node, handlers: JSON.parse(handlers) }))
+}
+
+function isOf(pair: Pair, { shard, epoch }: Owned): boolean {
+  return pair.shard === shard && pair.epoch === epoch
 }
 
 function ownedOf(group: string, { shard, epoch }: Pair): Owned {

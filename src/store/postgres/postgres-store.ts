@@ -100,7 +100,7 @@ export class PostgresStore implements Store {
     this.#registers = new Registers(connections, naming, now)
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
     this.#searches = new Searches(connections, naming)
-    this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now)
+    this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
     this.#purges = new Purges(connections, naming, this.#registers)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     this.#typesSql = naming.sql(itemTypeOids)

@@ -15,7 +15,7 @@ import type {
 } from '../store.ts'
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
-import { Cursors, type Late, Snapshot, type Span } from './cursors.ts'
+import { Cursors, type Late, Snapshot, type Span, spansOf } from './cursors.ts'
 import { type Reads, runOf, tagsOf, withKeys } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
@@ -137,8 +137,8 @@ export class Tails {
     asked: readonly Asked[],
     limit: number,
   ): Promise<{ readonly found: (Found | undefined)[]; readonly snapshot: Snapshot; readonly registry: Registry }> {
-    const events = spansOf(asked, ({ late }) => late.events)
-    const interventions = spansOf(asked, ({ late }) => late.interventions)
+    const events = spansOf(asked.map(({ late }) => late.events))
+    const interventions = spansOf(asked.map(({ late }) => late.interventions))
     const rows = await this.#connections.rows(this.#sql.tail, [
       textArray(asked.map(({ owned }) => owned.group)),
       integerArray(asked.map(({ owned }) => owned.shard)),
@@ -279,16 +279,6 @@ function byPosition(one: Row, other: Row): number {
 
 function groupOf(registry: Registry, tag: string): string | undefined {
   return registry.handlers.find((handler) => handler.tag === tag)?.group
-}
-
-/** Spans of all pairs as three lists: of which, from, to. */
-function spansOf(asked: readonly Asked[], spans: (one: Asked) => readonly Span[]): Buffer[] {
-  const all = asked.flatMap((one, index) => spans(one).map((span) => ({ ...span, place: index + 1 })))
-  return [
-    integerArray(all.map(({ place }) => place)),
-    bigintArray(all.map(({ from }) => from)),
-    bigintArray(all.map(({ to }) => to)),
-  ]
 }
 
 function statements(naming: Naming): Record<'tail' | 'due' | 'standing', string> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { handlerTag } from '../../event/handler-record.ts'
-import type { TailPage } from '../../store/store.ts'
+import type { OwnedCursor, TailPage } from '../../store/store.ts'
 import { contractCases, manyNodes } from './contract-case.ts'
 import { only, type Scene } from './scene.ts'
 
@@ -198,6 +198,25 @@ export const tailCases = contractCases(
           break
       }
       await heard
+      stop()
+    },
+    'a beat never calls cursors quiet that have something to read, or were not read yet (G5)': async (scene) => {
+      const stop = scene.store.onWork(() => {})
+      const isQuiet = async (cursor: OwnedCursor) => (await scene.beat('one', { cursors: [cursor] })).quiet === true
+      assert.equal(await isQuiet(scene.owned(0)), false)
+      const event = await scene.accept({ handedTo: scene.owned(0) })
+      const first = { ...scene.owned(0), cursor: await atEnd(scene) }
+      await scene.accept()
+      assert.equal(await isQuiet(first), false)
+      const { cursor } = await scene.tail(first)
+      const second = { ...scene.owned(0), cursor, asked: cursor }
+      const ask = scene.ask(event)
+      await scene.asked(ask)
+      assert.equal(await isQuiet(second), false)
+      const { asked } = await scene.tail(second)
+      const third = { ...second, asked }
+      if (await isQuiet(third)) assert.deepEqual((await scene.tail(third)).interventions, [])
+      assert.equal(await isQuiet({ ...third, epoch: third.epoch - 1 }), false)
       stop()
     },
     'an intervention comes after the cursor, and no more once it is answered': async (scene) => {

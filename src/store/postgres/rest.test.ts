@@ -1,0 +1,205 @@
+import pg from 'pg'
+import { afterAll, expect, inject, it, vi } from 'vitest'
+import { createEngine } from '../../engine/engine.ts'
+import { handler } from '../../engine/handler.ts'
+import { mintEventKey } from '../../event/event-key.ts'
+import { systemClock } from '../../kit/clock.ts'
+import { silentLog } from '../../kit/log.ts'
+import { seededRandom, systemRandom } from '../../kit/random.ts'
+import { FakeClock } from '../../testing/fake-clock.ts'
+import type { AcceptItem, NodeBeat, OwnedCursor, Store, TailPage } from '../store.ts'
+import { postgresStore } from './index.ts'
+
+const url = inject('postgresUrl')
+const random = systemRandom()
+const admin = new pg.Pool({ connectionString: url, max: 4 })
+const schemas: string[] = []
+
+afterAll(async () => {
+  for (const schema of schemas) await admin.query(`drop schema if exists ${schema} cascade`)
+  await admin.end()
+})
+
+function newSchema(): string {
+  const schema = `rest_${process.pid}_${schemas.length}`
+  schemas.push(schema)
+  return schema
+}
+
+const beat: NodeBeat = {
+  node: 'one',
+  group: 'pay',
+  owns: true,
+  handlers: ['settle'],
+  leaseMs: 600_000,
+  release: [],
+  lowMarks: [],
+}
+
+function item(shard: number): AcceptItem {
+  const key = mintEventKey(systemClock.now(), shard, random)
+  return {
+    key,
+    shard,
+    tenant: 'default',
+    source: 'shop',
+    id: key,
+    idSigned: true,
+    type: 'order.paid',
+    subject: undefined,
+    time: undefined,
+    contentType: 'application/json',
+    orderKey: undefined,
+    registryVersion: 1,
+    headers: {},
+    fingerprints: [{ keyId: 1, hash: 'content' }],
+    body: new Uint8Array(),
+    unclaimed: false,
+  }
+}
+
+/** A node that has read all there is, on a clock of its own: only a test moves the timers of its hints. */
+async function node() {
+  const schema = newSchema()
+  const clock = new FakeClock()
+  const store = await postgresStore({ url, schema, clock, random, migrate: 'auto', shards: 4 })
+  await store.register('pay', 'one', [{ name: 'settle', formerly: [], sources: ['*'], types: ['*'] }])
+  const stop = store.onWork(() => {})
+  let cursors: OwnedCursor[] = (await store.own(beat)).owned.map((owned) => ({ ...owned }))
+  const read = async (): Promise<readonly TailPage[]> => {
+    const pages = await store.tail({ cursors, limit: 100 })
+    cursors = pages.map(({ group, shard, epoch, cursor, asked }) => ({ group, shard, epoch, cursor, asked }))
+    return pages
+  }
+  await read()
+  const close = async () => {
+    stop()
+    await store.close()
+  }
+  return { schema, clock, store, read, isQuiet: async () => (await store.own({ ...beat, cursors })).quiet, close }
+}
+
+it('calls a node quiet once its own notification came back, and not while anything is to be read (G5)', async () => {
+  const { store, isQuiet, read, close } = await node()
+  await expect.poll(isQuiet).toBe(true)
+  // What commits after its page was read, with a number below the cursor.
+  const client = await admin.connect()
+  await client.query('begin')
+  await store.acceptWithin?.(client, item(2))
+  await read()
+  expect(await isQuiet()).toBe(true)
+  await client.query('commit')
+  client.release()
+  expect(await isQuiet()).toBe(false)
+  expect((await read()).map(({ events }) => events.length)).toEqual([0, 0, 1, 0])
+  expect(await isQuiet()).toBe(true)
+  await store.commit({ accept: [item(0)] })
+  expect(await isQuiet()).toBe(false)
+  await close()
+})
+
+it('calls no node quiet whose connection for hints is lost, until it is there again', async () => {
+  const { schema, clock, isQuiet, close } = await node()
+  await expect.poll(isQuiet).toBe(true)
+  await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen "hapax_${schema}"'`)
+  await expect.poll(isQuiet).toBe(false)
+  await clock.advance('1s')
+  await expect.poll(isQuiet).toBe(true)
+  await close()
+})
+
+it('calls no node quiet whose notifications do not come back, as behind a pooler of transactions', async () => {
+  const { clock, isQuiet, close } = await node()
+  await expect.poll(isQuiet).toBe(true)
+  // The connection stands, and hears nothing any more.
+  const emit = pg.Client.prototype.emit
+  const deaf = vi.spyOn(pg.Client.prototype, 'emit').mockImplementation(function (this: pg.Client, ...given) {
+    return given[0] === 'notification' || emit.apply(this, given)
+  })
+  await clock.advance('34s')
+  deaf.mockRestore()
+  expect(await isQuiet()).toBe(false)
+  // It is made anew.
+  await clock.advance('1s')
+  await expect.poll(isQuiet).toBe(true)
+  await close()
+})
+
+it('costs less than one statement a second at rest', async () => {
+  const query = vi.spyOn(pg.Client.prototype, 'query')
+  let heard = 0
+  const emit = pg.Client.prototype.emit
+  const listening = vi.spyOn(pg.Client.prototype, 'emit').mockImplementation(function (this: pg.Client, ...given) {
+    if (given[0] === 'notification') heard++
+    return emit.apply(this, given)
+  })
+  const clock = new FakeClock()
+  const open = new Set<Promise<unknown>>()
+  const store = tracked(
+    await postgresStore({ url, schema: newSchema(), clock, random, migrate: 'auto', shards: 64 }),
+    open,
+  )
+  const engine = await createEngine({
+    store,
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    handlers: [handler('settle', { source: 'shop', on: '*' }, () => 'done')],
+    sources: [],
+  })
+  const sent = () => query.mock.calls.filter(([text]) => String(text).includes('pg_notify')).length
+  /** All that was asked is answered, and what was notified is heard, before time passes. */
+  const answered = async () => {
+    await clock.settle()
+    while (open.size > 0) {
+      await Promise.allSettled(open)
+      await clock.settle()
+    }
+    await vi.waitFor(() => expect(heard).toBeGreaterThanOrEqual(sent()), { interval: 1, timeout: 10_000 })
+  }
+  const pass = async (seconds: number) => {
+    for (let step = 0; step < seconds * 20; step++) {
+      await clock.advance(50)
+      await answered()
+    }
+  }
+  await engine.start()
+  // The connection that listens, and its first notification.
+  await vi.waitFor(() => expect(heard).toBe(1), { timeout: 10_000 })
+  // For a minute after a change of the registry, what no handler took is looked for.
+  await pass(75)
+  query.mockClear()
+  heard = 0
+  await pass(120)
+  const texts = query.mock.calls.map(([text]) => String(text))
+  const perSecond = texts.length / 120
+  expect(perSecond).toBeLessThan(0.75)
+  expect(perSecond).toBeGreaterThan(0.5)
+  query.mockRestore()
+  const stopped = engine.stop()
+  while (open.size > 0) {
+    await Promise.allSettled(open)
+    await clock.advance(50)
+  }
+  await stopped
+  listening.mockRestore()
+}, 60_000)
+
+/** Notes which questions are not answered yet. */
+function tracked(store: Store, open: Set<Promise<unknown>>): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]) => {
+        const answer: unknown = member.apply(target, args)
+        if (answer instanceof Promise) {
+          open.add(answer)
+          const done = () => open.delete(answer)
+          answer.then(done, done)
+        }
+        return answer
+      }
+    },
+  })
+}
