@@ -6,6 +6,7 @@ import type { RecordedError, RunAddress, RunState, StepAddress } from '../event/
 import type { RunStatus } from '../event/run-status.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Abilities } from './abilities.ts'
+import type { Finding } from './finding.ts'
 
 /**
  * THE SEAM. Whole operations, not rows: lists in, one answer per item out, in the same order. Every store keeps these
@@ -81,6 +82,14 @@ export interface Store {
 
   /** Drops what retention allows, at most `rows` of each kind; answers what it dropped. */
   purge(request: PurgeRequest): Promise<PurgeResult>
+
+  /**
+   * Looks at what the store stands on, for the person who runs it: settings, rights, space, what nobody tends. Changes
+   * nothing. Absent where there is nothing to look at.
+   *
+   * @param kept what retention should have dropped by now.
+   */
+  diagnose?(kept: Omit<PurgeRequest, 'rows'>): Promise<Finding[]>
 
   /** Calls back after commits that may have brought work, from this process or another. A hint, never the truth. */
   onWork(listener: () => void): () => void

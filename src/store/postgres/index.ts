@@ -10,6 +10,7 @@ import { Hints } from './hints.ts'
 import type { Now } from './now.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { checkSchema, foundVersion, migrateSchema, migrationPlan, Naming, schemaVersion } from './schema.ts'
+import { checkServer } from './server.ts'
 
 /** Shards of a new schema: more than nodes, so that they share evenly. */
 const defaultShards = 64
@@ -47,14 +48,17 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
   const { url, clock, log = silentLog, shards = defaultShards, lookOnly = false } = options
   const naming = new Naming(options.schema ?? 'hapax')
   const { default: pg } = await loadDriver()
-  const config = poolConfig(url, options.connections ?? 8)
+  const poolSize = options.connections ?? 8
+  const config = poolConfig(url, poolSize)
+  const connect = () => new pg.Client(config)
   const connections = new Connections(new pg.Pool(config), log)
   try {
+    await checkServer(connections)
     if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards)
     else await checkSchema(connections, naming)
     const meta = await connections.row(naming.sql('select shards from :s.meta'))
     const me = Buffer.from(options.random.bytes(9)).toString('base64url')
-    const hints = new Hints(() => new pg.Client(config), connections, `hapax_${naming.schema}`, me, { clock, log })
+    const hints = new Hints(connect, connections, `hapax_${naming.schema}`, me, { clock, log })
     const now: Now = options.now ?? (() => null)
     return new PostgresStore({
       connections,
@@ -64,6 +68,8 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
       random: options.random,
       shards: numberIn(meta, 'shards'),
       lookOnly,
+      // One more listens.
+      diagnosis: { clock, connect, nodeConnections: poolSize + 1 },
     })
   } catch (error) {
     await connections.close()

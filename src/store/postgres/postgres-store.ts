@@ -4,6 +4,7 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
 import type { Random } from '../../kit/random.ts'
+import type { Finding } from '../finding.ts'
 import { numberIn } from '../sql/columns.ts'
 import type {
   AcceptedWithin,
@@ -36,6 +37,7 @@ import type {
 } from '../store.ts'
 import { commitAnswer } from './commit-answer.ts'
 import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
+import { type DiagnosisHost, diagnose } from './diagnose.ts'
 import type { Hints } from './hints.ts'
 import { type ItemType, type ItemTypeOids, itemTypeOids } from './item-types.ts'
 import type { Now } from './now.ts'
@@ -59,6 +61,8 @@ export interface PostgresStoreParts {
   readonly shards: number
   /** Nothing is written. */
   readonly lookOnly: boolean
+  /** What a diagnosis needs beside. */
+  readonly diagnosis: Pick<DiagnosisHost, 'clock' | 'connect' | 'nodeConnections'>
 }
 
 /** Tries of a commit that another transaction was in the way of: each begins with nothing written. */
@@ -75,6 +79,7 @@ export class PostgresStore implements Store {
   readonly #hints: Hints
   readonly #now: Now
   readonly #lookOnly: boolean
+  readonly #diagnosis: PostgresStoreParts['diagnosis']
   readonly #reads: Reads
   readonly #tails: Tails
   readonly #searches: Searches
@@ -96,6 +101,7 @@ export class PostgresStore implements Store {
     this.#hints = parts.hints
     this.#now = now
     this.#lookOnly = parts.lookOnly
+    this.#diagnosis = parts.diagnosis
     this.#reads = new Reads(connections, naming)
     this.#registers = new Registers(connections, naming, now)
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
@@ -178,6 +184,11 @@ export class PostgresStore implements Store {
 
   purge(request: PurgeRequest): Promise<PurgeResult> {
     return this.#write(() => this.#purges.purge(request))
+  }
+
+  diagnose(kept: Omit<PurgeRequest, 'rows'>): Promise<Finding[]> {
+    const [connections, naming, now] = [this.#connections, this.#naming, this.#now]
+    return this.#ask(() => diagnose({ connections, naming, now, ...this.#diagnosis }, kept))
   }
 
   onWork(listener: () => void): () => void {

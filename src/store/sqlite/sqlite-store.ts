@@ -5,6 +5,7 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Clock, Instant } from '../../kit/clock.ts'
 import type { Log } from '../../kit/log.ts'
+import type { Finding } from '../finding.ts'
 import type {
   AcceptAnswer,
   AcceptedWithin,
@@ -36,6 +37,7 @@ import type {
   TransactionBody,
 } from '../store.ts'
 import { foldLog, storeError } from './connection.ts'
+import { diagnose } from './diagnose.ts'
 import { Hints } from './hints.ts'
 import { packCommit } from './items.ts'
 import { type CommitAnswers, settleAnswers, type WriterStart } from './messages.ts'
@@ -198,6 +200,10 @@ export class SqliteStore implements Store {
 
   purge(request: PurgeRequest): Promise<PurgeResult> {
     return this.#writer.call('purge', [request])
+  }
+
+  diagnose(): Promise<Finding[]> {
+    return diagnose(this.#path).catch(rethrow)
   }
 
   onWork(listener: () => void): () => void {

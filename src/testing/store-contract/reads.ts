@@ -173,6 +173,20 @@ export const readCases = contractCases('reads', {
     assert.equal(events, 5)
     assert.deepEqual({ ...standing }, { dead: 2, waiting: 1 })
   },
+  'a diagnosis, where there is one, names what it looked at, and says what to do about all that is not well': async (
+    scene,
+  ) => {
+    await scene.settle(scene.settlement(await scene.accept(), { status: 'dead' }))
+    const before = await scene.store.counts()
+    const kept = { payloadsBefore: 0, journalBefore: 0, identitiesBefore: 0 }
+    for (const { about, state, found, wanted, todo } of (await scene.store.diagnose?.(kept)) ?? []) {
+      assert.match(about, /^[a-z]+$/)
+      assert.notEqual(found, '')
+      assert.equal(wanted === undefined, state === 'ok', `${about}: ${found}`)
+      assert.equal(todo === undefined, state === 'ok', `${about}: ${found}`)
+    }
+    assert.deepEqual(await scene.store.counts(), before)
+  },
   'counts what was turned away, by source and code': async (scene) => {
     const rejected = { source: 'shop', code: 'signature_invalid', count: 2 }
     await scene.store.commit({ reject: [rejected, { source: 'bank', code: 'too_large', count: 1 }] })

@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -25,6 +34,8 @@ export interface PostgresSource {
   /** `registry` is the newest, which every machine can have; `debian` the one of the system, where there is one. */
   readonly from: 'registry' | 'debian'
   readonly settings?: Readonly<Record<string, string>>
+  /** It stays a standby, of nothing: it can be read alone. */
+  readonly standby?: boolean
 }
 
 /**
@@ -59,6 +70,10 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
     ['-D', data, '-U', 'hapax', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
     { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
   )
+  if (source.standby) {
+    writeFileSync(join(data, 'standby.signal'), '')
+    if (user) chownSync(join(data, 'standby.signal'), user.uid, user.gid)
+  }
   const port = await freePort()
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...source.settings }
   const launch = () =>
@@ -162,7 +177,7 @@ async function ready(child: ChildProcess): Promise<void> {
     child.once('exit', () => reject(new Error(`PostgreSQL did not start: ${said}`)))
     child.stderr?.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-10_000)
-      if (said.includes('database system is ready to accept connections')) resolve()
+      if (/database system is ready to accept (read-only )?connections/.test(said)) resolve()
     })
   })
 }
