@@ -1,4 +1,5 @@
 import { loadConfig } from '../../config/load.ts'
+import { HapaxError, sentenceOf } from '../../errors/hapax-error.ts'
 import { silentLog } from '../../kit/log.ts'
 import { type Finding, failure, fine, warning } from '../../store/finding.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -37,7 +38,7 @@ export const doctor: Command = {
       findings.push(failure('configuration', told(error), 'a configuration that is valid', 'correct what is named'))
     }
     if (given.has('json')) context.out(json(findings))
-    else for (const finding of findings) context.out(lines(finding))
+    else context.out(`${findings.map(lines).join('')}${summary(findings)}`)
     return findings.some(({ state }) => state === 'fail') ? exitCodes.failed : exitCodes.ok
   },
 }
@@ -49,6 +50,11 @@ function lines({ about, state, found, wanted, todo }: Finding): string {
   const indent = ' '.repeat(21)
   const more = [wanted && `wanted: ${shown(wanted)}`, todo && `to do:  ${shown(todo)}`]
   return first + more.map((line) => (line ? `${indent}${line}\n` : '')).join('')
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (state: Finding['state']) => findings.filter((one) => one.state === state).length
+  return `${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed\n`
 }
 
 function nodeFinding(): Finding {
@@ -72,8 +78,17 @@ async function storeFindings(context: Context, config: Config): Promise<Finding[
       await store.close()
     }
   } catch (error) {
-    return [failure('store', told(error), 'a store that opens', 'do what it says, and look again')]
+    return [openFailure(error)]
   }
+}
+
+function openFailure(error: unknown): Finding {
+  const wanted = 'a store that opens'
+  if (!(error instanceof HapaxError)) return failure('store', told(error), wanted, 'look at what it says')
+  const found = String(error.details.reason ?? sentenceOf(error))
+  // Nothing was to be committed: what the error says of a commit is no help here.
+  const todo = 'let the store run, and see that the URL names it: host, port, database, user'
+  return failure('store', found, wanted, error.code === 'store_unavailable' ? todo : error.cure)
 }
 
 /** What is in the store, and waits for a person. */

@@ -56,7 +56,7 @@ export async function connectionFindings(diagnosis: Diagnosis): Promise<Finding[
   const most = Math.min(...limits)
   const [nodes, others] = [numberIn(row, 'nodes'), numberIn(row, 'others')]
   const wanted = nodes * nodeConnections
-  const found = `${nodes} nodes of ${nodeConnections} connections at most, beside ${others} of others, of ${most}`
+  const found = `${nodes} nodes of at most ${nodeConnections} connections each, and ${others} of others; ${most} may be open`
   if (wanted + others <= most) return [fine('connections', found)]
   const todo =
     'raise max_connections or the limit of the role or the database, lower the pools of others, or put PgBouncer in between'
@@ -73,8 +73,10 @@ export async function clockFindings({ connections, clock, bounds }: Diagnosis): 
     if (tookMs < least.tookMs) least = { tookMs, aheadMs: sentAt + tookMs / 2 - numberIn(row, 'at') }
   }
   const aheadMs = Math.round(Math.abs(least.aheadMs))
+  if (aheadMs - least.tookMs / 2 <= bounds.skewMs) {
+    return [fine('clock', `this machine and the server are ${aheadMs} ms apart`)]
+  }
   const found = `this machine is ${aheadMs} ms ${least.aheadMs < 0 ? 'behind' : 'ahead of'} the server`
-  if (aheadMs - least.tookMs / 2 <= bounds.skewMs) return [fine('clock', found)]
   const todo = 'let NTP set both machines'
   return [warning('clock', found, `at most ${bounds.skewMs} ms apart`, todo)]
 }

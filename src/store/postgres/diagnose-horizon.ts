@@ -1,4 +1,3 @@
-import { formatDuration } from '../../kit/duration.ts'
 import { type Finding, fine, warning } from '../finding.ts'
 import { optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
@@ -53,7 +52,7 @@ export async function horizonFindings({ connections, bounds }: Diagnosis): Promi
   }
   return findings.length > 0
     ? findings
-    : [fine('horizon', `no transaction is open for ${formatDuration(bounds.openMs)}`)]
+    : [fine('horizon', `no transaction is open for ${spanOf(bounds.openMs)} or longer`)]
 }
 
 function open(row: Row, openMs: number, behind: number): Finding {

@@ -27,7 +27,7 @@ export async function settingFindings({ connections }: Diagnosis): Promise<Findi
   const all = new Map(rows.map((row) => [textIn(row, 'name'), textIn(row, 'setting')]))
   const server = await connections.row(`
     select current_setting('server_version_num')::integer as version, current_setting('server_version') as called,
-      pg_is_in_recovery() as recovers, (select count(*) from pg_stat_replication) as standbys`)
+      quote_ident(current_user) as role, pg_is_in_recovery() as recovers, (select count(*) from pg_stat_replication) as standbys`)
   const setting = (name: (typeof read)[number]) => all.get(name) ?? ''
   return [
     versionFinding(numberIn(server, 'version'), textIn(server, 'called')),
@@ -36,6 +36,7 @@ export async function settingFindings({ connections }: Diagnosis): Promise<Findi
     commitFinding(setting('synchronous_commit'), setting('synchronous_standby_names'), numberIn(server, 'standbys')),
     vacuumFinding(setting('autovacuum'), setting('track_counts')),
     ...timeoutFindings(
+      textIn(server, 'role'),
       Number(setting('idle_in_transaction_session_timeout')),
       Math.min(
         ...[Number(setting('statement_timeout')), Number(setting('transaction_timeout'))].filter((ms) => ms > 0),
@@ -106,7 +107,7 @@ function vacuumFinding(autovacuum: string, trackCounts: string): Finding {
 }
 
 /** Zero is no limit. */
-function timeoutFindings(idleMs: number, otherMs: number): Finding[] {
+function timeoutFindings(role: string, idleMs: number, otherMs: number): Finding[] {
   const about = 'timeouts'
   const findings: Finding[] = []
   if (idleMs === 0) {
@@ -115,7 +116,7 @@ function timeoutFindings(idleMs: number, otherMs: number): Finding[] {
         about,
         'idle_in_transaction_session_timeout=0: a transaction that is forgotten holds its locks, and dead rows, for ever',
         'a limit longer than any step, like 10min',
-        "alter role … set idle_in_transaction_session_timeout = '10min'",
+        `alter role ${role} set idle_in_transaction_session_timeout = '10min'`,
       ),
     )
   } else if (idleMs < shortMs) {
@@ -124,7 +125,7 @@ function timeoutFindings(idleMs: number, otherMs: number): Finding[] {
         about,
         `idle_in_transaction_session_timeout=${idleMs} ms: it ends run.transaction while its function works`,
         `${shortMs} ms or more`,
-        "alter role … set idle_in_transaction_session_timeout = '10min'",
+        `alter role ${role} set idle_in_transaction_session_timeout = '10min'`,
       ),
     )
   }
@@ -134,7 +135,7 @@ function timeoutFindings(idleMs: number, otherMs: number): Finding[] {
         about,
         `statement_timeout or transaction_timeout is ${otherMs} ms: it ends commits and run.transaction under load`,
         `none for this role, or ${shortMs} ms and more`,
-        'alter role … set statement_timeout = 0, transaction_timeout = 0',
+        `alter role ${role} set statement_timeout = 0; the same of transaction_timeout`,
       ),
     )
   }

@@ -172,7 +172,7 @@ describe('a server that is set well', () => {
     await here.admin.query("insert into hapax.node values ('one', 'g', true, '[]', 1e18)")
     await here.admin.query('alter role server connection limit 20')
     expect(await here.look('connections', { user: 'server', nodeConnections: 30 })).toMatchObject([
-      { state: 'warn', found: expect.stringMatching(/1 nodes of 30 connections at most, .* of 20$/) },
+      { state: 'warn', found: expect.stringMatching(/^1 nodes of at most 30 connections each, .* 20 may be open$/) },
     ])
     await here.admin.query('delete from hapax.node; drop owned by server; drop role server')
   })
@@ -270,7 +270,10 @@ describe('a server that is set badly', () => {
   it('has no room for the pools of its nodes', async () => {
     await here.admin.query(`insert into hapax.node select 'n' || n, 'g', true, '[]', 1e18 from generate_series(1, 3) n`)
     expect(await here.look('connections')).toMatchObject([
-      { state: 'warn', found: expect.stringMatching(/^3 nodes of 9 connections at most, beside \d of others, of 17$/) },
+      {
+        state: 'warn',
+        found: expect.stringMatching(/^3 nodes of at most 9 connections each, and \d of others; 17 may be open$/),
+      },
     ])
     await here.admin.query('delete from hapax.node')
     expect(await here.look('connections')).toMatchObject([{ state: 'ok' }])
