@@ -19,8 +19,9 @@ afterAll(async () => {
   await admin.end()
 })
 
-function open(url: string, log: Log = silentLog): Promise<Store> {
-  return postgresStore({ url, schema, clock: systemClock, random, log, migrate: 'auto', shards: 4, connections: 3 })
+function open(url: string, over: { readonly log?: Log; readonly connections?: number } = {}): Promise<Store> {
+  const options = { schema, clock: systemClock, random, log: silentLog, shards: 4, connections: 3, ...over }
+  return postgresStore({ url, migrate: 'auto', ...options })
 }
 
 /** Says what it says to a list. */
@@ -41,17 +42,21 @@ describe.skipIf(unavailable !== undefined)(title('through PgBouncer in transacti
 
   afterAll(() => pooler?.stop())
 
-  it('commits whether or not a connection knows its statements, and says once that it names none', async () => {
+  it('commits also where a connection does not know its statement, and says once that it names none', async () => {
+    const own = await startPooler({ before: server, statements: 0 })
     const said: string[] = []
-    const store = await open(pooler.url, listed(said))
-    const items = Array.from({ length: 40 }, () => item())
-    const answers = await Promise.all(items.map((one) => store.commit({ accept: [one] })))
-    expect(answers.map(({ accept }) => accept[0]?.outcome)).toEqual(items.map(() => 'accepted'))
-    expect(said.filter((message) => message.includes('unnamed')).length).toBeGreaterThan(0)
-    said.length = 0
-    await store.commit({ accept: [item()] })
-    expect(said).toEqual([])
+    const store = await open(own.url, { log: listed(said), connections: 1 })
+    const hand = new pg.Client({ connectionString: own.url })
+    await hand.connect()
+    expect((await store.commit({ accept: [item()] })).accept[0]?.outcome).toBe('accepted')
+    // The one connection that knows it is busy: another is made.
+    await hand.query('begin')
+    expect((await store.commit({ accept: [item()] })).accept[0]?.outcome).toBe('accepted')
+    expect((await store.commit({ accept: [item()] })).accept[0]?.outcome).toBe('accepted')
+    expect(said.filter((message) => message.includes('unnamed'))).toHaveLength(1)
+    await hand.end()
     await store.close()
+    await own.stop()
   })
 
   it('commits effect and checkpoint together, in a transaction of one connection', async () => {
@@ -112,11 +117,14 @@ describe.skipIf(withoutStatements !== undefined)(
     it('names statements, and never goes without', async () => {
       const pooler = await startPooler({ before: server, statements: 200 })
       const said: string[] = []
-      const store = await open(pooler.url, listed(said))
-      const items = Array.from({ length: 40 }, () => item())
-      const answers = await Promise.all(items.map((one) => store.commit({ accept: [one] })))
-      expect(answers.map(({ accept }) => accept[0]?.outcome)).toEqual(items.map(() => 'accepted'))
+      const store = await open(pooler.url, { log: listed(said), connections: 1 })
+      const hand = new pg.Client({ connectionString: pooler.url })
+      await hand.connect()
+      expect((await store.commit({ accept: [item()] })).accept[0]?.outcome).toBe('accepted')
+      await hand.query('begin')
+      expect((await store.commit({ accept: [item()] })).accept[0]?.outcome).toBe('accepted')
       expect(said.filter((message) => message.includes('unnamed'))).toEqual([])
+      await hand.end()
       await store.close()
       await pooler.stop()
     })

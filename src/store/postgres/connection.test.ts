@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, inject, it } from 'vitest'
 import { silentLog } from '../../kit/log.ts'
@@ -35,4 +37,46 @@ it('throws a connection away that ended with its statement', async () => {
   await connections.durable('select 1 as a', [])
   await expect(connections.durable('select pg_terminate_backend(pg_backend_pid())', [])).rejects.toThrow('terminating')
   expect(await connections.durable('select 1 as a', [])).toEqual({ a: 1 })
+})
+
+it('survives that a connection ends while nothing is asked of it', async () => {
+  const other = new Connections(new pg.Pool({ connectionString: inject('postgresUrl'), max: 1 }), silentLog)
+  await connections.hold(async (client) => {
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    const ended = new Promise<void>((resolve) => client.once('end', () => resolve()))
+    await other.rows('select pg_terminate_backend($1)', [rows[0]?.pid ?? 0])
+    await ended
+    await expect(client.query('select 1')).rejects.toThrow()
+  })
+  expect(await connections.durable('select 1 as a', [])).toEqual({ a: 1 })
+  await other.close()
+})
+
+it('survives that the network ends a connection while it is asked', async () => {
+  const server = new URL(inject('postgresUrl'))
+  const url = new URL(server)
+  const sockets: Socket[] = []
+  const between = createServer((socket) => {
+    const onward = connect(Number(server.port || 5432), server.hostname)
+    for (const one of [socket, onward]) one.on('error', () => undefined)
+    sockets.push(socket, onward)
+    socket.pipe(onward).pipe(socket)
+  })
+  between.listen(0, '127.0.0.1')
+  await once(between, 'listening')
+  const address = between.address()
+  url.port = String(typeof address === 'object' ? address?.port : '')
+  url.hostname = '127.0.0.1'
+  const far = new Connections(new pg.Pool({ connectionString: url.toString(), max: 1 }), silentLog)
+  await far.durable('select 1 as a', [])
+  const asked = expect(far.durable('select pg_sleep(20) as a', [])).rejects.toThrow()
+  const isAsked = () =>
+    connections.row(`select count(*)::integer as count from pg_stat_activity where query = 'select pg_sleep(20) as a'`)
+  await expect.poll(isAsked).toEqual({ count: 1 })
+  for (const socket of sockets.splice(0)) socket.destroy()
+  await asked
+  expect(await far.durable('select 1 as a', [])).toEqual({ a: 1 })
+  await far.close()
+  for (const socket of sockets) socket.destroy()
+  between.close()
 })

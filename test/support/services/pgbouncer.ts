@@ -100,7 +100,7 @@ async function ready(child: ChildProcess): Promise<void> {
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
-  // SIGTERM of these versions: at once, whoever is connected.
-  child.kill('SIGTERM')
+  // It keeps nothing; and which signal ends it at once depends on its version.
+  child.kill('SIGKILL')
   await exit
 }
