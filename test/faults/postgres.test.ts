@@ -12,7 +12,7 @@ const environment = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms', HAPAX_MIGRATE:
 
 /** A server with fsync on, of the scenario alone: it is crashed, and its settings are changed. */
 async function database({ cleanUp }: Lab): Promise<PostgresServer> {
-  const server = await startPostgres({ from: 'registry' })
+  const server = await startPostgres({ from: 'registry', always: true })
   cleanUp(() => server.stop())
   return server
 }

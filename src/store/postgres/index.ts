@@ -9,6 +9,7 @@ import { functionsVersion } from './functions.ts'
 import { Hints } from './hints.ts'
 import type { Now } from './now.ts'
 import { PostgresStore } from './postgres-store.ts'
+import { refusalOf } from './refusals.ts'
 import { checkSchema, foundVersion, migrateSchema, migrationPlan, Naming, schemaVersion } from './schema.ts'
 import { checkServer } from './server.ts'
 
@@ -73,6 +74,9 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
     })
   } catch (error) {
     await connections.close()
+    const cause = error instanceof HapaxError ? error.cause : error
+    const reason = refusalOf(cause)
+    if (reason !== undefined) throw new HapaxError('store_refused', { reason }, { cause })
     if (error instanceof HapaxError) throw error
     throw new HapaxError('store_unavailable', { reason: String(error) }, { cause: error })
   }

@@ -36,6 +36,10 @@ export interface PostgresSource {
   readonly settings?: Readonly<Record<string, string>>
   /** It stays a standby, of nothing: it can be read alone. */
   readonly standby?: boolean
+  /** The lines of `pg_hba.conf`. Default: everybody of this machine is trusted. */
+  readonly access?: readonly string[]
+  /** A server of its own, also where one is given. */
+  readonly always?: boolean
 }
 
 /**
@@ -46,7 +50,7 @@ export interface PostgresSource {
  */
 export async function startPostgres(source: PostgresSource): Promise<PostgresServer> {
   const given = process.env.HAPAX_TEST_POSTGRES_URL
-  if (given && source.from === 'registry') {
+  if (given && source.from === 'registry' && !source.always) {
     const notOurs = async () => {
       throw new Error('a server that HAPAX_TEST_POSTGRES_URL names is not ended by a test')
     }
@@ -74,6 +78,7 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
     writeFileSync(join(data, 'standby.signal'), '')
     if (user) chownSync(join(data, 'standby.signal'), user.uid, user.gid)
   }
+  if (source.access) writeFileSync(join(data, 'pg_hba.conf'), `${source.access.join('\n')}\n`)
   const port = await freePort()
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...source.settings }
   const launch = () =>
