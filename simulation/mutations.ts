@@ -428,8 +428,8 @@ export const mutations: readonly Mutation[] = [
     file: ownership,
     find: 'if (this.#clock.monotonicMs() >= this.#deadlineMs) this.#fenceItself()\n    else this.#drop(owned)',
     replace: 'this.#drop(owned)',
-    killedBy: 'G7.one_at_a_time',
-    seed: 5441,
+    killedBy: 'G3.no_repeat',
+    seed: 7086,
   },
   {
     name: 'an answer found late sets the time back',
