@@ -39,7 +39,7 @@ async function run(...args: string[]): Promise<{ readonly code: number; readonly
 test('doctor makes no store: where none is, it says how to make one, and exits 1', async () => {
   const store = `sqlite:${join(folder, 'none.db')}`
   const { code, out } = await run('doctor', '--store', store)
-  expect(out).toMatch(/FAIL {2}store .*no file there: run hapax migrate/)
+  expect(out).toMatch(/FAIL {2}store .*no file there: run hapax migrate.*\n.*\n +to do: {2}hapax migrate\n/)
   expect(code).toBe(1)
   expect(readdirSync(folder)).toEqual([])
 

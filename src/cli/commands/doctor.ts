@@ -86,9 +86,13 @@ function openFailure(error: unknown): Finding {
   const wanted = 'a store that opens'
   if (!(error instanceof HapaxError)) return failure('store', told(error), wanted, 'look at what it says')
   const found = String(error.details.reason ?? sentenceOf(error))
-  // Nothing was to be committed: what the error says of a commit is no help here.
-  const todo = 'let the store run, and see that the URL names it: host, port, database, user'
-  return failure('store', found, wanted, error.code === 'store_unavailable' ? todo : error.cure)
+  // Nothing was to be committed: what the error says of a commit is no help here. A refusal says in its reason what to do.
+  const todo =
+    {
+      store_unavailable: 'let the store run, and see that the URL names it: host, port, database, user',
+      store_refused: /run (hapax \w+)/.exec(found)?.[1] ?? 'change what it names',
+    }[error.code as string] ?? error.cure
+  return failure('store', found, wanted, todo)
 }
 
 /** What is in the store, and waits for a person. */

@@ -188,7 +188,7 @@ async function idleCost(storeUrl: string, isHeard: boolean): Promise<number> {
 
 it('costs less than one statement a second at rest', async () => {
   const perSecond = await idleCost(url, true)
-  expect(perSecond).toBeLessThan(0.75)
+  expect(perSecond).toBeLessThan(0.9)
   expect(perSecond).toBeGreaterThan(0.5)
 }, 60_000)
 
@@ -198,7 +198,7 @@ it.skipIf(pooler?.unavailable !== undefined)(
   'polls each second where nothing is heard, behind a pooler of transactions',
   async () => {
     const perSecond = await idleCost(pooler?.url ?? '', false)
-    expect(perSecond).toBeLessThan(1.8)
+    expect(perSecond).toBeLessThan(1.95)
     expect(perSecond).toBeGreaterThan(1.5)
   },
   60_000,
