@@ -1,25 +1,37 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Pairs } from './pairs.ts'
+import { peers } from './peers/peers.ts'
+import { type PostgresRecord, postgresPage, postgresRecords, postgresTable } from './postgres/report.ts'
+import { Rounds } from './postgres/rounds.ts'
+import { postgresRows } from './postgres/rows.ts'
+import { BenchServer } from './postgres/server.ts'
 import { type BenchRecord, page, recordsOf, table } from './report.ts'
 import { rows } from './rows.ts'
 
 const help = `npm run bench -- [options]
 
+  --store NAME    sqlite or postgres (both)
   --only NAME     rows whose name holds this; again for more
-  --pairs N       pairs of each row (7)
-  --smoke         a hundredth of the work, one pair, a minute: shows that all runs, says nothing of speed
-  --json FILE     writes the records there, and the page beside it
+  --pairs N       pairs of each row, on PostgreSQL rounds (7)
+  --peer NAME     peers whose name holds this; again for more (all); none: --without-peers
+  --smoke         a hundredth of the work, one pair, no peers, a minute: shows that all runs, says nothing of speed
+  --json FILE     writes the records there, and the page beside it; records of a store that was not run stay
   --folder PATH   where the files go: the disk that is measured (the system's temporary folder)
+
+Peers are installed by: npm ci --prefix bench
 `
 
 const { values } = parseArgs({
   options: {
+    store: { type: 'string', multiple: true, default: ['sqlite', 'postgres'] },
     only: { type: 'string', multiple: true, default: [] },
     pairs: { type: 'string', default: '7' },
+    peer: { type: 'string', multiple: true, default: [] },
+    'without-peers': { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
@@ -27,33 +39,89 @@ const { values } = parseArgs({
   },
 })
 
-if (values.help) console.log(help)
-else run()
+const progress = (text: string) => console.error(`… ${text}`)
+const pairCount = values.smoke ? 1 : Number(values.pairs)
+const isWanted = (name: string) => values.only.length === 0 || values.only.some((part) => name.includes(part))
 
-function run(): void {
-  const { only, smoke, json } = values
-  const wanted = rows.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)))
-  if (wanted.length === 0) {
-    console.error(`No row is named so. There are: ${rows.map(({ name }) => name).join(', ')}.`)
-    process.exitCode = 2
-    return
+if (values.help) console.log(help)
+else process.exitCode = await run()
+
+async function run(): Promise<number> {
+  const sqliteRows = values.store.includes('sqlite') ? rows.filter(({ name }) => isWanted(name)) : []
+  const serverRows = values.store.includes('postgres') ? postgresRows.filter(({ work }) => isWanted(work)) : []
+  if (sqliteRows.length + serverRows.length === 0) {
+    const names = new Set([...rows.map(({ name }) => name), ...postgresRows.map(({ work }) => work)])
+    console.error(`No row is named so. There are: ${[...names].join(', ')}; stores: sqlite, postgres.`)
+    return 2
   }
+  const withPeers = serverRows.length > 0 && !values.smoke && !values['without-peers']
+  if (withPeers && !existsSync(new URL('node_modules', import.meta.url))) {
+    console.error('The peers are not installed: npm ci --prefix bench. Without them: --without-peers.')
+    return 2
+  }
+  const commit = commitName()
+  const sqlite = sqliteRows.length > 0 ? runSqlite(sqliteRows, commit) : []
+  const postgres = serverRows.length > 0 ? await runPostgres(serverRows, withPeers, commit) : []
+  if (values.json) write(values.json, sqlite, postgres)
+  return [...sqlite, ...postgres].every(({ hapax, limit }) => Number.isFinite(hapax) && Number.isFinite(limit)) ? 0 : 1
+}
+
+function runSqlite(wanted: typeof rows, commit: string): BenchRecord[] {
   const folder = mkdtempSync(join(values.folder, 'hapax-bench-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const progress = (text: string) => console.error(`… ${text}`)
-  const pairs = new Pairs({ folder, pairs: smoke ? 1 : Number(values.pairs), smoke, progress })
+  const pairs = new Pairs({ folder, pairs: pairCount, smoke: values.smoke, progress })
   const records: BenchRecord[] = []
   for (const row of wanted) {
-    const found = recordsOf(row, pairs.run(row))
+    const found = recordsOf(row, pairs.run(row), commit)
     records.push(...found)
     for (const { work, ratioToLimit, range } of found) progress(`${work}: ${ratioToLimit} (${range.join(' – ')})`)
   }
   console.log(table(records))
-  if (records.some(({ hapax, limit }) => !Number.isFinite(hapax) || !Number.isFinite(limit))) process.exitCode = 1
-  if (json) {
-    writeFileSync(json, `${JSON.stringify(records, undefined, 2)}\n`)
-    writeFileSync(join(dirname(json), 'performance.md'), page(records, commitName()))
+  return records
+}
+
+async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, commit: string): Promise<PostgresRecord[]> {
+  const server = await BenchServer.start(values.smoke)
+  try {
+    const version = await server.version()
+    const chosen = withPeers
+      ? peers.filter(({ name }) => values.peer.length === 0 || values.peer.some((part) => name.includes(part)))
+      : []
+    const rounds = new Rounds({ server, peers: chosen, pairs: pairCount, smoke: values.smoke, progress })
+    const records: PostgresRecord[] = []
+    for (const row of wanted) {
+      const found = postgresRecords(await rounds.run(row), version, commit)
+      records.push(...found)
+      for (const { work, ratioToLimit, ratioToBestPeer, bestPeer } of found) {
+        const beside = bestPeer === null ? '' : `, ${ratioToBestPeer} × ${bestPeer}`
+        progress(`PostgreSQL, ${work}: ${ratioToLimit} of the limit${beside}`)
+      }
+    }
+    console.log(postgresTable(records))
+    return records
+  } finally {
+    await server.stop()
   }
+}
+
+/** What was not run stays as it was written. */
+function write(file: string, sqlite: readonly BenchRecord[], postgres: readonly PostgresRecord[]): void {
+  const before: readonly (BenchRecord | PostgresRecord)[] = existsSync(file)
+    ? JSON.parse(readFileSync(file, 'utf8'))
+    : []
+  const sqliteRecords = sqlite.length > 0 ? sqlite : before.filter(isSqlite)
+  const postgresRecords = postgres.length > 0 ? postgres : before.filter(isPostgres)
+  writeFileSync(file, `${JSON.stringify([...sqliteRecords, ...postgresRecords], undefined, 2)}\n`)
+  const folder = dirname(file)
+  writeFileSync(join(folder, 'performance.md'), page(sqliteRecords, [postgresPage(postgresRecords)]))
+}
+
+function isSqlite(record: BenchRecord | PostgresRecord): record is BenchRecord {
+  return record.store === 'SQLite'
+}
+
+function isPostgres(record: BenchRecord | PostgresRecord): record is PostgresRecord {
+  return record.store === 'PostgreSQL'
 }
 
 function commitName(): string {

@@ -20,6 +20,9 @@ export const slots = 1_000
 /** Commits by hand are of this many. */
 export const group = 64
 
+/** Of the latency rows, events a second. */
+export const latencyRate = 200
+
 /** Runs `work` for `count` items by 64 producers, each awaiting its answer before its next. */
 export async function produce(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0
@@ -60,4 +63,15 @@ export async function atRate(
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await Promise.all(all)
+}
+
+/** What the latency rows say; the first tenth warms up. */
+export function latencyFigures(begun: readonly number[], done: readonly number[]): Measured {
+  const warm = (values: readonly number[]) => values.slice(values.length / 10)
+  return {
+    beginP50Ms: percentile(warm(begun), 50),
+    beginP99Ms: percentile(warm(begun), 99),
+    doneP50Ms: percentile(warm(done), 50),
+    doneP99Ms: percentile(warm(done), 99),
+  }
 }

@@ -25,14 +25,15 @@ export interface BenchRecord {
   readonly count: number
   readonly goal: string
   readonly met: boolean
+  readonly commit: string
 }
 
 /** What the pairs of a row say. */
-export function recordsOf(row: Row, pairs: readonly Pair[]): BenchRecord[] {
-  return row.figures.map((figure) => recordOf(row, figure, pairs))
+export function recordsOf(row: Row, pairs: readonly Pair[], commit: string): BenchRecord[] {
+  return row.figures.map((figure) => recordOf(row, figure, pairs, commit))
 }
 
-function recordOf(row: Row, figure: Figure, pairs: readonly Pair[]): BenchRecord {
+function recordOf(row: Row, figure: Figure, pairs: readonly Pair[], commit: string): BenchRecord {
   const ours = pairs.map(({ hapax }) => hapax[figure.hapax] ?? Number.NaN)
   const theirs = pairs.map(({ limit }) => limit[figure.limit ?? figure.hapax] ?? Number.NaN)
   const compared = ours.map((value, index) => compare(figure.goal, value, theirs[index] ?? Number.NaN))
@@ -52,6 +53,7 @@ function recordOf(row: Row, figure: Figure, pairs: readonly Pair[]): BenchRecord
     count: row.count,
     goal: goalText(figure.goal, figure.unit),
     met: isMet(figure.goal, ratio, Math.max(...compared), median(ours)),
+    commit,
   }
 }
 
@@ -73,13 +75,23 @@ function goalText(goal: Goal, unit: string): string {
   return `≤ ${goal.ratio}${goal.orMs === undefined ? '' : `, or ${goal.orMs} ms`}`
 }
 
-function median(values: readonly number[]): number {
+/** The median of pairwise ratios, and their range. */
+export function compareWith(
+  ours: readonly number[],
+  theirs: readonly number[],
+): { readonly ratio: number; readonly range: readonly [number, number] } {
+  const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN))
+  return { ratio: rounded(median(ratios)), range: [rounded(Math.min(...ratios)), rounded(Math.max(...ratios))] }
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 /** Three figures, which is more than such measurements carry. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Number(value.toPrecision(3))
 }
 
@@ -106,21 +118,35 @@ export function table(records: readonly BenchRecord[]): string {
   ].join('\n')
 }
 
-/** `docs/performance.md`. */
-export function page(records: readonly BenchRecord[], commit: string): string {
-  const others = [...new Map(records.map(({ work, against }) => [work, against]))]
-  return `# Performance
+/**
+ * `docs/performance.md`.
+ *
+ * @param more parts of other stores
+ */
+export function page(records: readonly BenchRecord[], more: readonly string[]): string {
+  const parts = [
+    `# Performance
 
 Made by \`npm run bench -- --json docs/performance.json\`; the records are in [performance.json](performance.json).
-Commit ${commit}, Node ${process.version}, ${cpus().length} processors (${cpus()[0]?.model.trim() ?? 'unknown'}), SQLite in WAL mode with
-\`synchronous=FULL\`, payloads of 1 KB, 64 producers that each await their receipt; steps and drain from a backlog with 1,000 slots.
+Node ${process.version}, ${cpus().length} processors (${cpus()[0]?.model.trim() ?? 'unknown'}); payloads of 1 KB, 64 producers that each await
+their receipt; steps and drain from a backlog with 1,000 slots.
 
 Each side runs in a process of its own; the sides alternate on the same machine in the same minutes. A ratio is the median of
 the pairwise ratios with their range: absolute figures are this machine's, ratios travel.
+`,
+    ...(records.length > 0 ? [sqlitePart(records)] : []),
+    ...more,
+  ]
+  return parts.filter((part) => part !== '').join('\n')
+}
+
+function sqlitePart(records: readonly BenchRecord[]): string {
+  const others = [...new Map(records.map(({ work, against }) => [work, against]))]
+  return `## SQLite
+
+Commit ${records[0]?.commit ?? 'unknown'}, in WAL mode with \`synchronous=FULL\`.
 
 ${table(records)}
-
-## The other side
 
 The limit writes the rows that the engine writes, ledger and history included, through \`node:sqlite\` in commits of 64, with
 nothing around them (\`bench/limit/\`). No peer of this field has an embedded store with durable commits to compare with.

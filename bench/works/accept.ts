@@ -1,7 +1,7 @@
 import { ByHand } from '../limit/by-hand.ts'
 import { group, type Measured, perSecond, produce, type Side } from '../measure.ts'
 import { body } from '../payload.ts'
-import { event, idsOf, opened } from './events.ts'
+import { event, halfDuplicates, idsOf, opened } from './events.ts'
 
 /** Accepts with deduplication, each receipt awaited. */
 export const acceptHapax: Side = ({ file, count }) => acceptAll(file, idsOf(count))
@@ -32,14 +32,4 @@ async function writeAll(file: string, ids: readonly string[]): Promise<Measured>
   })
   hand.close()
   return measured
-}
-
-/** Every id, and after each one a repeat of any that came before, spread over time; the same list in each run. */
-function halfDuplicates(ids: readonly string[]): string[] {
-  let seed = 1
-  const fraction = () => {
-    seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff
-    return seed / 0x7fffffff
-  }
-  return ids.flatMap((id, index) => [id, ids[Math.floor(fraction() * index)] ?? id])
 }

@@ -7,16 +7,26 @@ export function event(id: string): NewEvent {
   return { source: 'stripe', id, type: 'payment_intent.succeeded', data: payload(id) }
 }
 
-/** Ids that no other run on the same file has. */
-export function idsOf(count: number): string[] {
-  const idOf = ids()
+/** Ids that no other run on the same file has, nor one of this run under another name. */
+export function idsOf(count: number, name = 'evt'): string[] {
+  const idOf = ids(name)
   return Array.from({ length: count }, (_, index) => idOf(index))
 }
 
 /** The same one by one, where a million of them would be what grows. */
-export function ids(): (index: number) => string {
+export function ids(name = 'evt'): (index: number) => string {
   const run = process.pid.toString(36) + Date.now().toString(36)
-  return (index) => `evt_${run}_${index}`
+  return (index) => `${name}_${run}_${index}`
+}
+
+/** Every id, and after each one a repeat of any that came before, spread over time; the same list in each run. */
+export function halfDuplicates(ids: readonly string[]): string[] {
+  let seed = 1
+  const fraction = () => {
+    seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff
+    return seed / 0x7fffffff
+  }
+  return ids.flatMap((id, index) => [id, ids[Math.floor(fraction() * index)] ?? id])
 }
 
 /** A Hapax with as many slots as the limit has. */

@@ -1,12 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import { Worker } from 'node:worker_threads'
 import { createHapax, handler } from '../../src/index.ts'
-import { atRate, type Measured, percentile, perSecond, type Side } from '../measure.ts'
+import { atRate, latencyFigures, latencyRate, perSecond, type Side } from '../measure.ts'
 import { body } from '../payload.ts'
 import { event, idsOf } from './events.ts'
 
-/** So many a second. */
-const rate = 200
 const idleMs = 2_000
 
 /** From the call of accept to the handler's first line, and to the durable completion. */
@@ -21,7 +19,7 @@ export const latencyHapax: Side = async ({ file, count }) => {
   const hapax = await createHapax({ store: `sqlite:${file}`, handlers: [settle] })
   await hapax.start()
   const ids = idsOf(count)
-  await atRate(count, rate, async (index) => {
+  await atRate(count, latencyRate, async (index) => {
     const id = ids[index] ?? ''
     const subject = event(id)
     const at = performance.now()
@@ -31,7 +29,7 @@ export const latencyHapax: Side = async ({ file, count }) => {
     done.push(performance.now() - at)
   })
   await hapax.stop()
-  return figures(begun, done)
+  return latencyFigures(begun, done)
 }
 
 /** One lone commit by hand through a worker, and two of them. */
@@ -47,7 +45,7 @@ export const latencyLimit: Side = async ({ file, count }) => {
   const one: number[] = []
   const two: number[] = []
   const ids = idsOf(count)
-  await atRate(count, rate, async (index) => {
+  await atRate(count, latencyRate, async (index) => {
     const id = ids[index] ?? ''
     const bytes = body(id)
     const at = performance.now()
@@ -57,18 +55,7 @@ export const latencyLimit: Side = async ({ file, count }) => {
     two.push(performance.now() - at)
   })
   await worker.terminate()
-  return figures(one, two)
-}
-
-/** The first tenth warms up. */
-function figures(begun: readonly number[], done: readonly number[]): Measured {
-  const warm = (values: readonly number[]) => values.slice(values.length / 10)
-  return {
-    beginP50Ms: percentile(warm(begun), 50),
-    beginP99Ms: percentile(warm(begun), 99),
-    doneP50Ms: percentile(warm(done), 50),
-    doneP99Ms: percentile(warm(done), 99),
-  }
+  return latencyFigures(one, two)
 }
 
 /** An event loop with nothing to do, for as long. */

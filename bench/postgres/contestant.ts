@@ -1,0 +1,79 @@
+import pg from 'pg'
+import { type Measured, perSecond } from '../measure.ts'
+import { CostMeter } from './cost.ts'
+import { withDatabaseName } from './server.ts'
+
+/** What is measured on PostgreSQL. */
+export const workNames = ['accept', 'whole life', 'drain', 'three steps', 'half duplicates', 'latency'] as const
+export type WorkName = (typeof workNames)[number]
+
+/** One side of the PostgreSQL rows: its module exports its works as `works`; what is missing, it does not offer. */
+export type Works = Partial<Record<WorkName, (bench: Bench) => Promise<Measured>>>
+
+/** What a side is given: an empty database, how much to do, and the meter. */
+export class Bench {
+  readonly url: string
+  /** Events that are measured. */
+  readonly count: number
+  /** Events before them, so that no plan is cached against an empty table and no code runs for the first time. */
+  readonly warmUp: number
+  readonly #admin: pg.Client
+  readonly #own: pg.Client
+  readonly #meter: CostMeter
+
+  private constructor(url: string, count: number, admin: pg.Client, own: pg.Client, meter: CostMeter) {
+    this.url = url
+    this.count = count
+    this.warmUp = Math.max(100, Math.ceil(count / 10))
+    this.#admin = admin
+    this.#own = own
+    this.#meter = meter
+  }
+
+  static async open(url: string, count: number, serverPid: number | undefined): Promise<Bench> {
+    const admin = new pg.Client({ connectionString: withDatabaseName(url, 'postgres') })
+    const own = new pg.Client({ connectionString: url })
+    await admin.connect()
+    await own.connect()
+    const database = new URL(url).pathname.slice(1)
+    return new Bench(url, count, admin, own, new CostMeter(admin, database, serverPid))
+  }
+
+  /** For what the measured work itself does not ask: how many are left. */
+  async number(text: string): Promise<number> {
+    const { rows } = await this.#own.query<{ number: string }>(`select (${text}) as number`)
+    return Number(rows[0]?.number)
+  }
+
+  /** Statements of a side's preparation. */
+  async run(text: string): Promise<void> {
+    await this.#own.query(text)
+  }
+
+  /** After the warm-up: statistics as a table that is in use has them, and no checkpoint soon. */
+  async settle(): Promise<void> {
+    await this.#own.query('vacuum analyze')
+    await this.#own.query('checkpoint')
+  }
+
+  /** Measures the rate of `work`, which handles {@link count} events, and what they cost. */
+  measure(work: () => Promise<unknown>): Promise<Measured> {
+    return this.around(() => perSecond(this.count, work))
+  }
+
+  /** Measures what `work` cost, which measures itself. */
+  async around(work: () => Promise<Measured>): Promise<Measured> {
+    const { walBytes, cpuSeconds, statements, ...measured } = await this.#meter.around(work)
+    return {
+      ...measured,
+      walBytesPerEvent: (walBytes ?? Number.NaN) / this.count,
+      cpuSecondsPer1000: ((cpuSeconds ?? Number.NaN) * 1_000) / this.count,
+      statementsPerEvent: (statements ?? Number.NaN) / this.count,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.end()
+    await this.#own.end()
+  }
+}

@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs'
+import { type Peer, peers, unavailable } from '../peers/peers.ts'
+import { type BenchRecord, compareWith, median, rounded } from '../report.ts'
+import type { Round, RowResult } from './rounds.ts'
+import type { PostgresFigure } from './rows.ts'
+import { serverSettings } from './server.ts'
+
+/** What a span of work cost, by the names of the sides. */
+type Costs = Readonly<Record<string, number>>
+
+/** One figure on PostgreSQL, as `--json` writes it. */
+export interface PostgresRecord extends Omit<BenchRecord, 'store' | 'ratioToBestPeer'> {
+  readonly store: 'PostgreSQL'
+  readonly server: string
+  /** Of the peers' figures, which is in the same rounds as ours; the others are of the screening alone. */
+  readonly bestPeer: string | null
+  readonly ratioToBestPeer: number | null
+  readonly rangeToBestPeer: readonly [number, number] | null
+  /** Peers that failed in this work, and why; and who was not to be had. */
+  readonly failedPeers: Readonly<Record<string, string>>
+  readonly walBytesPerEvent: Costs
+  readonly cpuSecondsPer1000: Costs
+  readonly statementsPerEvent: Costs
+}
+
+/** What the rounds of a row say. */
+export function postgresRecords(result: RowResult, server: string, commit: string): PostgresRecord[] {
+  return result.row.figures.map((figure) => recordOf(result, figure, server, commit))
+}
+
+function recordOf(result: RowResult, figure: PostgresFigure, server: string, commit: string): PostgresRecord {
+  const { row, rounds, screening, bestPeer } = result
+  const valuesOf = (name: string) => rounds.map((round) => round[name]?.[figure.measured] ?? Number.NaN)
+  const hapax = valuesOf('hapax')
+  const limit = valuesOf('limit')
+  const toLimit = compareWith(hapax, limit)
+  const toPeer = bestPeer === undefined ? undefined : compareWith(hapax, valuesOf(bestPeer))
+  const others = Object.keys(screening).filter((name) => name !== 'hapax' && name !== 'limit')
+  const peerFigure = (name: string) =>
+    name === bestPeer ? median(valuesOf(name)) : (screening[name]?.[figure.measured] ?? Number.NaN)
+  const { ofLimit, timesLimit, timesPeer, most } = figure.goals
+  const goals = [
+    ...(ofLimit === undefined ? [] : [{ text: `≥ ${ofLimit} of the limit`, met: toLimit.ratio >= ofLimit }]),
+    ...(timesLimit === undefined ? [] : [{ text: `≤ ${timesLimit} × the limit`, met: toLimit.ratio <= timesLimit }]),
+    ...(timesPeer === undefined
+      ? []
+      : [{ text: `≥ ${timesPeer} × the best peer`, met: toPeer === undefined || toPeer.ratio >= timesPeer }]),
+    ...(most === undefined ? [] : [{ text: `≤ ${most} ${figure.unit}`, met: median(hapax) <= most }]),
+  ]
+  return {
+    work: figure.work,
+    store: 'PostgreSQL',
+    hapax: rounded(median(hapax)),
+    limit: rounded(median(limit)),
+    against: 'by hand, groups as the engine forms them',
+    peers: Object.fromEntries(others.map((name) => [name, rounded(peerFigure(name))])),
+    ratioToLimit: toLimit.ratio,
+    range: toLimit.range,
+    bestPeer: bestPeer ?? null,
+    ratioToBestPeer: toPeer?.ratio ?? null,
+    rangeToBestPeer: toPeer?.range ?? null,
+    unit: figure.unit,
+    runs: rounds.length,
+    count: row.count,
+    goal: goals.map(({ text }) => text).join(', '),
+    met: goals.every(({ met }) => met),
+    server,
+    commit,
+    failedPeers: result.failed,
+    walBytesPerEvent: costsOf('walBytesPerEvent', rounds, screening),
+    cpuSecondsPer1000: costsOf('cpuSecondsPer1000', rounds, screening),
+    statementsPerEvent: costsOf('statementsPerEvent', [], screening),
+  }
+}
+
+/** The median of the rounds; of who was in none of them, the screening's. */
+function costsOf(name: string, rounds: readonly Round[], screening: Round): Costs {
+  const costs = Object.keys(screening).map((side) => {
+    const values = rounds.flatMap((round) => round[side]?.[name] ?? [])
+    const value = values.length > 0 ? median(values) : screening[side]?.[name]
+    return [side, rounded(value ?? Number.NaN)] as const
+  })
+  return Object.fromEntries(costs.filter(([, value]) => Number.isFinite(value)))
+}
+
+/** The records as a table for a terminal or a page. */
+export function postgresTable(records: readonly PostgresRecord[]): string {
+  const lines = records.map((record) => {
+    const { hapax, limit, ratioToLimit, range, bestPeer, ratioToBestPeer, rangeToBestPeer, runs, unit } = record
+    const figure = (value: number) => `${value.toLocaleString('en')} ${unit}`
+    const ratio = (value: number | null, of: readonly [number, number] | null) =>
+      value === null || of === null ? '' : `${value} (${of[0]} – ${of[1]})`
+    const others = Object.entries(record.peers).filter(([name]) => name !== bestPeer)
+    const cells = [
+      record.work,
+      figure(hapax),
+      figure(limit),
+      ratio(ratioToLimit, range),
+      bestPeer === null ? '' : `${bestPeer} ${figure(record.peers[bestPeer] ?? Number.NaN)}`,
+      ratio(ratioToBestPeer, rangeToBestPeer),
+      others.map(([name, value]) => `${name} ${figure(value)}*`).join(', '),
+      `${runs}`,
+      record.goal,
+      record.met ? 'yes' : 'no',
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  return [
+    '| work | Hapax | limit | ratio (range) | best peer | ratio (range) | the other peers | rounds | goal | met |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n')
+}
+
+/** What each side cost, of the first figure of each row. */
+function costTable(records: readonly PostgresRecord[]): string {
+  const seen = new Set<Costs>()
+  const lines = records.flatMap((record) => {
+    const { work, walBytesPerEvent, cpuSecondsPer1000, statementsPerEvent } = record
+    const name = work.split(':')[0] ?? work
+    const key = [...seen].find((costs) => JSON.stringify(costs) === JSON.stringify(walBytesPerEvent))
+    if (key) return []
+    seen.add(walBytesPerEvent)
+    return Object.keys(walBytesPerEvent).map((side) => {
+      const cells = [
+        name,
+        side === 'hapax' ? 'Hapax' : side,
+        (walBytesPerEvent[side] ?? Number.NaN).toLocaleString('en'),
+        cpuSecondsPer1000[side] ?? '',
+        statementsPerEvent[side] ?? '',
+      ]
+      return `| ${cells.join(' | ')} |`
+    })
+  })
+  return [
+    '| work | side | log bytes per event | CPU seconds per 1,000, client and server | statements per event |',
+    '|---|---|---|---|---|',
+    ...lines,
+  ].join('\n')
+}
+
+/** The part of `docs/performance.md` that is PostgreSQL's. */
+export function postgresPage(records: readonly PostgresRecord[]): string {
+  const [first] = records
+  if (!first) return ''
+  const settings = Object.entries(serverSettings).map(([name, value]) => `\`${name}=${value}\``)
+  const failures = new Map(records.flatMap(({ failedPeers }) => Object.entries(failedPeers)))
+  const absent = [...Object.entries(unavailable), ...failures]
+  return `## PostgreSQL
+
+![Events per second of Hapax, the limit and peers, on a logarithmic scale](performance-postgres.svg)
+
+Commit ${first.commit}. PostgreSQL ${first.server} by TCP on the same machine, one server and one database for each side; fsync,
+\`synchronous_commit\` and \`full_page_writes\` are on for all. Beside the defaults: ${settings.join(', ')}. Every side first does a tenth of its work unmeasured; then \`vacuum analyze\` and a checkpoint.
+
+The sides take turns: Hapax, the limit, and the peer that was best when each was run once. A ratio is the median of the ratios of
+each round, with their range. A figure with * is that one run's. Peers do fewer events; their rates do not rise with more.
+
+${postgresTable(records)}
+
+Statements are counted by \`pg_stat_statements\` in the run that chose the peers, in no other.
+
+${costTable(records)}
+
+The limit writes the rows that the engine writes, by one prepared statement for each commit, with nothing around it
+(\`bench/limit/postgres-by-hand.ts\`).
+
+### The peers and their settings
+
+${peers.map(peerText).join('\n')}
+${absent.length === 0 ? '' : `\n${absent.map(([name, why]) => `- **${name}** is not in the table: ${why}.`).join('\n')}\n`}`
+}
+
+function peerText({ name, package: packageName, settings, tried, works }: Peer): string {
+  const parts = [
+    `${works.join(', ')}.`,
+    ...(settings.length > 0 ? [`${settings.join('; ')}.`] : []),
+    ...(tried.length > 0 ? [`Tried: ${tried.join('; ')}.`] : []),
+  ]
+  return `- **${name}** ${versionOf(packageName)}: ${parts.join(' ')}`
+}
+
+function versionOf(packageName: string): string {
+  const lock: { readonly packages?: Readonly<Record<string, { readonly version?: string }>> } = JSON.parse(
+    readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'),
+  )
+  return lock.packages?.[`node_modules/${packageName}`]?.version ?? '(version unknown)'
+}

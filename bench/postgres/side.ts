@@ -1,0 +1,23 @@
+import { parseArgs } from 'node:util'
+import { Bench, type Works, workNames } from './contestant.ts'
+
+/**
+ * One side of one pair, in a process of its own: `node bench/postgres/side.ts MODULE WORK URL COUNT [PID]`; prints what it
+ * measured as its last line.
+ */
+const { positionals } = parseArgs({ allowPositionals: true })
+const [module = '', wanted = '', url = '', count = '0', serverPid] = positionals
+const work = workNames.find((name) => name === wanted)
+// By name: a peer's packages are installed only where peers are measured.
+const { works }: { readonly works: Works } = await import(new URL(module, import.meta.url).href)
+const run = work && works[work]
+if (!run) {
+  console.error(`${module} has no work ${wanted}: ${Object.keys(works).join(', ')}.`)
+  process.exit(2)
+}
+const bench = await Bench.open(url, Number(count), serverPid === undefined ? undefined : Number(serverPid))
+const measured = await run(bench)
+await bench.close()
+console.log(`\n${JSON.stringify(measured)}`)
+// Libraries of peers may leave timers and sockets behind.
+process.exit(0)
