@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { WorkName } from '../postgres/contestant.ts'
 
 /** A peer as the report shows it. Its module needs the packages of `bench/package.json`; this list does not. */
@@ -10,12 +11,80 @@ export interface Peer {
   readonly works: readonly WorkName[]
   /** What is not its default, and how a work is done that can be done in more than one way. */
   readonly settings: readonly string[]
-  /** What was tried beside them and was slower. */
+  /** What was tried beside them and was no faster. */
   readonly tried: readonly string[]
 }
 
+const queueWorks = ['accept', 'whole life', 'drain', 'half duplicates', 'latency'] as const
+
+const absurd: Peer = {
+  name: 'absurd',
+  package: 'absurd-sdk',
+  module: '../peers/absurd.ts',
+  works: [...queueWorks, 'three steps'],
+  settings: [
+    'the schema of absurdctl 0.5.1 (PyPI): the SDK comes without one',
+    'a pool of 64 connections; idempotencyKey is the event’s id',
+    'worker: concurrency 32, batchSize 64, pollInterval 10 ms; latency: 20 ms',
+  ],
+  tried: [],
+}
+
 /** Who is measured beside Hapax. */
-export const peers: readonly Peer[] = []
+const all: readonly Peer[] = [
+  {
+    name: 'graphile-worker',
+    package: 'graphile-worker',
+    module: '../peers/graphile-worker.ts',
+    works: queueWorks,
+    settings: [
+      'a pool of 64 connections; jobKey is the event’s id, unsafe_dedupe; finished jobs are deleted, and their keys forgotten',
+      'worker: 24 concurrent jobs, localQueue of 500, completeJobBatchDelay 0; latency: 16 concurrent jobs, no local queue',
+    ],
+    tried: [],
+  },
+  {
+    name: 'pg-boss',
+    package: 'pg-boss',
+    module: '../peers/pg-boss.ts',
+    works: queueWorks,
+    settings: [
+      'a pool of 64 connections, a partition of its own for the queue, no supervision; the job’s id is the hash of the event’s',
+      'worker: batchSize 500, localConcurrency 2, burstWhenBatchFull, polling every 500 ms; latency: notify, batchSize 10, localConcurrency 4',
+    ],
+    tried: [],
+  },
+  {
+    name: 'DBOS',
+    package: '@dbos-inc/dbos-sdk',
+    module: '../peers/dbos.ts',
+    works: [...queueWorks, 'three steps'],
+    settings: [
+      'a pool of 40 connections, one of 64 for its client; workflowID is the event’s id',
+      'accept: client.enqueue; whole life and latency: startWorkflow; drain and three steps: a queue without limits, minPollingIntervalMs 20',
+    ],
+    tried: [],
+  },
+  {
+    name: 'Restate',
+    package: '@restatedev/restate-server',
+    module: '../peers/restate.ts',
+    works: ['whole life', 'three steps'],
+    settings: [
+      'a server of its own, not on PostgreSQL; 24 partitions; its log is synced to the same disk',
+      'calls by /send with an idempotency key over 64 kept connections; three steps run from the first call on, since no backlog can wait',
+    ],
+    tried: [],
+  },
+]
+
+const absurdSchema = new URL('../node_modules/.absurdctl', import.meta.url)
+const isAbsurdThere = existsSync(absurdSchema)
+
+/** Who is measured beside Hapax. */
+export const peers: readonly Peer[] = isAbsurdThere ? [...all, absurd] : all
 
 /** Who cannot be, and why. */
-export const unavailable: Readonly<Record<string, string>> = {}
+export const unavailable: Readonly<Record<string, string>> = isAbsurdThere
+  ? {}
+  : { absurd: 'its SDK comes without the schema that it needs; that is in absurdctl of PyPI, which pip installs' }
