@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Pairs } from './pairs.ts'
 import { peers } from './peers/peers.ts'
+import { plot } from './postgres/plot.ts'
 import { type PostgresRecord, postgresPage, postgresRecords, postgresTable } from './postgres/report.ts'
 import { Rounds } from './postgres/rounds.ts'
-import { postgresRows } from './postgres/rows.ts'
+import { longRows, postgresRows, storedEvents } from './postgres/rows.ts'
 import { BenchServer } from './postgres/server.ts'
 import { type BenchRecord, page, recordsOf, table } from './report.ts'
 import { rows } from './rows.ts'
@@ -18,6 +19,8 @@ const help = `npm run bench -- [options]
   --only NAME     rows whose name holds this; again for more
   --pairs N       pairs of each row, on PostgreSQL rounds (7)
   --peer NAME     peers whose name holds this; again for more (all); none: --without-peers
+  --long          on PostgreSQL also the rows with 10,000,000 finished and 1,000,000 waiting events: an hour more
+  --stored N      of them so many finished, and a tenth waiting
   --smoke         a hundredth of the work, one pair, no peers, a minute: shows that all runs, says nothing of speed
   --json FILE     writes the records there, and the page beside it; records of a store that was not run stay
   --folder PATH   where the files go: the disk that is measured (the system's temporary folder)
@@ -32,6 +35,8 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '7' },
     peer: { type: 'string', multiple: true, default: [] },
     'without-peers': { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    stored: { type: 'string', default: String(storedEvents) },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
@@ -48,9 +53,10 @@ else process.exitCode = await run()
 
 async function run(): Promise<number> {
   const sqliteRows = values.store.includes('sqlite') ? rows.filter(({ name }) => isWanted(name)) : []
-  const serverRows = values.store.includes('postgres') ? postgresRows.filter(({ work }) => isWanted(work)) : []
+  const allServerRows = [...postgresRows, ...(values.long ? longRows : [])]
+  const serverRows = values.store.includes('postgres') ? allServerRows.filter(({ name }) => isWanted(name)) : []
   if (sqliteRows.length + serverRows.length === 0) {
-    const names = new Set([...rows.map(({ name }) => name), ...postgresRows.map(({ work }) => work)])
+    const names = new Set([...rows.map(({ name }) => name), ...allServerRows.map(({ name }) => name)])
     console.error(`No row is named so. There are: ${[...names].join(', ')}; stores: sqlite, postgres.`)
     return 2
   }
@@ -87,7 +93,9 @@ async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, comm
     const chosen = withPeers
       ? peers.filter(({ name }) => values.peer.length === 0 || values.peer.some((part) => name.includes(part)))
       : []
-    const rounds = new Rounds({ server, peers: chosen, pairs: pairCount, smoke: values.smoke, progress })
+    const { smoke, stored } = values
+    const options = { server, peers: chosen, pairs: pairCount, smoke, storedEvents: Number(stored), progress }
+    const rounds = new Rounds(options)
     const records: PostgresRecord[] = []
     for (const row of wanted) {
       const found = postgresRecords(await rounds.run(row), version, commit)
@@ -106,14 +114,16 @@ async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, comm
 
 /** What was not run stays as it was written. */
 function write(file: string, sqlite: readonly BenchRecord[], postgres: readonly PostgresRecord[]): void {
+  const folder = dirname(file)
+  mkdirSync(folder, { recursive: true })
   const before: readonly (BenchRecord | PostgresRecord)[] = existsSync(file)
     ? JSON.parse(readFileSync(file, 'utf8'))
     : []
   const sqliteRecords = sqlite.length > 0 ? sqlite : before.filter(isSqlite)
   const postgresRecords = postgres.length > 0 ? postgres : before.filter(isPostgres)
   writeFileSync(file, `${JSON.stringify([...sqliteRecords, ...postgresRecords], undefined, 2)}\n`)
-  const folder = dirname(file)
   writeFileSync(join(folder, 'performance.md'), page(sqliteRecords, [postgresPage(postgresRecords)]))
+  if (postgresRecords.length > 0) writeFileSync(join(folder, 'performance-postgres.svg'), plot(postgresRecords))
 }
 
 function isSqlite(record: BenchRecord | PostgresRecord): record is BenchRecord {

@@ -23,6 +23,13 @@ export interface PostgresRecord extends Omit<BenchRecord, 'store' | 'ratioToBest
   readonly statementsPerEvent: Costs
 }
 
+const byHand = 'by hand, groups as the engine forms them'
+
+/** Whether the other side is the limit, and not Hapax itself. */
+export function isBesideLimit({ against }: PostgresRecord): boolean {
+  return against === byHand
+}
+
 /** What the rounds of a row say. */
 export function postgresRecords(result: RowResult, server: string, commit: string): PostgresRecord[] {
   return result.row.figures.map((figure) => recordOf(result, figure, server, commit))
@@ -34,17 +41,22 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
   const hapax = valuesOf('hapax')
   const limit = valuesOf('limit')
   const toLimit = compareWith(hapax, limit)
-  const toPeer = bestPeer === undefined ? undefined : compareWith(hapax, valuesOf(bestPeer))
-  const others = Object.keys(screening).filter((name) => name !== 'hapax' && name !== 'limit')
+  const compared = bestPeer === undefined ? undefined : compareWith(hapax, valuesOf(bestPeer))
+  const toPeer = Number.isFinite(compared?.ratio) ? compared : undefined
   const peerFigure = (name: string) =>
     name === bestPeer ? median(valuesOf(name)) : (screening[name]?.[figure.measured] ?? Number.NaN)
-  const { ofLimit, timesLimit, timesPeer, most } = figure.goals
+  // When a peer's completion is durable is measured of none.
+  const others = Object.keys(screening).filter(
+    (name) => name !== 'hapax' && name !== 'limit' && Number.isFinite(peerFigure(name)),
+  )
+  const { ofLimit, timesLimit, timesPeer, reaches, most } = figure.goals
   const goals = [
     ...(ofLimit === undefined ? [] : [{ text: `≥ ${ofLimit} of the limit`, met: toLimit.ratio >= ofLimit }]),
     ...(timesLimit === undefined ? [] : [{ text: `≤ ${timesLimit} × the limit`, met: toLimit.ratio <= timesLimit }]),
     ...(timesPeer === undefined
       ? []
-      : [{ text: `≥ ${timesPeer} × the best peer`, met: toPeer === undefined || toPeer.ratio >= timesPeer }]),
+      : [{ text: `≥ ${timesPeer} × the best peer`, met: toPeer !== undefined && toPeer.ratio >= timesPeer }]),
+    ...(reaches === undefined ? [] : [{ text: `range reaches ${reaches}`, met: toLimit.range[1] >= reaches }]),
     ...(most === undefined ? [] : [{ text: `≤ ${most} ${figure.unit}`, met: median(hapax) <= most }]),
   ]
   return {
@@ -52,11 +64,11 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
     store: 'PostgreSQL',
     hapax: rounded(median(hapax)),
     limit: rounded(median(limit)),
-    against: 'by hand, groups as the engine forms them',
+    against: row.beside ? 'itself in an empty database, with nobody beside it' : byHand,
     peers: Object.fromEntries(others.map((name) => [name, rounded(peerFigure(name))])),
     ratioToLimit: toLimit.ratio,
     range: toLimit.range,
-    bestPeer: bestPeer ?? null,
+    bestPeer: toPeer === undefined ? null : (bestPeer ?? null),
     ratioToBestPeer: toPeer?.ratio ?? null,
     rangeToBestPeer: toPeer?.range ?? null,
     unit: figure.unit,
@@ -83,27 +95,30 @@ function costsOf(name: string, rounds: readonly Round[], screening: Round): Cost
   return Object.fromEntries(costs.filter(([, value]) => Number.isFinite(value)))
 }
 
-/** The records as a table for a terminal or a page. */
+/** The records as tables for a terminal or a page: those beside the limit and peers, and those beside itself. */
 export function postgresTable(records: readonly PostgresRecord[]): string {
+  const beside = records.filter(isBesideLimit)
+  const alone = records.filter((record) => !isBesideLimit(record))
+  const tables = [...(beside.length > 0 ? [besideTable(beside)] : []), ...(alone.length > 0 ? [aloneTable(alone)] : [])]
+  return tables.join('\n\n')
+}
+
+function besideTable(records: readonly PostgresRecord[]): string {
   const lines = records.map((record) => {
-    const { hapax, limit, ratioToLimit, range, bestPeer, ratioToBestPeer, rangeToBestPeer, runs, unit } = record
-    const figure = (value: number) => `${value.toLocaleString('en')} ${unit}`
-    const ratio = (value: number | null, of: readonly [number, number] | null) =>
-      value === null || of === null ? '' : `${value} (${of[0]} – ${of[1]})`
+    const { hapax, limit, ratioToLimit, range, bestPeer, ratioToBestPeer, rangeToBestPeer, unit } = record
     const others = Object.entries(record.peers).filter(([name]) => name !== bestPeer)
-    const cells = [
+    return rowOf([
       record.work,
-      figure(hapax),
-      figure(limit),
-      ratio(ratioToLimit, range),
-      bestPeer === null ? '' : `${bestPeer} ${figure(record.peers[bestPeer] ?? Number.NaN)}`,
-      ratio(ratioToBestPeer, rangeToBestPeer),
-      others.map(([name, value]) => `${name} ${figure(value)}*`).join(', '),
-      `${runs}`,
+      shown(hapax, unit),
+      shown(limit, unit),
+      ratioText(ratioToLimit, range),
+      bestPeer === null ? '' : `${bestPeer} ${shown(record.peers[bestPeer] ?? Number.NaN, unit)}`,
+      ratioText(ratioToBestPeer, rangeToBestPeer),
+      others.map(([name, value]) => `${name} ${shown(value, unit)}*`).join(', '),
+      `${record.runs}`,
       record.goal,
       record.met ? 'yes' : 'no',
-    ]
-    return `| ${cells.join(' | ')} |`
+    ])
   })
   return [
     '| work | Hapax | limit | ratio (range) | best peer | ratio (range) | the other peers | rounds | goal | met |',
@@ -112,26 +127,44 @@ export function postgresTable(records: readonly PostgresRecord[]): string {
   ].join('\n')
 }
 
-/** What each side cost, of the first figure of each row. */
-function costTable(records: readonly PostgresRecord[]): string {
-  const seen = new Set<Costs>()
-  const lines = records.flatMap((record) => {
-    const { work, walBytesPerEvent, cpuSecondsPer1000, statementsPerEvent } = record
-    const name = work.split(':')[0] ?? work
-    const key = [...seen].find((costs) => JSON.stringify(costs) === JSON.stringify(walBytesPerEvent))
-    if (key) return []
-    seen.add(walBytesPerEvent)
-    return Object.keys(walBytesPerEvent).map((side) => {
-      const cells = [
-        name,
-        side === 'hapax' ? 'Hapax' : side,
-        (walBytesPerEvent[side] ?? Number.NaN).toLocaleString('en'),
-        cpuSecondsPer1000[side] ?? '',
-        statementsPerEvent[side] ?? '',
-      ]
-      return `| ${cells.join(' | ')} |`
-    })
+function aloneTable(records: readonly PostgresRecord[]): string {
+  const lines = records.map(({ work, hapax, limit, ratioToLimit, range, unit, runs, goal, met }) => {
+    const ratio = ratioText(ratioToLimit, range)
+    return rowOf([work, shown(hapax, unit), shown(limit, unit), ratio, `${runs}`, goal, met ? 'yes' : 'no'])
   })
+  return [
+    '| work | Hapax | without | ratio (range) | rounds | goal | met |',
+    '|---|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n')
+}
+
+function rowOf(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
+
+function shown(value: number, unit: string): string {
+  return `${value.toLocaleString('en')} ${unit}`
+}
+
+function ratioText(ratio: number | null, range: readonly [number, number] | null): string {
+  return ratio === null || range === null ? '' : `${ratio} (${range[0]} – ${range[1]})`
+}
+
+/** What each side cost, once for each row. */
+function costTable(records: readonly PostgresRecord[]): string {
+  const costs = new Map(records.filter(isBesideLimit).map((record) => [record.work.split(':')[0] ?? '', record]))
+  const lines = [...costs].flatMap(([work, { walBytesPerEvent, cpuSecondsPer1000, statementsPerEvent }]) =>
+    Object.entries(walBytesPerEvent).map(([side, bytes]) =>
+      rowOf([
+        work,
+        side === 'hapax' ? 'Hapax' : side,
+        bytes.toLocaleString('en'),
+        String(cpuSecondsPer1000[side] ?? ''),
+        String(statementsPerEvent[side] ?? ''),
+      ]),
+    ),
+  )
   return [
     '| work | side | log bytes per event | CPU seconds per 1,000, client and server | statements per event |',
     '|---|---|---|---|---|',

@@ -29,15 +29,22 @@ export interface RoundOptions {
   readonly pairs: number
   /** A hundredth of the work, one round. */
   readonly smoke: boolean
+  /** Finished events of the stored rows. */
+  readonly storedEvents: number
   readonly progress: (text: string) => void
 }
 
 /** A side that hangs is ended; the slowest takes a minute. */
 const sideMs = 300_000
+const fillMs = 7_200_000
+
+const hapax = '../postgres/hapax.ts'
 
 /** Runs a row's sides in turns, so that what the machine does meanwhile falls on all. */
 export class Rounds {
   readonly #options: RoundOptions
+  /** The URL of the database of the stored rows, once it is filled. */
+  #stored: string | undefined
 
   constructor(options: RoundOptions) {
     this.#options = options
@@ -45,36 +52,69 @@ export class Rounds {
 
   /** The screening, then as many rounds as wanted of Hapax, the limit and the best peer; who begins changes. */
   async run(row: PostgresRow): Promise<RowResult> {
+    if (row.beside) return this.#alone(row)
     const { pairs, progress, smoke } = this.#options
     const screening: Record<string, Measured> = {}
     const failed: Record<string, string> = {}
-    progress(`${row.work}: screening`)
-    screening.hapax = await this.#side('../postgres/hapax.ts', row, row.count, true)
+    progress(`${row.name}: screening`)
+    screening.hapax = await this.#side(hapax, row, row.count, true)
     screening.limit = await this.#side('../postgres/limit.ts', row, row.count, true)
     for (const peer of this.#options.peers) {
       if (!peer.works.includes(row.work)) continue
       try {
         const measured = await this.#side(peer.module, row, row.peerCount, true)
         screening[peer.name] = measured
-        progress(`${row.work}: ${peer.name} ${shown(measured)}`)
+        progress(`${row.name}: ${peer.name} ${shown(measured)}`)
       } catch (error) {
         failed[peer.name] = error instanceof Error ? error.message : String(error)
-        progress(`${row.work}: ${peer.name} failed: ${failed[peer.name]}`)
+        progress(`${row.name}: ${peer.name} failed: ${failed[peer.name]}`)
       }
     }
     const best = bestOf(row, screening)
     const peer = this.#options.peers.find(({ name }) => name === best)
     const rounds: Round[] = smoke ? [screening] : []
     for (let index = 0; !smoke && index < pairs; index++) {
-      progress(`${row.work}: round ${index + 1} of ${pairs}`)
+      progress(`${row.name}: round ${index + 1} of ${pairs}`)
       rounds.push(await this.#round(row, peer, index))
     }
     return { row, screening, rounds, bestPeer: best, failed }
   }
 
+  /** Hapax as the row says; in the limit's place in an empty database, with nobody beside it. */
+  async #alone(row: PostgresRow): Promise<RowResult> {
+    const { server, pairs, progress, smoke } = this.#options
+    const stored = row.beside === 'stored' ? await this.#fill() : undefined
+    const ours = () =>
+      stored === undefined
+        ? server.withDatabase(false, (url) => server.whileHeld(url, () => this.#spawn(hapax, row.work, url, row.count)))
+        : this.#spawn(hapax, row.work, stored, row.count)
+    const rounds: Round[] = []
+    for (let index = 0; index < (smoke ? 1 : pairs); index++) {
+      progress(`${row.name}: round ${index + 1} of ${pairs}`)
+      const round: Record<string, Measured> = {}
+      for (const name of index % 2 === 0 ? ['hapax', 'limit'] : ['limit', 'hapax']) {
+        round[name] = name === 'hapax' ? await ours() : await this.#side(hapax, row, row.count, false)
+      }
+      rounds.push(round)
+    }
+    return { row, screening: {}, rounds, bestPeer: undefined, failed: {} }
+  }
+
+  /** The database of the stored rows: filled once. */
+  async #fill(): Promise<string> {
+    if (this.#stored) return this.#stored
+    const { server, progress, storedEvents } = this.#options
+    progress(`filling a database with ${storedEvents.toLocaleString('en')} finished events and a tenth as many waiting`)
+    const url = await server.keptDatabase()
+    const { rate } = await this.#spawn('../postgres/fill.ts', 'whole life', url, storedEvents, fillMs)
+    progress(`filled, ${rate?.toFixed(0)} /s`)
+    this.#stored = url
+    return url
+  }
+
   async #round(row: PostgresRow, peer: Peer | undefined, index: number): Promise<Round> {
     const sides = [
-      { name: 'hapax', module: '../postgres/hapax.ts', count: row.count },
+      { name: 'hapax', module: hapax, count: row.count },
       { name: 'limit', module: '../postgres/limit.ts', count: row.count },
       ...(peer ? [{ name: peer.name, module: peer.module, count: row.peerCount }] : []),
     ]
@@ -86,17 +126,20 @@ export class Rounds {
     return round
   }
 
+  /** One side in a database of its own. */
   #side(module: string, { work }: PostgresRow, count: number, counting: boolean): Promise<Measured> {
-    const { server, smoke } = this.#options
-    const amount = smoke ? Math.ceil(count / 100) : count
-    return server.withDatabase(counting, async (url) => {
-      const path = fileURLToPath(new URL('side.ts', import.meta.url))
-      const args = [path, module, work, url, String(amount), ...(server.pid === undefined ? [] : [String(server.pid)])]
-      const side = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: sideMs })
-      const [said, [code, signal]] = await Promise.all([text(side.stdout), once(side, 'exit')])
-      if (code !== 0) throw new TypeError(`${module} ended with ${signal ?? code} in ${work}.`)
-      return JSON.parse(said.trim().split('\n').at(-1) ?? '')
-    })
+    return this.#options.server.withDatabase(counting, (url) => this.#spawn(module, work, url, count))
+  }
+
+  async #spawn(module: string, work: string, url: string, count: number, timeout = sideMs): Promise<Measured> {
+    const { smoke, server } = this.#options
+    const path = fileURLToPath(new URL('side.ts', import.meta.url))
+    const amount = String(smoke ? Math.ceil(count / 100) : count)
+    const args = [path, module, work, url, amount, ...(server.pid === undefined ? [] : [String(server.pid)])]
+    const side = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout })
+    const [said, [code, signal]] = await Promise.all([text(side.stdout), once(side, 'exit')])
+    if (code !== 0) throw new TypeError(`${module} ended with ${signal ?? code} in ${work}.`)
+    return JSON.parse(said.trim().split('\n').at(-1) ?? '')
   }
 }
 

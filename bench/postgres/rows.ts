@@ -8,6 +8,8 @@ export interface PostgresGoals {
   readonly timesLimit?: number
   /** A rate: at least this many times the best peer's. */
   readonly timesPeer?: number
+  /** A rate beside Hapax's own: failed only if the whole range is below this part of it. */
+  readonly reaches?: number
   /** Whatever the others have: at most this. */
   readonly most?: number
 }
@@ -23,7 +25,13 @@ export interface PostgresFigure {
 
 /** One work, done by Hapax, by hand and by peers in turns. */
 export interface PostgresRow {
+  readonly name: string
   readonly work: WorkName
+  /**
+   * Hapax alone, beside itself. `held`: while another session holds a transaction open, with a snapshot and an id, from
+   * before its first statement to after its last. `stored`: in a database with many finished and waiting events.
+   */
+  readonly beside?: 'held' | 'stored'
   /** Events of Hapax and of the limit. */
   readonly count: number
   /** Events of a peer: its rate is what counts, and it is lower. */
@@ -38,8 +46,15 @@ const time = (work: string, measured: string): PostgresFigure => {
 
 /** The figures of DESIGN section 10 that are PostgreSQL's. */
 export const postgresRows: readonly PostgresRow[] = [
-  { work: 'accept', count: 60_000, peerCount: 8_000, figures: [rate('accept', { ofLimit: 0.7, timesPeer: 6 })] },
   {
+    name: 'accept',
+    work: 'accept',
+    count: 60_000,
+    peerCount: 8_000,
+    figures: [rate('accept', { ofLimit: 0.7, timesPeer: 6 })],
+  },
+  {
+    name: 'whole life',
     work: 'whole life',
     count: 60_000,
     peerCount: 4_000,
@@ -49,15 +64,23 @@ export const postgresRows: readonly PostgresRow[] = [
       { work: 'whole life: CPU per 1,000', measured: 'cpuSecondsPer1000', unit: 's', goals: { most: 0.06 } },
     ],
   },
-  { work: 'drain', count: 60_000, peerCount: 40_000, figures: [rate('drain', { timesPeer: 1.5 })] },
+  { name: 'drain', work: 'drain', count: 60_000, peerCount: 40_000, figures: [rate('drain', { timesPeer: 1.5 })] },
   {
+    name: 'three steps',
     work: 'three steps',
     count: 30_000,
     peerCount: 2_000,
     figures: [rate('three steps', { ofLimit: 0.2, timesPeer: 15 })],
   },
-  { work: 'half duplicates', count: 60_000, peerCount: 8_000, figures: [rate('half duplicates', { timesPeer: 6 })] },
   {
+    name: 'half duplicates',
+    work: 'half duplicates',
+    count: 60_000,
+    peerCount: 8_000,
+    figures: [rate('half duplicates', { timesPeer: 6 })],
+  },
+  {
+    name: 'latency',
     work: 'latency',
     count: 2_000,
     peerCount: 1_000,
@@ -68,4 +91,28 @@ export const postgresRows: readonly PostgresRow[] = [
       time('latency: completion durable, p99', 'doneP99Ms'),
     ],
   },
+  ...(['accept', 'whole life', 'drain', 'three steps'] as const).map((work) => {
+    return alone(work, 'held', 'while another session holds a transaction open')
+  }),
 ]
+
+/** Finished events of the stored rows; a tenth as many wait. */
+export const storedEvents = 10_000_000
+
+/**
+ * Rows of `--long`. Accepts come last: what they leave is unfinished, and whoever runs after them would have to run it.
+ */
+export const longRows: readonly PostgresRow[] = (['whole life', 'drain', 'three steps', 'accept'] as const).map(
+  (work) => alone(work, 'stored', 'with 10,000,000 finished and 1,000,000 waiting'),
+)
+
+function alone(work: WorkName, beside: 'held' | 'stored', words: string): PostgresRow {
+  return {
+    name: `${work}, ${beside}`,
+    work,
+    beside,
+    count: work === 'three steps' ? 20_000 : 40_000,
+    peerCount: 0,
+    figures: [rate(`${work} ${words}`, { reaches: 0.8 })],
+  }
+}

@@ -29,6 +29,7 @@ export class BenchServer {
   /** The postmaster's; undefined where the server is not ours, whose processor time cannot be read then. */
   readonly pid: number | undefined
   readonly #stop: () => Promise<void>
+  readonly #kept: string[] = []
   #databases = 0
 
   private constructor(url: string, pid: number | undefined, admin: pg.Client, stop: () => Promise<void>) {
@@ -70,7 +71,29 @@ export class BenchServer {
     }
   }
 
+  /** An empty database that stays until the server stops; answers its URL. */
+  async keptDatabase(): Promise<string> {
+    const name = `bench_${process.pid}_${++this.#databases}`
+    await this.#admin.query(`create database ${name}`)
+    this.#kept.push(name)
+    return withDatabaseName(this.#url, name)
+  }
+
+  /** Calls `work` while another session holds a transaction open in that database: no dead row of it can be cleaned up. */
+  async whileHeld<Result>(url: string, work: () => Promise<Result>): Promise<Result> {
+    const holder = new pg.Client({ connectionString: url })
+    await holder.connect()
+    try {
+      await holder.query('begin isolation level repeatable read')
+      await holder.query('select pg_current_xact_id(), count(*) from pg_class')
+      return await work()
+    } finally {
+      await holder.end()
+    }
+  }
+
   async stop(): Promise<void> {
+    for (const name of this.#kept) await this.#admin.query(`drop database ${name} with (force)`)
     await this.#admin.end()
     await this.#stop()
   }
