@@ -48,12 +48,28 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
 /**
  * The SQL that would bring the store to this version, statement by statement; none where it is there.
  *
+ * @param role also the SQL that would grant this role what it needs to serve
  * @throws as {@link openStore}; `store_refused` for a store that has no SQL to show.
  */
-export async function planMigration(url: string, options: OpenStoreOptions): Promise<readonly string[]> {
-  if (!/^postgres(ql)?:/.test(url)) {
+export async function planMigration(url: string, options: OpenStoreOptions, role?: string): Promise<readonly string[]> {
+  if (!isPostgres(url)) {
     throw new HapaxError('store_refused', { reason: 'only a PostgreSQL store is migrated by SQL that can be shown' })
   }
   const { postgresPlan, readUrl } = await import('./postgres/index.ts')
-  return postgresPlan({ ...readUrl(url), ...options })
+  return postgresPlan({ ...readUrl(url), log: options.log }, role)
+}
+
+/**
+ * Grants a role of the store's server what it needs to serve, now and after later migrations by the same owner.
+ *
+ * @throws as {@link openStore}; `store_refused` for a store without roles, a role that is not there or owns the schema.
+ */
+export async function grantServing(url: string, options: OpenStoreOptions, role: string): Promise<void> {
+  if (!isPostgres(url)) throw new HapaxError('store_refused', { reason: 'only a PostgreSQL store has roles' })
+  const { postgresGrant, readUrl } = await import('./postgres/index.ts')
+  await postgresGrant({ ...readUrl(url), log: options.log }, role)
+}
+
+function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url)
 }

@@ -1,6 +1,6 @@
 import { loadConfig } from '../../config/load.ts'
 import { silentLog } from '../../kit/log.ts'
-import { openStore, planMigration } from '../../store/open-store.ts'
+import { grantServing, openStore, planMigration } from '../../store/open-store.ts'
 import { shownUrl } from '../../store/store-url.ts'
 import { type Command, exitCodes } from '../command.ts'
 import { json } from '../print.ts'
@@ -12,10 +12,15 @@ export const migrate: Command = {
   takes: ['[CONFIG]'],
   flags: [
     { name: 'store', value: 'URL', sentence: 'The store, instead of the configured one.' },
+    {
+      name: 'role',
+      value: 'NAME',
+      sentence: 'Also grants this role of a PostgreSQL server what it needs to serve, after later migrations too.',
+    },
     { name: 'plan', sentence: 'Shows the SQL that would be run, and runs none of it.' },
     { name: 'json', sentence: 'JSON for machines.' },
   ],
-  examples: ['hapax migrate', 'hapax migrate --store postgres://localhost/app --plan'],
+  examples: ['hapax migrate', 'hapax migrate --role app', 'hapax migrate --store postgres://localhost/app --plan'],
   async run(context, given) {
     const [file] = given.positionals
     const store = given.text('store')
@@ -26,20 +31,22 @@ export const migrate: Command = {
       cwd: context.cwd,
     })
     const { clock, random } = context
+    const role = given.text('role')
     const options = { clock, random, log: silentLog, migrate: 'auto' } as const
     if (given.has('plan')) {
-      const plan = await planMigration(config.store, options)
+      const plan = await planMigration(config.store, options, role)
       context.out(given.has('json') ? json({ plan }) : plan.map((statement) => `${statement};\n`).join('\n'))
       return exitCodes.ok
     }
     const opened = await openStore(config.store, options)
     try {
       await opened.migrate()
+      if (role !== undefined) await grantServing(config.store, options, role)
       const { kind, shards, durability } = opened
       context.out(
         given.has('json')
-          ? json({ store: shownUrl(config.store), kind, shards, durability })
-          : `${shownUrl(config.store)} is ready (${kind}, ${shards} shards, ${durability}).\n`,
+          ? json({ store: shownUrl(config.store), kind, shards, durability, ...(role !== undefined && { role }) })
+          : `${shownUrl(config.store)} is ready (${kind}, ${shards} shards, ${durability}).\n${role === undefined ? '' : `Role ${role} may serve.\n`}`,
       )
     } finally {
       await opened.close()

@@ -228,5 +228,9 @@ export function storeError(error: unknown): HapaxError {
   if (state === '3F000' || state === '42P01' || state === '42883') {
     return new HapaxError('store_refused', { reason: `${reason}: run hapax migrate` }, options)
   }
+  if (state === '42501') {
+    const grant = 'hapax migrate --role NAME, run by the owner of the schema, grants what a role needs'
+    return new HapaxError('store_refused', { reason: `${reason}: ${grant}` }, options)
+  }
   return new HapaxError('store_unavailable', { reason }, options)
 }

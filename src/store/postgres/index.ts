@@ -6,6 +6,7 @@ import { numberIn } from '../sql/columns.ts'
 import type { Store } from '../store.ts'
 import { Connections, loadDriver, poolConfig } from './connection.ts'
 import { functionsVersion } from './functions.ts'
+import { checkGrantee, grantRole, grantStatements } from './grants.ts'
 import { Hints } from './hints.ts'
 import type { Now } from './now.ts'
 import { PostgresStore } from './postgres-store.ts'
@@ -74,11 +75,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
     })
   } catch (error) {
     await connections.close()
-    const cause = error instanceof HapaxError ? error.cause : error
-    const reason = refusalOf(cause)
-    if (reason !== undefined) throw new HapaxError('store_refused', { reason }, { cause })
-    if (error instanceof HapaxError) throw error
-    throw new HapaxError('store_unavailable', { reason: String(error) }, { cause: error })
+    throw refused(error)
   }
 }
 
@@ -101,18 +98,55 @@ export function readUrl(text: string): { readonly url: string; readonly schema?:
   return { url, ...(schema === null ? {} : { schema }) }
 }
 
-/** The statements that would bring the schema to this version. */
-export async function postgresPlan(
-  options: Omit<PostgresStoreOptions, 'clock' | 'random'>,
-): Promise<readonly string[]> {
+/** How a schema is looked at or given rights in, beside opening it. */
+type SchemaOptions = Pick<PostgresStoreOptions, 'url' | 'schema' | 'shards' | 'log'>
+
+/**
+ * The statements that would bring the schema to this version.
+ *
+ * @param role also those that would grant this role what it needs to serve
+ */
+export function postgresPlan(options: SchemaOptions, role?: string): Promise<readonly string[]> {
+  return onSchema(options, async (connections, naming) => {
+    const found = await foundVersion(connections, naming)
+    const isThere = found.tables === schemaVersion && found.functions >= functionsVersion
+    const plan = isThere ? [] : migrationPlan(naming, found.tables, options.shards ?? defaultShards)
+    if (role === undefined) return plan
+    await checkGrantee(connections, naming, role)
+    return [...plan, ...grantStatements(naming, role)]
+  })
+}
+
+/**
+ * Grants a role what it needs to serve from this schema, and from what later migrations add to it.
+ *
+ * @throws `store_refused`
+ */
+export function postgresGrant(options: SchemaOptions, role: string): Promise<void> {
+  return onSchema(options, (connections, naming) => grantRole(connections, naming, role))
+}
+
+async function onSchema<Result>(
+  options: SchemaOptions,
+  work: (connections: Connections, naming: Naming) => Promise<Result>,
+): Promise<Result> {
   const naming = new Naming(options.schema ?? 'hapax')
   const { default: pg } = await loadDriver()
   const connections = new Connections(new pg.Pool(poolConfig(options.url, 1)), options.log ?? silentLog)
   try {
-    const found = await foundVersion(connections, naming)
-    if (found.tables === schemaVersion && found.functions >= functionsVersion) return []
-    return migrationPlan(naming, found.tables, options.shards ?? defaultShards)
+    return await work(connections, naming)
+  } catch (error) {
+    throw refused(error)
   } finally {
     await connections.close()
   }
+}
+
+/** An error as it is told to whoever opens a store. */
+function refused(error: unknown): HapaxError {
+  const cause = error instanceof HapaxError ? error.cause : error
+  const reason = refusalOf(cause)
+  if (reason !== undefined) return new HapaxError('store_refused', { reason }, { cause })
+  if (error instanceof HapaxError) return error
+  return new HapaxError('store_unavailable', { reason: String(error) }, { cause: error })
 }

@@ -1,18 +1,20 @@
 import pg from 'pg'
-import { afterAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, describe, expect, inject, it, type ProvidedContext } from 'vitest'
 import { seededRandom } from '../../kit/random.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import { type ContractWorld, storeContract } from '../../testing/store-contract/index.ts'
 import type { Store } from '../store.ts'
-import { postgresStore } from './index.ts'
+import { postgresGrant, postgresStore } from './index.ts'
 
 const seed = 1
 const shards = 16
 let worlds = 0
 
+type Offered = ProvidedContext['postgresServers'][number]
+
 /** Each handle is a process of its own to the others: its own connections, the same schema. */
 class PostgresWorld implements ContractWorld {
-  readonly #url: string
+  readonly #server: Offered
   readonly #admin: pg.Pool
   readonly shards = shards
   readonly leaseMs = 1_000
@@ -20,15 +22,28 @@ class PostgresWorld implements ContractWorld {
   readonly #clock = new FakeClock()
   readonly #schema = `contract_${process.pid}_${++worlds}`
   readonly #stores: Store[] = []
+  #isMade = false
 
-  constructor(url: string, admin: pg.Pool) {
-    this.#url = url
+  constructor(server: Offered, admin: pg.Pool) {
+    this.#server = server
     this.#admin = admin
   }
 
   async open(): Promise<Store> {
-    const store = await postgresStore({
-      url: this.#url,
+    const { url, serving } = this.#server
+    if (serving && !this.#isMade) {
+      this.#isMade = true
+      await (await this.#connect(url)).close()
+      await postgresGrant({ url, schema: this.#schema }, serving.role)
+    }
+    const store = await this.#connect(serving?.url ?? url)
+    this.#stores.push(store)
+    return store
+  }
+
+  #connect(url: string): Promise<Store> {
+    return postgresStore({
+      url,
       schema: this.#schema,
       clock: this.#clock,
       random: seededRandom(worlds + this.#stores.length),
@@ -37,8 +52,6 @@ class PostgresWorld implements ContractWorld {
       connections: 3,
       migrate: 'auto',
     })
-    this.#stores.push(store)
-    return store
   }
 
   async restart(): Promise<Store> {
@@ -60,14 +73,15 @@ class PostgresWorld implements ContractWorld {
   }
 }
 
-for (const { name, url, unavailable } of inject('postgresServers')) {
+for (const server of inject('postgresServers')) {
+  const { name, url, unavailable } = server
   const title = `${name}, seed ${seed}${unavailable === undefined ? '' : ` (unavailable: ${unavailable})`}`
   describe.skipIf(unavailable !== undefined)(title, () => {
     const admin = new pg.Pool({ connectionString: url, max: 4 })
     afterAll(() => admin.end())
 
     it.concurrent.each(storeContract)('$group: $name', async ({ needs, run }) => {
-      const world = new PostgresWorld(url, admin)
+      const world = new PostgresWorld(server, admin)
       try {
         expect(needs?.((await world.open()).abilities)).toBeUndefined()
         await run(world)

@@ -2,7 +2,7 @@ import { HapaxError } from '../../errors/hapax-error.ts'
 import { isTerminal, runStatuses } from '../../event/run-status.ts'
 import { limits } from '../../kit/limits.ts'
 import { numberIn } from '../sql/columns.ts'
-import type { Connections } from './connection.ts'
+import { type Connections, sqlState } from './connection.ts'
 import { functions, functionsVersion } from './functions.ts'
 import { tableMigrations } from './tables.ts'
 
@@ -81,11 +81,23 @@ export async function migrateSchema(connections: Connections, naming: Naming, sh
   }
   if (found.tables < schemaVersion || found.functions < functionsVersion) {
     const statement = guarded(naming, found.tables, migrationPlan(naming, found.tables, shards))
-    await connections.rows(statement, [], limits.storeWorkMs)
+    try {
+      await connections.rows(statement, [], limits.storeWorkMs)
+    } catch (error) {
+      throw asMigrators(error, naming)
+    }
   }
   await connections.rows(
     naming.sql('update :s.meta set first_xid = first_xid + b from :s.numbers_behind_1() b where b > 0'),
   )
+}
+
+/** What a role lacks that migrates is not to be granted to it: another one owns the schema. */
+function asMigrators(error: unknown, { schema }: Naming): unknown {
+  if (!(error instanceof HapaxError) || sqlState(error.cause) !== '42501') return error
+  const said = error.cause instanceof Error ? error.cause.message : ''
+  const reason = `this role may not change schema ${schema} (${said}): run hapax migrate as the role that owns it, or that may create it in the database`
+  return new HapaxError('store_refused', { reason }, { cause: error.cause })
 }
 
 /**

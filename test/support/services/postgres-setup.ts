@@ -1,3 +1,4 @@
+import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { poolerUnavailable, poolerVersion, startPooler } from './pgbouncer.ts'
 import { debianUnavailable, startPostgres } from './postgres.ts'
@@ -6,6 +7,8 @@ import { debianUnavailable, startPostgres } from './postgres.ts'
 export interface OfferedServer {
   readonly name: string
   readonly url: string
+  /** A role that may serve and no more, by the same way; the stores of the suite are then used as it. */
+  readonly serving?: { readonly role: string; readonly url: string }
   /** Why it is not there; its tests are not run then, and say so. */
   readonly unavailable: string | undefined
 }
@@ -26,7 +29,10 @@ const settings = { max_connections: '200', fsync: 'off' }
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const newest = await startPostgres({ from: 'registry', settings })
   project.provide('postgresUrl', newest.url)
-  const offered: OfferedServer[] = [{ name: 'PostgreSQL 18, TCP', url: newest.url, unavailable: undefined }]
+  const { serving, remove } = await servingRole(newest.url)
+  const offered: OfferedServer[] = [
+    { name: 'PostgreSQL 18, TCP, as a role that only serves', url: newest.url, serving, unavailable: undefined },
+  ]
   const unavailable = debianUnavailable()
   const older = unavailable === undefined ? await startPostgres({ from: 'debian', settings }) : undefined
   const socket = older?.socketFolder
@@ -41,7 +47,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresServers', offered)
   return async () => {
     await pooler?.stop()
+    await remove()
     await older?.stop()
     await newest.stop()
   }
+}
+
+/** A role without rights; and how it is removed, with what it was granted. */
+async function servingRole(url: string) {
+  const role = `hapax_serving_${process.pid}`
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(`create role ${role} login password 'serving'`)
+  const its = new URL(url)
+  its.username = role
+  its.password = 'serving'
+  const remove = async () => {
+    await client.query(`drop owned by ${role}; drop role ${role}`)
+    await client.end()
+  }
+  return { serving: { role, url: its.toString() }, remove }
 }
