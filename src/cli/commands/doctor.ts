@@ -87,11 +87,11 @@ function openFailure(error: unknown): Finding {
   if (!(error instanceof HapaxError)) return failure('store', told(error), wanted, 'look at what it says')
   const found = String(error.details.reason ?? sentenceOf(error))
   // Nothing was to be committed: what the error says of a commit is no help here. A refusal says in its reason what to do.
-  const todo =
-    {
-      store_unavailable: 'let the store run, and see that the URL names it: host, port, database, user',
-      store_refused: /run (hapax \w+)/.exec(found)?.[1] ?? 'change what it names',
-    }[error.code as string] ?? error.cure
+  const todos: Readonly<Record<string, string>> = {
+    store_unavailable: 'let the store run, and see that the URL names it: host, port, database, user',
+    store_refused: /run (hapax \w+)/.exec(found)?.[1] ?? 'change what it names',
+  }
+  const todo = todos[error.code] ?? error.cure
   return failure('store', found, wanted, todo)
 }
 
