@@ -10,12 +10,13 @@ import { toMs } from '../kit/duration.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { AcceptAnswer, AcceptItem, Owned, RunRecord, Store } from '../store/store.ts'
+import type { AcceptItem, JudgedAccept, Owned, RunRecord, Store } from '../store/store.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
 import type { HandOver } from './dispatcher.ts'
 import { type Content, contentOf } from './event-data.ts'
 import type { FingerprintKeys } from './fingerprint-keys.ts'
+import type { LateFingerprints } from './late-fingerprints.ts'
 import type { SourceTraits } from './source-traits.ts'
 
 /** What accepting needs of the node. */
@@ -25,6 +26,7 @@ export interface AcceptHost {
   readonly store: Store
   readonly committer: Committer
   readonly keys: FingerprintKeys
+  readonly lateFingerprints: LateFingerprints
   readonly group: string
   registry(): Registry
   source(name: string): SourceTraits | undefined
@@ -40,6 +42,8 @@ export interface AcceptHost {
   /** What this process knows of a run without reading: it executes here. */
   isRunning(run: string): boolean
 }
+
+const askTriesMost = 3
 
 const controlCharacters = /\p{Cc}/u
 
@@ -94,17 +98,17 @@ export class Accepter {
    * told so at once, and it is asked for in the background until it is answered: `tail` leaves it out, so that nobody else
    * would find it while this node lives.
    */
-  async #commit(item: AcceptItem): Promise<AcceptAnswer> {
+  async #commit(item: AcceptItem): Promise<JudgedAccept> {
     const { handedTo } = item
     if (!handedTo) {
-      const answer = await this.#host.committer.accept(item)
+      const answer = await this.#ask(item)
       const event = eventOf(item, answer)
       if (event) this.#host.accepted(event)
       return answer
     }
     const handOver = this.#host.expect(handedTo)
     try {
-      const answer = await this.#host.committer.accept(item)
+      const answer = await this.#ask(item)
       handTo(handOver, item, answer)
       return answer
     } catch (error) {
@@ -114,12 +118,23 @@ export class Accepter {
     }
   }
 
+  /** Where the first event of the identity has no fingerprint yet, it gets one, and the item is judged by it. */
+  async #ask(item: AcceptItem): Promise<JudgedAccept> {
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#host.committer.accept(item)
+      if (answer.outcome !== 'unfingerprinted') return answer
+      // The first event changes between two tries where a window passes; not again and again.
+      if (tries === askTriesMost) throw new HapaxError('identity_in_flight')
+      await this.#host.lateFingerprints.met(answer.original)
+    }
+  }
+
   async #askUntilAnswered(item: AcceptItem, owned: Owned, handOver: HandOver): Promise<void> {
     await sleep(this.#host.clock, limits.pollMaxMs)
     // Another owner reads it by `tail`: it was not handed to that one.
     while (this.#host.holds(owned)) {
       try {
-        const event = eventOf(item, await this.#host.committer.accept(item))
+        const event = eventOf(item, await this.#ask(item))
         // Whoever asked again has had its key meanwhile, and may have sent it signals.
         const records = event ? await this.#recordsOf(event) : []
         if (event) handOver.take(event, records)
@@ -265,14 +280,14 @@ export function shardOfOrderKey(tenant: string, orderKey: string, shards: number
   return digest.readUInt32BE(0) % shards
 }
 
-function handTo(handOver: HandOver, item: AcceptItem, answer: AcceptAnswer): void {
+function handTo(handOver: HandOver, item: AcceptItem, answer: JudgedAccept): void {
   const event = eventOf(item, answer)
   if (event) handOver.take(event)
   else handOver.forgo()
 }
 
 /** The event of an accept, where its shard knows of it. */
-function eventOf(item: AcceptItem, answer: AcceptAnswer): EventRecord | undefined {
+function eventOf(item: AcceptItem, answer: JudgedAccept): EventRecord | undefined {
   if (answer.outcome !== 'accepted' || answer.position === undefined) return undefined
   return recordOf(item, answer.position, answer.acceptedAt)
 }

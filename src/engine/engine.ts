@@ -20,6 +20,7 @@ import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
+import { LateFingerprints } from './late-fingerprints.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
@@ -73,6 +74,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const sources = new Map(options.sources.map((source) => [source.name, source]))
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
+  const lateFingerprints = new LateFingerprints({ store, keys, log, source: (name) => sources.get(name) })
   const news = new RunNews(clock)
   const executing = new Executing(group, (tag) => handlerName(tag))
   const progress = new Map<string, NonNullable<RunView['progress']>>()
@@ -130,6 +132,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     store,
     committer,
     keys,
+    lateFingerprints,
     group,
     registry: () => registry,
     source: (name) => sources.get(name),
@@ -165,6 +168,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     random,
     group,
     handlerOf: (tag) => index.get(tag),
+    fingerprint: (event) => lateFingerprints.dispatched(event),
     handlerName,
     giveAway: (owned, tag) => {
       const handler = handlerOfTag(registry, tag)
@@ -251,11 +255,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const readiness = new ReadinessCheck(store, clock, beat)
   const pickUp = new PickUp({ clock, random, store, committer, group, handlers: index, now: () => ownership.now() })
-  const sweeper = new Sweeper(store, clock, log, options.retention ?? {}, async () => {
-    // Retention by a wall clock that is wrong would drop what is to be kept.
-    if (state !== 'started') await beat()
-    return ownership.now()
-  })
+  const sweeper = new Sweeper(
+    store,
+    clock,
+    log,
+    options.retention ?? {},
+    async () => {
+      // Retention by a wall clock that is wrong would drop what is to be kept.
+      if (state !== 'started') await beat()
+      return ownership.now()
+    },
+    () => lateFingerprints.catchUp().catch(logged('appending fingerprints')),
+  )
 
   function logged(what: string): (error: unknown) => void {
     return (error) => log.warn(`${what} failed`, { error: error instanceof Error ? error.message : String(error) })

@@ -65,6 +65,36 @@ export function contentOf(event: NewEvent, source: SourceTraits | undefined, par
   }
 }
 
+/**
+ * What the fingerprint of kept bytes is made of, where their accept made none: as {@link contentOf} has it. Bytes that it would
+ * have refused are taken as they are.
+ */
+export function canonicalOf(
+  { contentType, body }: { readonly contentType: string; readonly body: Uint8Array },
+  source: SourceTraits | undefined,
+): Uint8Array {
+  if (!isJson(contentType)) return body
+  try {
+    const { value, exactText } = parseStrictJson(body)
+    return canonicalBytes(value, { exactText, without: source?.fingerprintWithout ?? [] })
+  } catch (error) {
+    if (error instanceof HapaxError) return body
+    throw error
+  }
+}
+
+/** What strict parsing says against a body that was accepted unread: the error that an accept would have been refused with. */
+export function refusalOf({ unparsed, contentType, body }: EventRecord): HapaxError | undefined {
+  if (!unparsed || !body || !isJson(contentType)) return undefined
+  try {
+    parseStrictJson(body)
+    return undefined
+  } catch (error) {
+    if (error instanceof HapaxError) return error
+    throw error
+  }
+}
+
 /** The value of a kept body: JSON, a form as a string map, else undefined. */
 export function decodeBody(event: Pick<EventRecord, 'body' | 'contentType' | 'key'>): unknown {
   if (event.body === undefined) throw new HapaxError('payload_dropped')

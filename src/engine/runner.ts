@@ -1,5 +1,5 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import type { EventRecord } from '../event/event.ts'
+import type { EventRecord, Fingerprint } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
 import { sleep } from '../kit/clock.ts'
@@ -11,7 +11,7 @@ import { isDeliverable } from './attempt-signals.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import type { Entry } from './dispatcher.ts'
 import { doubtsOf, isGuarded, isUndoable } from './doubts.ts'
-import { decodeBody } from './event-data.ts'
+import { decodeBody, refusalOf } from './event-data.ts'
 import { expiredError, expiryOf, isExpired } from './expiry.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
 import { classify, recordError } from './run-errors.ts'
@@ -22,6 +22,8 @@ export interface RunnerHost extends AttemptHost {
   readonly random: Random
   readonly group: string
   handlerOf(tag: string): Handler | undefined
+  /** Appends the fingerprint of an event that came without one. */
+  fingerprint(event: EventRecord): Promise<Fingerprint | undefined>
   /** The registry's name of a handler that this node may not have. */
   handlerName(tag: string): string
   /** Gives the pair to a node that has this handler, where one lives; says whether one may. */
@@ -114,7 +116,7 @@ export class Runner {
     const { record } = entry
     const state = record.state
     const handler = this.#host.handlerOf(entry.tag)
-    const event = entry.event ?? (await this.#host.store.event(record.event))
+    const event = await this.#eventOf(entry)
     const losses = lossesOf(entry)
     const tried = doubtsOf(record)
     const number = lastAttemptOf(record) + 1
@@ -207,6 +209,14 @@ export class Runner {
     }
   }
 
+  async #eventOf(entry: Entry): Promise<EventRecord | undefined> {
+    const event = entry.event ?? (await this.#host.store.event(entry.record.event))
+    if (!event || event.fingerprint) return event
+    const fingerprinted = { ...event, fingerprint: await this.#host.fingerprint(event) }
+    if (entry.event) entry.event = fingerprinted
+    return fingerprinted
+  }
+
   #lost(entry: Entry): 'lost' {
     this.#host.stale(entry)
     return 'lost'
@@ -219,6 +229,8 @@ export class Runner {
   ): Promise<{ ok: true; event: HandlerEvent } | { ok: false; outcome: Outcome }> {
     try {
       if (event.body === undefined) throw new HapaxError('payload_dropped')
+      const refused = refusalOf(event)
+      if (refused) return { ok: false, outcome: { kind: 'fatal', error: recordError(refused) } }
       if (!handler.schema) return { ok: true, event: toHandlerEvent(event, event.body, () => decodeBody(event)) }
       const checked = await handler.schema['~standard'].validate(decodeBody(event))
       if (checked.issues) {

@@ -27,14 +27,24 @@ export class Sweeper {
   readonly #log: Log
   readonly #retention: { payloads: number; journal: number; identities: number }
   readonly #now: () => Promise<Instant>
+  readonly #before: () => Promise<void>
   #timer: Timer | undefined
   #stopped = false
 
-  constructor(store: Store, clock: Clock, log: Log, retention: Retention, now: () => Promise<Instant>) {
+  /** @param before what must be done before anything may be dropped */
+  constructor(
+    store: Store,
+    clock: Clock,
+    log: Log,
+    retention: Retention,
+    now: () => Promise<Instant>,
+    before: () => Promise<void>,
+  ) {
     this.#store = store
     this.#clock = clock
     this.#log = log
     this.#now = now
+    this.#before = before
     this.#retention = {
       payloads: toMs(retention.payloads ?? limits.payloadRetentionMs),
       journal: toMs(retention.journal ?? limits.journalRetentionMs),
@@ -54,6 +64,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     let nextMs = sweepEveryMs
     try {
+      await this.#before()
       const now = await this.#now()
       const dropped = await this.#store.purge({
         payloadsBefore: now - this.#retention.payloads,

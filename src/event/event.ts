@@ -32,7 +32,8 @@ export interface EventRecord extends Identity {
   readonly time: string | undefined
   readonly contentType: ContentType
   readonly orderKey: string | undefined
-  readonly fingerprint: Fingerprint
+  /** Undefined while an accept by SQL has none yet: its owner appends it. */
+  readonly fingerprint: Fingerprint | undefined
   /** The registry version that the accepting node saw: the event's runs are the handlers of that version that match. */
   readonly registryVersion: number
   /** By the store's clock. */
@@ -41,4 +42,6 @@ export interface EventRecord extends Identity {
   readonly headers: Readonly<Record<string, string>>
   /** The raw bytes as they came; undefined once payload retention has dropped them. */
   readonly body: Uint8Array | undefined
+  /** Accepted by SQL: nobody has read the body, and it may not be what its content type says. */
+  readonly unparsed?: true
 }

@@ -105,6 +105,8 @@ export const limits = {
   identityRetentionMs: 90 * 86_400_000,
   /** Rows of one sweep step, so that the writer is never held for longer than some milliseconds. */
   sweepRows: 500,
+  /** Bodies read at once for fingerprints that are missing: at 1 MiB each. */
+  fingerprintRows: 32,
   /** How long an operator's verb waits for its owner's answer before the API answers 202. */
   interventionWaitMs: 5_000,
   /** Tenants whose fingerprint key is held in memory; beyond it they are read again. */

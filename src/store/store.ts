@@ -1,4 +1,4 @@
-import type { EventRecord, Identity } from '../event/event.ts'
+import type { EventRecord, Fingerprint, Identity } from '../event/event.ts'
 import type { EventKey } from '../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../event/handler-record.ts'
 import type { Durability } from '../event/receipt.ts'
@@ -112,6 +112,17 @@ export interface Store {
    * committed or not with what the caller does.
    */
   acceptWithin?(transaction: unknown, item: AcceptItem): AcceptedWithin | Promise<AcceptedWithin>
+
+  /**
+   * Where events may come without a fingerprint, since who wrote them there has no key: what still lacks one, a page of it in
+   * an order of its own. The body of an event in it is never dropped.
+   *
+   * @param after the last of the page before; absent: from the start.
+   */
+  unfingerprinted?(limit: number, after?: Unfingerprinted): Promise<Unfingerprinted[]>
+
+  /** Appends fingerprints to the ledger: write-once, the first stays. Repeats are judged by theirs, and go on record. */
+  appendFingerprints?(items: readonly LateFingerprint[]): Promise<void>
 }
 
 /** What is done with the store's own client inside {@link Store.transact}. */
@@ -119,6 +130,22 @@ export type TransactionBody = (transaction: unknown) => string | undefined | Pro
 
 /** What an accept inside a caller's transaction found. */
 export type AcceptedWithin = { readonly outcome: 'pending' } | { readonly outcome: 'exists'; readonly key: EventKey }
+
+/** Content that has no fingerprint yet: an event's, or that of a repeat which could not be judged. */
+export interface Unfingerprinted {
+  readonly event: EventKey
+  /** The repeat's own key; absent: the event itself. */
+  readonly repeatedBy?: EventKey
+  readonly tenant: string
+  readonly source: string
+  readonly contentType: string
+  readonly body: Uint8Array
+}
+
+/** The fingerprint of an {@link Unfingerprinted}. */
+export interface LateFingerprint extends Pick<Unfingerprinted, 'event' | 'repeatedBy'> {
+  readonly fingerprint: Fingerprint
+}
 
 /** A (group, shard) pair under the epoch of its grant: what every decision carries. */
 export interface Owned {
@@ -155,9 +182,9 @@ export interface CommitResult {
  * `accepted`; the others get `duplicate` where any of their fingerprints equals the ledger's, else `conflict`, and leave
  * a repeat on record at the original.
  */
-export interface AcceptItem extends Omit<EventRecord, 'position' | 'acceptedAt' | 'fingerprint' | 'body'> {
+export interface AcceptItem extends Omit<EventRecord, 'position' | 'acceptedAt' | 'fingerprint' | 'body' | 'unparsed'> {
   /** Under each readable key of the tenant; the first is kept with the identity. */
-  readonly fingerprints: readonly [EventRecord['fingerprint'], ...EventRecord['fingerprint'][]]
+  readonly fingerprints: readonly [Fingerprint, ...Fingerprint[]]
   readonly body: Uint8Array
   /** An identity older than this no longer counts: content-derived ids. Absent: it counts as long as it is kept. */
   readonly windowMs?: number
@@ -186,6 +213,14 @@ export type AcceptAnswer =
     }
   /** Another open transaction holds the identity. */
   | { readonly outcome: 'in_flight' }
+  /**
+   * The first event of the identity has no fingerprint yet ({@link Store.appendFingerprints}): nothing was written. Append
+   * it, and ask again.
+   */
+  | { readonly outcome: 'unfingerprinted'; readonly original: EventKey }
+
+/** An answer that says what became of the event: nothing has to be asked again. */
+export type JudgedAccept = Exclude<AcceptAnswer, { readonly outcome: 'unfingerprinted' }>
 
 /** `stale`: the pair's epoch is no longer the item's; nothing was written. */
 export type FencedAnswer = 'written' | 'stale'
@@ -500,7 +535,7 @@ export type HistoryEntry =
       readonly id: string
       readonly reason: string | undefined
       /** What came with it, to be compared by a person. */
-      readonly fingerprint: EventRecord['fingerprint']
+      readonly fingerprint: Fingerprint
     }
   | ({ readonly kind: 'begin'; readonly tag: string } & BeginRecord)
   | ({ readonly kind: 'checkpoint'; readonly tag: string; readonly at: Instant } & CheckpointRecord)

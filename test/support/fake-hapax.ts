@@ -68,7 +68,7 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
     kept.set(name, record)
     byKey.set(record.key, record)
     return {
-      outcome: !before ? 'accepted' : before.fingerprint.hash === hash ? 'duplicate' : 'conflict',
+      outcome: !before ? 'accepted' : before.fingerprint?.hash === hash ? 'duplicate' : 'conflict',
       durability: 'relaxed',
       event: { key: record.key, acceptedAt: record.acceptedAt },
       runs: [],

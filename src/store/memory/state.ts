@@ -1,5 +1,5 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
-import type { EventRecord, Identity } from '../../event/event.ts'
+import type { EventRecord, Fingerprint, Identity } from '../../event/event.ts'
 import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerRecord } from '../../event/handler-record.ts'
 import type { StepAddress } from '../../event/run.ts'
@@ -62,6 +62,7 @@ export interface InterventionEntry {
 
 /** A ledger entry, with the place of its event. */
 export interface Known extends LedgerEntry {
+  readonly fingerprint: Fingerprint
   readonly identity: Identity
 }
 

@@ -2,14 +2,22 @@ import { stablePlans } from './stable-plans.ts'
 
 /** Accepts: judged by identity and content, alone or within a caller's own transaction. */
 export const acceptFunctions = `
-  -- What is known of the event that the ledger names.
+  -- What is known of the event that the ledger names; its fingerprint's key is 0 where it has none yet.
   create or replace function :s.original_1(p_key uuid) returns table (
     key uuid, "position" bigint, accepted_at double precision, fingerprint_key integer, fingerprint text, in_journal boolean
   ) language sql stable rows 1 ${stablePlans} as $$
-    select e.key, e."position", e.accepted_at, e.fingerprint_key, e.fingerprint, true from :s.event e where e.key = p_key
-    union all
-    select o.key, o."position", o.accepted_at, o.fingerprint_key, o.fingerprint, false from :s.origin o where o.key = p_key
-    limit 1
+    select k.key, k."position", k.accepted_at,
+      case when k.fingerprint_key <> 0 then k.fingerprint_key
+        else coalesce((select l.fingerprint_key from :s.late_fingerprint l where l.key = k.key), 0) end,
+      case when k.fingerprint_key <> 0 then k.fingerprint
+        else coalesce((select l.fingerprint from :s.late_fingerprint l where l.key = k.key), '') end,
+      k.in_journal
+    from (
+      select e.key, e."position", e.accepted_at, e.fingerprint_key, e.fingerprint, true as in_journal
+      from :s.event e where e.key = p_key
+      union all
+      select o.key, o."position", o.accepted_at, o.fingerprint_key, o.fingerprint, false from :s.origin o where o.key = p_key
+      limit 1) k
   $$;
 
   -- Leaves the repeat on record at the original; where retention has dropped that, there is no journal to write to.
@@ -21,6 +29,10 @@ export const acceptFunctions = `
     same boolean := p_reason is not null or exists (
       select from unnest(p_fingerprint_keys, p_fingerprints) f(k, h) where f.k = p_known_key and f.h = p_known);
   begin
+    -- Of an accept by SQL: there is nothing yet to compare, or to compare with.
+    if p_reason is null and (p_known_key = 0 or p_fingerprint_keys[1] = 0) then
+      return jsonb_build_object('o', 'u', 'k', p_original);
+    end if;
     if p_in_journal then
       insert into :s.repeat values (p_original, p_key, p_seq, case when same then 'duplicate' else 'conflict' end, p_now,
         p_id, p_reason, p_fingerprint_keys[1], p_fingerprints[1]) on conflict do nothing;
@@ -156,10 +168,15 @@ export const acceptFunctions = `
   ) returns jsonb language plpgsql set lock_timeout = '250ms' as $$
   declare
     number bigint := :s.take_numbers_1(1);
+    answer jsonb;
   begin
-    return :s.accept_one_1(:s.now_1(p_now), number, p_key, p_shard, p_identity, p_contents, p_tenant, p_source, p_id, p_type,
+    answer := :s.accept_one_1(:s.now_1(p_now), number, p_key, p_shard, p_identity, p_contents, p_tenant, p_source, p_id, p_type,
       p_fingerprint_keys, p_fingerprints, p_registry_version, p_flags, p_content_type, p_order_key, p_rest, p_window,
       p_content_window, null, null, p_body);
+    if answer ->> 'o' = 'u' then
+      perform :s.repeat_later_1(:s.now_1(p_now), number, p_key, p_id, (answer ->> 'k')::uuid, p_content_type, p_body);
+    end if;
+    return answer;
   exception when lock_not_available then
     return jsonb_build_object('o', 'f');
   end $$;

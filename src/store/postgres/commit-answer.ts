@@ -16,7 +16,7 @@ import { keyOfUuid } from './key-bytes.ts'
 /** What `commit_1` says of an accept that is not plainly accepted. */
 interface OtherAccept {
   readonly i: number
-  readonly o: 'a' | 'd' | 'c' | 'f'
+  readonly o: 'a' | 'd' | 'c' | 'f' | 'u'
   readonly at: number
   readonly p?: number
   readonly k?: string
@@ -60,6 +60,7 @@ function acceptAnswer({ o, at, p, k, r }: OtherAccept): AcceptAnswer {
   if (o === 'f') return { outcome: 'in_flight' }
   if (o === 'a') return { outcome: 'accepted', acceptedAt: at, position: p }
   const original: EventKey = keyOfUuid(k ?? '')
+  if (o === 'u') return { outcome: 'unfingerprinted', original }
   const outcome = o === 'd' ? 'duplicate' : 'conflict'
   return { outcome, original, acceptedAt: at, ...(r ? { reason: r } : {}) }
 }

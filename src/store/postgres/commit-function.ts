@@ -165,7 +165,7 @@ ${inBoth(keepCheckpoints)}
       for i in 1 .. coalesce(cardinality(p_emit_of), 0) loop
         if p_emit_of[i] = any(written) then
           -- Followed by nothing: an emit's own answer is nobody's.
-          perform :s.accept_item_at_1("now", number + n_checkpoint + i - 1, false, p_accept[p_accepts + i],
+          perform :s.accept_emit_1("now", number + n_checkpoint + i - 1, p_accept[p_accepts + i],
             p_more -> (p_accepts + i - 1)::text);
         end if;
       end loop;

@@ -1,8 +1,10 @@
+import { acceptBySql } from './accept-by-sql.ts'
 import { acceptFunctions } from './accept-functions.ts'
 import { beatFunctions } from './beat-functions.ts'
 import { commitFunction } from './commit-function.ts'
 import { decisionFunctions } from './decision-functions.ts'
 import { itemTypeStatements } from './item-types.ts'
+import { lateFingerprintFunctions } from './late-fingerprint-functions.ts'
 
 /** Version of the functions: a node calls those of its own, so that old nodes go on beside a newer schema. */
 export const functionsVersion = 1
@@ -39,12 +41,14 @@ const numberFunctions = `
 
 /**
  * The functions. A commit is one call, so that a flush is one round trip and no lock is held while a client thinks.
- * Outcomes as one character: `a` accepted, `d` duplicate, `c` conflict, `f` in flight; `w` written, `n` not found.
+ * Outcomes as one character: `a` accepted, `d` duplicate, `c` conflict, `f` in flight, `u` unfingerprinted; `w` written, `n` not found.
  */
 export const functions = [
   itemTypeStatements,
   numberFunctions,
   acceptFunctions,
+  lateFingerprintFunctions,
+  acceptBySql,
   decisionFunctions,
   commitFunction,
   beatFunctions,

@@ -18,6 +18,7 @@ import type {
   EventQuery,
   EventSummary,
   HistoryEntry,
+  LateFingerprint,
   LedgerEntry,
   NodeBeat,
   Owned,
@@ -34,12 +35,14 @@ import type {
   TailPage,
   TailRequest,
   TransactionBody,
+  Unfingerprinted,
 } from '../store.ts'
 import { commitAnswer } from './commit-answer.ts'
 import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
 import { type DiagnosisHost, diagnose } from './diagnose.ts'
 import type { Hints } from './hints.ts'
 import { type ItemType, type ItemTypeOids, itemTypeOids } from './item-types.ts'
+import { LateFingerprints } from './late-fingerprint.ts'
 import type { Now } from './now.ts'
 import { Ownerships } from './own.ts'
 import { commitParamCount, commitParams, type Judging } from './params.ts'
@@ -80,6 +83,7 @@ export class PostgresStore implements Store {
   readonly #now: Now
   readonly #lookOnly: boolean
   readonly #diagnosis: PostgresStoreParts['diagnosis']
+  readonly #late: LateFingerprints
   readonly #reads: Reads
   readonly #tails: Tails
   readonly #searches: Searches
@@ -102,10 +106,11 @@ export class PostgresStore implements Store {
     this.#now = now
     this.#lookOnly = parts.lookOnly
     this.#diagnosis = parts.diagnosis
-    this.#reads = new Reads(connections, naming)
+    this.#late = new LateFingerprints(connections, naming)
+    this.#reads = new Reads(connections, naming, this.#late)
     this.#registers = new Registers(connections, naming, now)
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
-    this.#searches = new Searches(connections, naming)
+    this.#searches = new Searches(connections, naming, this.#late)
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
     this.#purges = new Purges(connections, naming, this.#registers)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
@@ -189,6 +194,14 @@ export class PostgresStore implements Store {
   diagnose(kept: Omit<PurgeRequest, 'rows'>): Promise<Finding[]> {
     const [connections, naming, now] = [this.#connections, this.#naming, this.#now]
     return this.#ask(() => diagnose({ connections, naming, now, ...this.#diagnosis }, kept))
+  }
+
+  unfingerprinted(limit: number, after?: Unfingerprinted): Promise<Unfingerprinted[]> {
+    return this.#write(() => this.#late.waiting(limit, after))
+  }
+
+  appendFingerprints(items: readonly LateFingerprint[]): Promise<void> {
+    return this.#write(() => this.#late.append(items))
   }
 
   onWork(listener: () => void): () => void {

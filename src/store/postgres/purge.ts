@@ -17,7 +17,8 @@ const zero = '00000000-0000-0000-0000-000000000000'
 
 /**
  * Drops what retention allows, in the order of the keys' time, and goes on where the last call ended. Every span counts
- * from the acceptance; an event with a run that is unfinished, unknown or dead stays whole.
+ * from the acceptance; an event with a run that is unfinished, unknown or dead stays whole, and so does one that has no
+ * fingerprint yet.
  */
 export class Purges {
   readonly #connections: Connections
@@ -30,9 +31,19 @@ export class Purges {
     this.#connections = connections
     this.#registers = registers
     const columns = `e.key, e.source, e.type, e.registry_version,
-      exists (select from :s.standing t where t.key = e.key) as stands,
+      exists (select from :s.standing t where t.key = e.key)
+        or exists (select from :s.unfingerprinted w where w.key = e.key and w.repeated_by = e.key) as stands,
       array(select distinct s.tag from :s.settlement s where s.key = e.key) as settled`
-    const tables = ['body', 'unclaimed', 'repeat', 'settlement', 'standing', 'checkpoint', 'begin_record']
+    const tables = [
+      'body',
+      'unclaimed',
+      'repeat',
+      'settlement',
+      'standing',
+      'checkpoint',
+      'begin_record',
+      'unfingerprinted',
+    ]
     this.#sql = {
       bodies: naming.sql(`select ${columns} from :s.body b join :s.event e using (key)
         where b.key > $1::uuid and e.accepted_at < $2::double precision order by b.key limit $3::integer`),
@@ -58,7 +69,8 @@ export class Purges {
           order by o.key limit $2::integer),
         ledger_ as (
           delete from :s.ledger l using old where l.key = old.key and l.identity in (old.identity, old.content)),
-        succession_ as (delete from :s.succession s using old where s.key = old.key)
+        succession_ as (delete from :s.succession s using old where s.key = old.key),
+        late_ as (delete from :s.late_fingerprint f using old where f.key = old.key)
         delete from :s.origin o using old where o.key = old.key returning o.key`),
     }
   }

@@ -19,6 +19,7 @@ import type { HistoryEntry, LedgerEntry, RunRecord } from '../store.ts'
 import { uuidArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
+import type { LateFingerprints } from './late-fingerprint.ts'
 import { identityBytes } from './params.ts'
 import type { Naming } from './schema.ts'
 
@@ -38,13 +39,15 @@ const kinds: readonly Kind[] = ['settlement', 'checkpoint', 'begin', 'interventi
 /** Reading by key. What belongs together is read in one statement: one snapshot. */
 export class Reads {
   readonly #connections: Connections
+  readonly #late: LateFingerprints
   readonly #eventSql: string
   readonly #positionSql: string
   readonly #recordsSql: string
   readonly #identitySql: string
 
-  constructor(connections: Connections, naming: Naming) {
+  constructor(connections: Connections, naming: Naming, late: LateFingerprints) {
     this.#connections = connections
+    this.#late = late
     this.#eventSql = naming.sql(
       'select e.*, b.bytes from :s.event e left join :s.body b using (key) where key = any($1::uuid[])',
     )
@@ -68,6 +71,7 @@ export class Reads {
   async events(keys: readonly EventKey[]): Promise<Map<EventKey, EventRecord>> {
     if (keys.length === 0) return new Map()
     const rows = await this.#connections.rows(this.#eventSql, [keysParam(keys)])
+    await this.#late.complete(rows)
     return new Map(rows.map((row) => [textIn(row, 'key'), eventOf(row)]))
   }
 

@@ -6,6 +6,7 @@ import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
 import { eventOf, type Row } from '../sql/rows.ts'
 import type { EventQuery, EventSummary, RunQuery, RunSummary, StoreCounts } from '../store.ts'
 import type { Connections } from './connection.ts'
+import type { LateFingerprints } from './late-fingerprint.ts'
 import type { Param } from './params.ts'
 import { keysParam } from './read.ts'
 import type { Naming } from './schema.ts'
@@ -17,9 +18,11 @@ const countedExactly = 100_000
 export class Searches {
   readonly #connections: Connections
   readonly #naming: Naming
+  readonly #late: LateFingerprints
 
-  constructor(connections: Connections, naming: Naming) {
+  constructor(connections: Connections, naming: Naming, late: LateFingerprints) {
     this.#connections = connections
+    this.#late = late
     this.#naming = naming
   }
 
@@ -45,6 +48,7 @@ export class Searches {
       where.values,
     )
     const rows = found.slice(0, query.limit)
+    await this.#late.complete(rows)
     const repeats = await this.#repeats(rows)
     const events = rows.map((row) => {
       const { body: _, ...event } = eventOf(row)

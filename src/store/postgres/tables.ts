@@ -55,6 +55,23 @@ export const tableMigrations: readonly string[] = [
     fingerprint_key integer not null,
     fingerprint text collate "C" not null
   );
+  -- The second record of an identity whose event came without its fingerprint; and what still waits for one: such events under
+  -- their own key, and repeats that could not be judged.
+  create table :s.late_fingerprint (
+    key uuid primary key,
+    fingerprint_key integer not null,
+    fingerprint text collate "C" not null
+  );
+  create table :s.unfingerprinted (
+    key uuid not null,
+    repeated_by uuid not null,
+    seq bigint not null,
+    at double precision not null,
+    id text collate "C" not null,
+    content_type text collate "C",
+    bytes bytea,
+    primary key (key, repeated_by)
+  );
   create table :s.repeat (
     key uuid not null,
     repeated_by uuid not null,

@@ -1,7 +1,7 @@
 import type { AcceptItem, BeginItem, CheckpointItem, SettleItem } from '../store.ts'
 
 /** Bits of `event.flags`. */
-export const eventFlags = { idSigned: 1, unclaimed: 2 } as const
+export const eventFlags = { idSigned: 1, unclaimed: 2, unparsed: 4 } as const
 
 /** What an event has beyond its columns: rarely there, never searched. */
 export interface EventRest {

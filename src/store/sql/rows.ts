@@ -1,5 +1,5 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
-import type { EventRecord } from '../../event/event.ts'
+import type { EventRecord, Fingerprint } from '../../event/event.ts'
 import { type RunState, type StepAddress, stepText } from '../../event/run.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
 import type { BeginRecord, CheckpointRecord, InterventionRecord, LedgerEntry, TriedStep, Verb } from '../store.ts'
@@ -27,16 +27,22 @@ export function eventOf(row: Row): EventRecord {
     time: rest.time,
     contentType: textIn(row, 'content_type'),
     orderKey: optionalTextIn(row, 'order_key'),
-    fingerprint: fingerprintOf(row),
+    fingerprint: keptFingerprintOf(row),
     registryVersion: numberIn(row, 'registry_version'),
     acceptedAt: numberIn(row, 'accepted_at'),
     headers: rest.headers ?? {},
     body: row.bytes instanceof Uint8Array ? row.bytes : undefined,
+    ...((flags & eventFlags.unparsed) === 0 ? {} : { unparsed: true as const }),
   }
 }
 
+/** An event's own; key 0 stands for none yet. */
+function keptFingerprintOf(row: Row): Fingerprint | undefined {
+  return numberIn(row, 'fingerprint_key') === 0 ? undefined : fingerprintOf(row)
+}
+
 /** The fingerprint in a row. */
-export function fingerprintOf(row: Row): EventRecord['fingerprint'] {
+export function fingerprintOf(row: Row): Fingerprint {
   return { keyId: numberIn(row, 'fingerprint_key'), hash: textIn(row, 'fingerprint') }
 }
 
@@ -150,5 +156,5 @@ export function triedOf(settlements: readonly Row[], generation: number): TriedS
 
 /** What the ledger has of an identity, from the row of its event. */
 export function ledgerEntryOf(row: Row): LedgerEntry {
-  return { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: fingerprintOf(row) }
+  return { key: textIn(row, 'key'), acceptedAt: numberIn(row, 'accepted_at'), fingerprint: keptFingerprintOf(row) }
 }

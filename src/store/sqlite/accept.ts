@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { numberIn } from '../sql/columns.ts'
 import { contentHash } from '../sql/identity-hash.ts'
 import { eventFlags } from '../sql/rest.ts'
-import type { AcceptAnswer } from '../store.ts'
+import type { JudgedAccept } from '../store.ts'
 import type { AcceptRow } from './items.ts'
 import type { Known } from './ledger.ts'
 import type { Progress } from './progress.ts'
@@ -40,7 +40,7 @@ export class Accepts {
   }
 
   /** Judges one accept by the ledger, and writes the event or the repeat. */
-  accept(item: AcceptRow, now: number): AcceptAnswer {
+  accept(item: AcceptRow, now: number): JudgedAccept {
     const known = this.#ledger.find(item.identity)
     if (known) {
       if (known.key === item.key) return { outcome: 'accepted', acceptedAt: known.acceptedAt, position: known.position }
@@ -101,7 +101,7 @@ export class Accepts {
     return position
   }
 
-  #repeat(item: AcceptRow, known: Known, now: number, reason?: 'same_signed_content'): AcceptAnswer {
+  #repeat(item: AcceptRow, known: Known, now: number, reason?: 'same_signed_content'): JudgedAccept {
     const same =
       reason !== undefined ||
       item.fingerprints.some(({ keyId, hash }) => keyId === known.fingerprintKey && hash === known.fingerprint)

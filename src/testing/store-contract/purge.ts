@@ -41,7 +41,8 @@ export const purgeCases = contractCases('purge', {
     assert.deepEqual(await scene.store.history(event.key), [])
     assert.equal(await scene.store.run(event.key, scene.tag), undefined)
     assert.equal((await scene.store.counts()).events, 0)
-    const { tenant, source, id, fingerprint } = event
+    const { tenant, source, id } = event
+    const fingerprint = defined(event.fingerprint)
     const answer = await scene.tryAccept({ ...scene.item(), tenant, source, id, fingerprints: [fingerprint] })
     assert.deepEqual(answer, { outcome: 'duplicate', original: event.key, acceptedAt: event.acceptedAt })
   },
