@@ -42,16 +42,22 @@ export const lateFingerprintFunctions = `
     end if;
   end $$;
 
-  -- Repeats with the bytes of an event that has its fingerprint by now. And what waits of events that are gone is dropped.
+  -- Puts repeats on record that came with the bytes of their event, which has its fingerprint by now.
+  create or replace function :s.judge_same_1(p_keys uuid[]) returns void language sql ${stablePlans} as $$
+    with judged as (
+      delete from :s.unfingerprinted w using :s.late_fingerprint l
+      where w.key = any(p_keys) and l.key = w.key and w.repeated_by <> w.key and w.bytes is null
+      returning w.*, l.fingerprint_key, l.fingerprint)
+    insert into :s.repeat
+    select j.key, j.repeated_by, j.seq, 'duplicate', j.at, j.id, null, j.fingerprint_key, j.fingerprint
+    from judged j join :s.event e on e.key = j.key on conflict do nothing
+  $$;
+
+  -- The same of all that came after the fingerprint; what waits of events that are gone is dropped.
   create or replace function :s.settle_waiting_1() returns void language plpgsql ${stablePlans} as $$
   begin
     perform from :s.unfingerprinted w where w.repeated_by <> w.key order by w.key, w.repeated_by for update;
-    with judged as (
-      delete from :s.unfingerprinted w using :s.late_fingerprint l
-      where l.key = w.key and w.repeated_by <> w.key and w.bytes is null returning w.*, l.fingerprint_key, l.fingerprint)
-    insert into :s.repeat
-    select j.key, j.repeated_by, j.seq, 'duplicate', j.at, j.id, null, j.fingerprint_key, j.fingerprint
-    from judged j join :s.event e on e.key = j.key on conflict do nothing;
+    perform :s.judge_same_1(array(select distinct w.key from :s.unfingerprinted w where w.repeated_by <> w.key));
     delete from :s.unfingerprinted w where not exists (select from :s.event e where e.key = w.key);
   end $$;
 
@@ -61,8 +67,7 @@ export const lateFingerprintFunctions = `
   ) returns void language plpgsql ${stablePlans} as $$
   begin
     -- In one order, so that nodes which do the same work do not lock each other out.
-    perform from :s.unfingerprinted w
-      where w.key = any(p_keys) and w.repeated_by = any(p_repeats) order by w.key, w.repeated_by for update;
+    perform from :s.unfingerprinted w where w.key = any(p_keys) order by w.key, w.repeated_by for update;
     insert into :s.late_fingerprint
     select distinct on (u.key) u.key, u.k, u.h
     from unnest(p_keys, p_repeats, p_fingerprint_keys, p_fingerprints) u(key, repeated_by, k, h)
@@ -81,5 +86,6 @@ export const lateFingerprintFunctions = `
       case when o.fingerprint_key = j.k and o.fingerprint = j.h then 'duplicate' else 'conflict' end, j.at, j.id, null, j.k, j.h
     from judged j join :s.event e on e.key = j.key join lateral :s.original_1(j.key) o on true
     on conflict do nothing;
+    perform :s.judge_same_1(p_keys);
   end $$;
 `
