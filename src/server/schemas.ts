@@ -33,12 +33,11 @@ const eventFields = {
   idSigned: { type: 'boolean' },
   type: string,
   contentType: string,
-  fingerprint,
   registryVersion: count,
   acceptedAt: instant,
   headers: { type: 'object', additionalProperties: string },
 }
-const eventOptions = { subject: string, time: string, orderKey: string }
+const eventOptions = { subject: string, time: string, orderKey: string, fingerprint, unparsed: { const: true } }
 const runFields = { id: string, handler: string, status }
 const stepAddress = shape({ kind: string, name: string, of: string })
 

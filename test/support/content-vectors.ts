@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /** A number's text, and the text that its canonical form has. */
 export const numberVectors: readonly (readonly [source: string, canonical: string])[] = [
   ['9007199254740993', '9007199254740993'],
@@ -114,3 +116,25 @@ export const contentVectors: readonly ContentVector[] = [
     outcome: 'conflict',
   },
 ]
+
+/** What providers send, sent again: JSON with other space around it. */
+export const signedBodies: readonly ContentVector[] = providerBodies().map(({ id, body }) => {
+  const name = `the body of ${id}`
+  return isJson(body)
+    ? { name, one: body, other: ` ${body}\n`, outcome: 'duplicate' }
+    : { name, one: body, other: body, contentType: 'text/plain', outcome: 'duplicate' }
+})
+
+function providerBodies(): readonly { readonly id: string; readonly body: string }[] {
+  const file = new URL('../../src/sources/fixtures/vectors.json', import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).vectors
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

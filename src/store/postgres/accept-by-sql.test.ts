@@ -181,6 +181,15 @@ for (const { name, url, unavailable } of inject('postgresServers')) {
       expect(rows).toEqual([{ name: 'accept' }])
     })
 
+    it('is nobody’s who was not given it', async () => {
+      await pool.query(`revoke execute on function ${schema}.accept from ${role}`)
+      try {
+        await expect(asApp((client) => accept(client))).rejects.toMatchObject({ code: '42501' })
+      } finally {
+        await pool.query(`grant execute on function ${schema}.accept to ${role}`)
+      }
+    })
+
     it('is not bent by names that the caller puts in the way', async () => {
       const answer = await asApp(async (client) => {
         await client.query(`create function ${schema}_own.lpad(text, integer, text) returns text language sql as

@@ -7,55 +7,69 @@ const asOwner = 'security definer set search_path = pg_catalog, pg_temp'
 /** What `hapax.accept` takes, as it stands in the catalogue: a later version with other arguments drops this one first. */
 const argumentTypes = 'text, text, text, bytea, text, text, timestamptz, text, text, jsonb'
 
+/** Whether some pattern of a list takes the text; lists of patterns are taken apart only where one has a wildcard. */
+const taken = (patterns: string, text: string) => `(${patterns}::jsonb ? ${text} or ${patterns} like '%*"%' and exists (
+          select from json_array_elements_text(${patterns}::json) p where right(p, 1) = '*' and starts_with(${text}, left(p, -1))))`
+
 /**
  * The accept of any language: one call inside the caller's own transaction. What identifies an event is made as the library
  * makes it (`params.ts`, `shardOfOrderKey`, `mintEventKey`, `handlersOf`); tests hold both equal.
  */
 export const acceptBySql = `
-  -- How long a text is in UTF-16 units, which is what the hashes of identities and order keys are prefixed with.
-  create or replace function :s.units_1(p_text text) returns integer language sql stable as $$
-    select char_length(p_text) + case when octet_length(b.bytes) = char_length(p_text) then 0
-      else (select count(*)::integer from generate_series(0, octet_length(b.bytes) - 1) i where get_byte(b.bytes, i) >= 240) end
-    from (select convert_to(p_text, 'UTF8') as bytes) b
-  $$;
+  -- How long a text is in UTF-16 units, which is what the hashes of identities and order keys are prefixed with. (PL/pgSQL
+  -- keeps the plans of its expressions; functions of SQL that are not inlined took ten times as long.)
+  create or replace function :s.units_1(p_text text) returns integer language plpgsql stable as $$
+  declare
+    bytes bytea := convert_to(p_text, 'UTF8');
+    units integer := char_length(p_text);
+  begin
+    if octet_length(bytes) > units then
+      units := units + (select count(*) from generate_series(0, octet_length(bytes) - 1) i where get_byte(bytes, i) >= 240);
+    end if;
+    return units;
+  end $$;
 
-  create or replace function :s.identity_1(p_tenant text, p_source text, p_id text) returns uuid language sql stable as $$
-    select encode(substring(sha256(convert_to(:s.units_1(p_tenant) || ':' || p_tenant || :s.units_1(p_source) || ':' || p_source
-      || p_id, 'UTF8')) from 1 for 16), 'hex')::uuid
-  $$;
+  create or replace function :s.identity_1(p_tenant text, p_source text, p_id text) returns uuid language plpgsql stable as $$
+  begin
+    return substr(encode(sha256(convert_to(:s.units_1(p_tenant) || ':' || p_tenant || :s.units_1(p_source) || ':' || p_source
+      || p_id, 'UTF8')), 'hex'), 1, 32)::uuid;
+  end $$;
 
   create or replace function :s.shard_of_order_key_1(p_tenant text, p_order_key text, p_shards integer) returns integer
-  language sql stable as $$
-    select (('x' || encode(substring(sha256(convert_to(:s.units_1(p_tenant) || ':' || p_tenant || p_order_key, 'UTF8'))
-      from 1 for 4), 'hex'))::bit(32)::bigint % p_shards)::integer
-  $$;
+  language plpgsql stable as $$
+  begin
+    return ('x' || substr(encode(sha256(convert_to(:s.units_1(p_tenant) || ':' || p_tenant || p_order_key, 'UTF8')), 'hex'),
+      1, 8))::bit(32)::bigint % p_shards;
+  end $$;
 
   -- A key's time in milliseconds, shard, and eight random bytes: those of a random uuid that do not say its version.
-  create or replace function :s.mint_key_1(p_now double precision, p_shard integer) returns uuid language sql volatile as $$
-    select (lpad(to_hex(p_now::bigint), 12, '0') || lpad(to_hex(p_shard), 4, '0') || substr(r.hex, 1, 12)
-      || substr(r.hex, 29, 4))::uuid
-    from (select replace(gen_random_uuid()::text, '-', '') as hex) r
-  $$;
+  create or replace function :s.mint_key_1(p_now double precision, p_shard integer) returns uuid language plpgsql as $$
+  declare
+    random_hex text := replace(gen_random_uuid()::text, '-', '');
+  begin
+    return (lpad(to_hex(p_now::bigint), 12, '0') || lpad(to_hex(p_shard), 4, '0') || substr(random_hex, 1, 12)
+      || substr(random_hex, 29, 4))::uuid;
+  end $$;
 
   -- The key as people and programs know it: 26 digits of Crockford's base32.
-  create or replace function :s.key_text_1(p_key uuid) returns text language sql immutable as $$
-    select string_agg(substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', substring(k.bits from i * 5 + 1 for 5)::bit(5)::integer + 1, 1),
-      '' order by i)
-    from (select B'00' || ('x' || replace(p_key::text, '-', ''))::bit(128) as bits) k, generate_series(0, 25) i
-  $$;
-
-  create or replace function :s.pattern_takes_1(p_patterns text, p_text text) returns boolean language sql immutable as $$
-    select exists (select from json_array_elements_text(p_patterns::json) p
-      where case when right(p, 1) = '*' then starts_with(p_text, left(p, -1)) else p = p_text end)
-  $$;
+  create or replace function :s.key_text_1(p_key uuid) returns text language plpgsql immutable as $$
+  declare
+    bits bit varying := B'00' || ('x' || replace(p_key::text, '-', ''))::bit(128);
+  begin
+    return (select string_agg(
+      substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', substring(bits from i * 5 + 1 for 5)::bit(5)::integer + 1, 1), '' order by i)
+      from generate_series(0, 25) i);
+  end $$;
 
   -- Whether some handler of this version of the registry takes such an event.
   create or replace function :s.is_claimed_1(p_version integer, p_source text, p_type text) returns boolean
-  language sql stable as $$
-    select exists (select from :s.handler h
+  language plpgsql stable as $$
+  begin
+    return exists (select from :s.handler h
       where h.since_version <= p_version and (h.until_version is null or p_version < h.until_version)
-        and :s.pattern_takes_1(h.sources, p_source) and :s.pattern_takes_1(h.types, p_type))
-  $$;
+        and ${taken('h.sources', 'p_source')}
+        and ${taken('h.types', 'p_type')});
+  end $$;
 
   create or replace function :s.check_text_1(p_what text, p_text text, p_bytes integer) returns void language plpgsql as $$
   begin

@@ -20,7 +20,7 @@ export async function roleFindings({ connections, naming }: Diagnosis): Promise<
      where c.relnamespace = to_regnamespace($1) and case c.relkind when 'S' then not has_sequence_privilege(c.oid, 'usage') else false end
      union all
      select distinct 'execute', p.proname from pg_proc p
-     where p.pronamespace = to_regnamespace($1) and not has_function_privilege(p.oid, 'execute')
+     where p.pronamespace = to_regnamespace($1) and p.proname <> 'accept' and not has_function_privilege(p.oid, 'execute')
      order by 2, 1`,
     [naming.schema],
   )

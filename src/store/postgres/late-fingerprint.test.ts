@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type ContentVector, contentVectors } from '../../../test/support/content-vectors.ts'
+import { contentVectors, signedBodies } from '../../../test/support/content-vectors.ts'
 import type { NewEvent } from '../../engine/api.ts'
 import { createEngine, type Engine } from '../../engine/engine.ts'
 import { FingerprintKeys } from '../../engine/fingerprint-keys.ts'
@@ -123,14 +122,7 @@ const purge = (over: { payloads?: boolean; journal?: boolean; identities?: boole
   })
 
 describe('the content of an event', () => {
-  const bodies = readFileSync(new URL('../../sources/fixtures/vectors.json', import.meta.url), 'utf8')
-  const signed: ContentVector[] = JSON.parse(bodies).vectors.map(
-    ({ id, body }: { id: string; body: string }): ContentVector => {
-      return { name: `the body of ${id}`, one: body, other: body, contentType: 'text/plain', outcome: 'duplicate' }
-    },
-  )
-
-  it.concurrent.each([...contentVectors, ...signed])(
+  it.concurrent.each([...contentVectors, ...signedBodies])(
     'is judged alike whichever way it comes: $name',
     async (vector) => {
       const source = vector.without ? 'partial' : 'shop'
