@@ -22,7 +22,7 @@ const help = `npm run bench -- [options]
   --long          on PostgreSQL also the rows with 10,000,000 finished and 1,000,000 waiting events: an hour more
   --stored N      of them so many finished, and a tenth waiting
   --smoke         a hundredth of the work, one pair, no peers, a minute: shows that all runs, says nothing of speed
-  --json FILE     writes the records there, and the page beside it; records of a store that was not run stay
+  --json FILE     writes the records there, and the page beside it; what was not run stays as it was
   --folder PATH   where the files go: the disk that is measured (the system's temporary folder)
 
 Peers are installed by: npm ci --prefix bench
@@ -88,6 +88,8 @@ function runSqlite(wanted: typeof rows, commit: string): BenchRecord[] {
 
 async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, commit: string): Promise<PostgresRecord[]> {
   const server = await BenchServer.start(values.smoke)
+  const interrupted = () => void server.stop().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     const version = await server.version()
     const chosen = withPeers
@@ -112,18 +114,30 @@ async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, comm
   }
 }
 
-/** What was not run stays as it was written. */
+/** A row that was not run stays as it was written. */
 function write(file: string, sqlite: readonly BenchRecord[], postgres: readonly PostgresRecord[]): void {
   const folder = dirname(file)
   mkdirSync(folder, { recursive: true })
   const before: readonly (BenchRecord | PostgresRecord)[] = existsSync(file)
     ? JSON.parse(readFileSync(file, 'utf8'))
     : []
-  const sqliteRecords = sqlite.length > 0 ? sqlite : before.filter(isSqlite)
-  const postgresRecords = postgres.length > 0 ? postgres : before.filter(isPostgres)
+  const sqliteWorks = rows.flatMap(({ figures }) => figures.map(({ work }) => work))
+  const postgresWorks = [...postgresRows, ...longRows].flatMap(({ figures }) => figures.map(({ work }) => work))
+  const sqliteRecords = merged(sqliteWorks, before.filter(isSqlite), sqlite)
+  const postgresRecords = merged(postgresWorks, before.filter(isPostgres), postgres)
   writeFileSync(file, `${JSON.stringify([...sqliteRecords, ...postgresRecords], undefined, 2)}\n`)
   writeFileSync(join(folder, 'performance.md'), page(sqliteRecords, [postgresPage(postgresRecords)]))
   if (postgresRecords.length > 0) writeFileSync(join(folder, 'performance-postgres.svg'), plot(postgresRecords))
+}
+
+/** The newer of each, in the order of the rows. */
+function merged<Found extends { readonly work: string }>(
+  works: readonly string[],
+  before: readonly Found[],
+  now: readonly Found[],
+): Found[] {
+  const byWork = new Map([...before, ...now].map((record) => [record.work, record]))
+  return works.flatMap((work) => byWork.get(work) ?? [])
 }
 
 function isSqlite(record: BenchRecord | PostgresRecord): record is BenchRecord {

@@ -144,7 +144,7 @@ function sqlitePart(records: readonly BenchRecord[]): string {
   const others = [...new Map(records.map(({ work, against }) => [work, against]))]
   return `## SQLite
 
-Commit ${records[0]?.commit ?? 'unknown'}, in WAL mode with \`synchronous=FULL\`.
+Commit ${commitsOf(records)}, in WAL mode with \`synchronous=FULL\`.
 
 ${table(records)}
 
@@ -153,4 +153,9 @@ nothing around them (\`bench/limit/\`). No peer of this field has an embedded st
 
 ${others.map(([work, against]) => `- **${work}**: ${against}.`).join('\n')}
 `
+}
+
+/** One, unless rows were run at different times. */
+export function commitsOf(records: readonly { readonly commit: string }[]): string {
+  return [...new Set(records.map(({ commit }) => commit))].join(', ')
 }

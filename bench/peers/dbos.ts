@@ -10,7 +10,7 @@ export const works: Works = {
   accept: (bench) => accepted(bench, idsOf(bench.count)),
   'half duplicates': (bench) => accepted(bench, halfDuplicates(idsOf(bench.count / 2))),
   'whole life': async (bench) => {
-    await launched(bench)
+    await launched(bench, 40)
     await startAll(idsOf(bench.warmUp, 'warm'))
     await ended.reached(bench.warmUp)
     await bench.settle()
@@ -24,7 +24,7 @@ export const works: Works = {
   drain: (bench) => drained(bench, 'settle'),
   'three steps': (bench) => drained(bench, 'threeSteps'),
   latency: async (bench) => {
-    await launched(bench)
+    await launched(bench, 40)
     return latency.measure(bench, (id) => DBOS.startWorkflow(settle, { workflowID: id })(payload(id)))
   },
 }
@@ -53,16 +53,16 @@ DBOS.registerWorkflow(
   { name: 'threeSteps' },
 )
 
-async function launched(bench: Bench): Promise<DBOSClient> {
+async function launched(bench: Bench, poolSize: number): Promise<DBOSClient> {
   DBOS.setConfig({
     name: 'bench',
     systemDatabaseUrl: bench.url,
-    systemDatabasePoolSize: 40,
+    systemDatabasePoolSize: poolSize,
     logLevel: 'error',
     applicationVersion: version,
   })
   await DBOS.launch()
-  await DBOS.registerQueue(queue, { minPollingIntervalMs: 20 })
+  await DBOS.registerQueue(queue, { minPollingIntervalMs: 100 })
   return DBOSClient.create({ systemDatabaseUrl: bench.url, systemDatabasePoolSize: 64 })
 }
 
@@ -82,7 +82,7 @@ async function enqueueAll(client: DBOSClient, workflowName: string, to: string, 
 
 /** For a queue that nobody works on. */
 async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured> {
-  const client = await launched(bench)
+  const client = await launched(bench, 20)
   await enqueueAll(client, 'settle', 'nobody', idsOf(bench.warmUp, 'warm'))
   await bench.settle()
   return bench.measure(() => enqueueAll(client, 'settle', 'nobody', ids))
@@ -90,7 +90,7 @@ async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured>
 
 /** The backlog waits in a queue that nobody works on, and is put into the one that is worked on. */
 async function drained(bench: Bench, workflowName: string): Promise<Measured> {
-  const client = await launched(bench)
+  const client = await launched(bench, 20)
   await enqueueAll(client, workflowName, queue, idsOf(bench.warmUp, 'warm'))
   await ended.reached(bench.warmUp)
   await enqueueAll(client, workflowName, 'held', idsOf(bench.count))

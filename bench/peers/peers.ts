@@ -9,6 +9,8 @@ export interface Peer {
   /** Beside `bench/postgres/side.ts`. */
   readonly module: string
   readonly works: readonly WorkName[]
+  /** Fewer events than others do: its preparation alone would take minutes. */
+  readonly counts?: Partial<Record<WorkName, number>>
   /** What is not its default, and how a work is done that can be done in more than one way. */
   readonly settings: readonly string[]
   /** What was tried beside them and was no faster. */
@@ -22,12 +24,13 @@ const absurd: Peer = {
   package: 'absurd-sdk',
   module: '../peers/absurd.ts',
   works: [...queueWorks, 'three steps'],
+  counts: { drain: 3_000 },
   settings: [
     'the schema of absurdctl 0.5.1 (PyPI): the SDK comes without one',
     'a pool of 64 connections; idempotencyKey is the event’s id',
     'worker: concurrency 32, batchSize 64, pollInterval 10 ms; latency: 20 ms',
   ],
-  tried: [],
+  tried: ['a pool of 16', 'concurrency and batchSize 100', 'concurrency 16, batchSize 32, polling every 50 ms'],
 }
 
 /** Who is measured beside Hapax. */
@@ -41,7 +44,11 @@ const all: readonly Peer[] = [
       'a pool of 64 connections; jobKey is the event’s id, unsafe_dedupe; finished jobs are deleted, and their keys forgotten',
       'worker: 24 concurrent jobs, localQueue of 500, completeJobBatchDelay 0; latency: 16 concurrent jobs, no local queue',
     ],
-    tried: [],
+    tried: [
+      'a pool of 16',
+      '100 concurrent jobs, localQueue of 1,000, completeJobBatchDelay 5',
+      '100 concurrent jobs, completeJobBatchDelay 250',
+    ],
   },
   {
     name: 'pg-boss',
@@ -52,18 +59,23 @@ const all: readonly Peer[] = [
       'a pool of 64 connections, a partition of its own for the queue, no supervision; the job’s id is the hash of the event’s',
       'worker: batchSize 500, localConcurrency 2, burstWhenBatchFull, polling every 500 ms; latency: notify, batchSize 10, localConcurrency 4',
     ],
-    tried: [],
+    tried: ['a pool of 16', 'batchSize 1,000 with localConcurrency 2 and 4'],
   },
   {
     name: 'DBOS',
     package: '@dbos-inc/dbos-sdk',
     module: '../peers/dbos.ts',
     works: [...queueWorks, 'three steps'],
+    counts: { drain: 3_000 },
     settings: [
-      'a pool of 40 connections, one of 64 for its client; workflowID is the event’s id',
-      'accept: client.enqueue; whole life and latency: startWorkflow; drain and three steps: a queue without limits, minPollingIntervalMs 20',
+      'workflowID is the event’s id; its client has a pool of 64 connections',
+      'accept: client.enqueue; whole life and latency: startWorkflow, a pool of 40; drain and three steps: a queue without limits, minPollingIntervalMs 100, a pool of 20',
     ],
-    tried: [],
+    tried: [
+      'a client pool of 16',
+      'for the queue: minPollingIntervalMs 20 and 500, a pool of 10 and 40',
+      'for startWorkflow: a pool of 20',
+    ],
   },
   {
     name: 'Restate',
@@ -71,10 +83,10 @@ const all: readonly Peer[] = [
     module: '../peers/restate.ts',
     works: ['whole life', 'three steps'],
     settings: [
-      'a server of its own, not on PostgreSQL; 24 partitions; its log is synced to the same disk',
+      'a server of its own, not on PostgreSQL; 4 partitions; its log is synced to the same disk',
       'calls by /send with an idempotency key over 64 kept connections; three steps run from the first call on, since no backlog can wait',
     ],
-    tried: [],
+    tried: ['24 partitions, its default', '1 partition'],
   },
 ]
 

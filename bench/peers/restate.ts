@@ -21,7 +21,7 @@ export const works: Works = {
   'three steps': (bench) => lived(bench, 'threeSteps'),
 }
 
-const partitions = 24
+const partitions = 4
 const ended = new Ended()
 
 const settlements = restate.service({

@@ -76,10 +76,16 @@ function panel(
   const lines: string[] = [`<text class="title" x="12" y="${top + 24}">${title}</text>`]
   let y = top + 52
   const from = y
+  const decades = Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index))
   const marks: string[] = []
   for (const { work, bars } of groups) {
     marks.push(`<text class="work" x="12" y="${y + 12}">${escaped(work)}</text>`)
     y += 20
+    for (const decade of decades) {
+      const x = at(decade).toFixed(1)
+      const to = y + bars.length * barStep - 2
+      lines.push(`<line class="grid" x1="${x}" x2="${x}" y1="${y - 2}" y2="${to}"/>`)
+    }
     for (const { name, value, kind } of bars) {
       const x = labels
       const length = Math.max(1, at(value) - x)
@@ -92,12 +98,9 @@ function panel(
     }
     y += groupGap - 20
   }
-  for (let decade = low; decade <= high; decade++) {
-    const x = at(10 ** decade).toFixed(1)
-    lines.push(
-      `<line class="grid" x1="${x}" x2="${x}" y1="${from - 4}" y2="${y - 10}"/>`,
-      `<text class="axis" x="${x}" y="${from - 8}" text-anchor="middle">${(10 ** decade).toLocaleString('en')}</text>`,
-    )
+  for (const decade of decades) {
+    const x = at(decade).toFixed(1)
+    lines.push(`<text class="axis" x="${x}" y="${from - 8}" text-anchor="middle">${decade.toLocaleString('en')}</text>`)
   }
   return { text: [...lines, ...marks].join('\n'), height: y - top }
 }

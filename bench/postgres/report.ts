@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Peer, peers, unavailable } from '../peers/peers.ts'
-import { type BenchRecord, compareWith, median, rounded } from '../report.ts'
+import { type BenchRecord, commitsOf, compareWith, median, rounded } from '../report.ts'
 import type { Round, RowResult } from './rounds.ts'
 import type { PostgresFigure } from './rows.ts'
 import { serverSettings } from './server.ts'
@@ -183,7 +183,7 @@ export function postgresPage(records: readonly PostgresRecord[]): string {
 
 ![Events per second of Hapax, the limit and peers, on a logarithmic scale](performance-postgres.svg)
 
-Commit ${first.commit}. PostgreSQL ${first.server} by TCP on the same machine, one server and one database for each side; fsync,
+Commit ${commitsOf(records)}. PostgreSQL ${first.server} by TCP on the same machine, one server and one database for each side; fsync,
 \`synchronous_commit\` and \`full_page_writes\` are on for all. Beside the defaults: ${settings.join(', ')}. Every side first does a tenth of its work unmeasured; then \`vacuum analyze\` and a checkpoint.
 
 The sides take turns: Hapax, the limit, and the peer that was best when each was run once. A ratio is the median of the ratios of

@@ -62,7 +62,7 @@ export class Rounds {
     for (const peer of this.#options.peers) {
       if (!peer.works.includes(row.work)) continue
       try {
-        const measured = await this.#side(peer.module, row, row.peerCount, true)
+        const measured = await this.#side(peer.module, row, countOf(peer, row), true)
         screening[peer.name] = measured
         progress(`${row.name}: ${peer.name} ${shown(measured)}`)
       } catch (error) {
@@ -116,7 +116,7 @@ export class Rounds {
     const sides = [
       { name: 'hapax', module: hapax, count: row.count },
       { name: 'limit', module: '../postgres/limit.ts', count: row.count },
-      ...(peer ? [{ name: peer.name, module: peer.module, count: row.peerCount }] : []),
+      ...(peer ? [{ name: peer.name, module: peer.module, count: countOf(peer, row) }] : []),
     ]
     const turn = index % sides.length
     const round: Record<string, Measured> = {}
@@ -141,6 +141,10 @@ export class Rounds {
     if (code !== 0) throw new TypeError(`${module} ended with ${signal ?? code} in ${work}.`)
     return JSON.parse(said.trim().split('\n').at(-1) ?? '')
   }
+}
+
+function countOf({ counts }: Peer, { work, peerCount }: PostgresRow): number {
+  return counts?.[work] ?? peerCount
 }
 
 function shown(measured: Measured): string {
