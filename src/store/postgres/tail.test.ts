@@ -9,6 +9,7 @@ import type { Row } from '../sql/rows.ts'
 import type { AcceptItem, Owned, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
 import { postgresStore } from './index.ts'
+import { LateFingerprints } from './late-fingerprint.ts'
 import type { Param } from './params.ts'
 import { Reads } from './read.ts'
 import { Registers } from './registry.ts'
@@ -74,8 +75,9 @@ class Breaking extends Connections {
 it('gives what committed late also where a page before broke off, after whichever of its statements (G5)', async () => {
   const connections = new Breaking(new pg.Pool(poolConfig(url, 4)), silentLog)
   const now = () => null
+  const late = new LateFingerprints(connections, naming)
   const registers = new Registers(connections, naming, now)
-  const tails = new Tails(connections, naming, new Reads(connections, naming), registers)
+  const tails = new Tails(connections, naming, new Reads(connections, naming, late), registers)
   let cursor = 0
   const read = async () => {
     const [page] = await tails.tail({ cursors: [{ ...owned, cursor }], limit: 100 })
