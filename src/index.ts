@@ -33,6 +33,7 @@ export {
   type RetryPolicy,
   type Run,
   type StepOptions,
+  type TransactionOptions,
 } from './engine/handler.ts'
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
@@ -105,6 +106,7 @@ export type {
   TailEvent,
   TailPage,
   TailRequest,
+  TransactionBegin,
   TransactionBody,
   TriedStep,
   Verb,

@@ -4,7 +4,7 @@ import type { Duration } from '../kit/duration.ts'
 import { encodeJson } from '../kit/json-value.ts'
 import type { Log } from '../kit/log.ts'
 import type { Attempt } from './attempt.ts'
-import type { EmittedEvent, Run, StepOptions } from './handler.ts'
+import type { EmittedEvent, Run, StepOptions, TransactionOptions } from './handler.ts'
 import { isThenable } from './in-time.ts'
 import { rememberUndo, runStep } from './run-step.ts'
 import { sleepUntil, waitForSignal } from './waits.ts'
@@ -75,7 +75,7 @@ export class DurableRun implements Run {
   transaction<Result, Client = DatabaseSync>(
     name: string,
     body: (transaction: Client) => Result | Promise<Result>,
-    options: { readonly of?: string } = {},
+    options: TransactionOptions<Client> = {},
   ): Promise<Result> {
     const attempt = this.#attempt
     const address = { kind: 'transaction', name, of: options.of ?? '' } as const
@@ -89,16 +89,18 @@ export class DurableRun implements Run {
       const item = attempt.item(step, { startedAt, firstTriedAt: startedAt })
       let value: string | undefined
       const { transact } = store
+      const { begin } = options
+      const kept = (transaction: unknown) => {
+        // Whoever writes a handler says which client it takes; a store hands out its own alone, or what `begin` opened.
+        const result = body(transaction as Client)
+        const keep = (settled: Result) => {
+          value = encodeJson(settled, name)
+          return value
+        }
+        return isThenable(result) ? Promise.resolve(result).then(keep) : keep(result)
+      }
       const answer = await attempt.write(() =>
-        transact.call(store, item, (transaction) => {
-          // Whoever writes a handler says which store's client it takes; a store hands out its own alone.
-          const result = body(transaction as Client)
-          const keep = (settled: Result) => {
-            value = encodeJson(settled, name)
-            return value
-          }
-          return isThenable(result) ? Promise.resolve(result).then(keep) : keep(result)
-        }),
+        transact.call(store, item, kept, begin && ((work) => begin((transaction) => work(transaction)))),
       )
       if (!answer) return attempt.forgotten()
       return attempt.kept(text, value === undefined ? item : { ...item, value }, answer)

@@ -118,16 +118,31 @@ export interface Run {
    * client: on SQLite a `DatabaseSync`, and it must be synchronous; on PostgreSQL a client of `pg`, as its type then says.
    * Where another transaction was in the way all is rolled back and `body` is called again.
    *
+   * On PostgreSQL `begin` opens the transaction in a library of your own, on the same database: `body` is given what it
+   * gives to `work`.
+   *
    * @throws `ability_missing`, `transaction_async`, what `body` throws (all of it rolled back)
    * @example await run.transaction('book', async (tx: PoolClient) => { await tx.query('insert into ledger …') })
+   * @example
+   * await run.transaction('book', async (tx: TransactionSql) => { await tx`insert into ledger …` }, {
+   *   begin: (work) => sql.begin(work),
+   * })
    */
   transaction<Result, Client = DatabaseSync>(
     name: string,
     body: (transaction: Client) => Result | Promise<Result>,
-    options?: { readonly of?: string },
+    options?: TransactionOptions<Client>,
   ): Promise<Result>
   /** Shows how far the run is; kept with the next record, not durable by itself. */
   progress(fraction: number, note?: string): void
+}
+
+/** How a transaction of a run is made. */
+export interface TransactionOptions<Client> {
+  /** Tells transactions of one name apart. */
+  readonly of?: string
+  /** Opens a transaction of your own library, calls `work` with it, commits where that resolves and rolls back where not. */
+  readonly begin?: (work: (transaction: Client) => Promise<void>) => Promise<unknown>
 }
 
 /** What a handler subscribes to, and how its runs are treated. */

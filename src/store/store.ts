@@ -103,9 +103,15 @@ export interface Store {
    * is there already is answered `refused` and `body` is not called. An error of `body` rolls everything back and rejects.
    * Where another transaction was in the way, all is rolled back and `body` is called again.
    *
-   * @throws `transaction_async` for a body that answers later, in a store that takes none.
+   * @param begin opens the transaction in the caller's own library, in place of the store's client
+   * @throws `transaction_async` for a body that answers later, in a store that takes none; `store_refused` for a `begin`
+   * where the store takes none.
    */
-  transact?(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer>
+  transact?(
+    item: Omit<CheckpointItem, 'value'>,
+    body: TransactionBody,
+    begin?: TransactionBegin,
+  ): Promise<CheckpointAnswer>
 
   /**
    * Where `abilities.transaction`: writes the event inside the caller's own open transaction. No shard lock, no epoch;
@@ -127,6 +133,12 @@ export interface Store {
 
 /** What is done with the store's own client inside {@link Store.transact}. */
 export type TransactionBody = (transaction: unknown) => string | undefined | Promise<string | undefined>
+
+/**
+ * Opens a transaction of the caller's library on the store's database, calls `work` with it, and commits where `work` does
+ * not reject.
+ */
+export type TransactionBegin = (work: (transaction: unknown) => Promise<void>) => Promise<unknown>
 
 /** What an accept inside a caller's transaction found. */
 export type AcceptedWithin = { readonly outcome: 'pending' } | { readonly outcome: 'exists'; readonly key: EventKey }

@@ -9,7 +9,11 @@ import type { CheckpointAnswer, CheckpointItem, Store, TransactionBody } from '.
  */
 export function transactional(store: Store, database: DatabaseSync): Store {
   let last: Promise<unknown> = Promise.resolve()
-  const transact: NonNullable<Store['transact']> = (item, body) => {
+  const transact: NonNullable<Store['transact']> = (item, body, begin) => {
+    if (begin) {
+      const reason = 'transactions of this store are its own: leave `begin` out'
+      return Promise.reject(new HapaxError('store_refused', { reason }))
+    }
     const answer = last.then(() => transactOn(store, database, item, body))
     last = answer.catch(() => {})
     return answer

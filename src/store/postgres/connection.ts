@@ -212,9 +212,19 @@ function isFatal(error: unknown): boolean {
 /** States after which the same may be asked again at once: another transaction was in the way. */
 const passing = new Set(['40001', '40P01', '55P03'])
 
-/** Whether another try may do: a serialization failure, a deadlock, a lock that was not had in time. */
+/** What Prisma says of the first two. */
+const prismaPassing = 'P2034'
+
+/**
+ * Whether another try may do: a serialization failure, a deadlock, a lock that was not had in time; also where a library
+ * has put the server's own error inside one of its own.
+ */
 export function isPassing(error: unknown): boolean {
-  return passing.has(sqlState(error) ?? '')
+  for (let one = error, depth = 0; one instanceof Error && depth < 4; one = one.cause, depth++) {
+    const state = sqlState(one)
+    if (state !== undefined && (passing.has(state) || state === prismaPassing)) return true
+  }
+  return false
 }
 
 /** An error of the driver as one of ours. */

@@ -28,7 +28,7 @@ export async function roleFindings({ connections, naming }: Diagnosis): Promise<
   if (lacks.length > 0) {
     const some = lacks.slice(0, 5).map((row) => `${textIn(row, 'lacks')} on ${textIn(row, 'name')}`)
     const more = lacks.length > some.length ? ` and ${lacks.length - some.length} more` : ''
-    const todo = `grant them on schema ${naming.schema}: docs/postgres.md has the list`
+    const todo = `hapax migrate --role ${name}, run by the owner of schema ${naming.schema}, grants them`
     return [failure('role', `${name} lacks ${some.join(', ')}${more}`, 'the rights to serve', todo)]
   }
   if (role.rolsuper === true) {

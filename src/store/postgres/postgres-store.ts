@@ -34,6 +34,7 @@ import type {
   StoreCounts,
   TailPage,
   TailRequest,
+  TransactionBegin,
   TransactionBody,
   Unfingerprinted,
 } from '../store.ts'
@@ -213,8 +214,12 @@ export class PostgresStore implements Store {
     return this.#closing
   }
 
-  transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
-    return this.#write(() => this.#transactions.transact(item, body))
+  transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: TransactionBody,
+    begin?: TransactionBegin,
+  ): Promise<CheckpointAnswer> {
+    return this.#write(() => this.#transactions.transact(item, body, begin))
   }
 
   acceptWithin(transaction: unknown, item: AcceptItem): Promise<AcceptedWithin> {

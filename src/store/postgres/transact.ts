@@ -4,14 +4,21 @@ import { stepText } from '../../event/run.ts'
 import type { Random } from '../../kit/random.ts'
 import { checkpointRest } from '../sql/rest.ts'
 import { checkpointOf, type Row } from '../sql/rows.ts'
-import type { AcceptedWithin, AcceptItem, CheckpointAnswer, CheckpointItem, TransactionBody } from '../store.ts'
+import type {
+  AcceptedWithin,
+  AcceptItem,
+  CheckpointAnswer,
+  CheckpointItem,
+  TransactionBegin,
+  TransactionBody,
+} from '../store.ts'
 import { callerQuery } from './caller-query.ts'
 import { type Connections, isPassing, storeError } from './connection.ts'
 import { keyOfUuid, keyUuid } from './key-bytes.ts'
 import type { Now } from './now.ts'
 import { acceptWithinValues } from './params.ts'
 import type { Naming } from './schema.ts'
-import { literal } from './sql-literal.ts'
+import { literal, type SqlValue } from './sql-literal.ts'
 
 /** Tries of a transaction that another one was in the way of. */
 const mostTries = 5
@@ -35,7 +42,7 @@ export class Transactions {
   readonly #now: Now
   readonly #beginSql: string
   readonly #endSql: string
-  readonly #acceptSql: string
+  readonly #withinSql: Readonly<Record<'begin' | 'end' | 'accept', string>>
 
   constructor(connections: Connections, naming: Naming, random: Random, now: Now) {
     this.#connections = connections
@@ -45,13 +52,22 @@ export class Transactions {
     this.#endSql = naming.sql(
       'select :s.transaction_end_1($1, $2, $3, $4, $5, $6::uuid, $7, $8, $9, $10, $11, $12) as answer',
     )
-    this.#acceptSql = naming.sql('select :s.accept_within_1')
+    this.#withinSql = {
+      begin: naming.sql('select :s.transaction_begin_1'),
+      end: naming.sql('select :s.transaction_end_1'),
+      accept: naming.sql('select :s.accept_within_1'),
+    }
   }
 
   /** The user's statements first, the fence last: nobody's takeover waits while the user thinks. */
-  async transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
+  async transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: TransactionBody,
+    begin?: TransactionBegin,
+  ): Promise<CheckpointAnswer> {
     for (let tries = 1; ; tries++) {
       try {
+        if (begin) return await this.#tryWithin(begin, item, body)
         return await this.#connections.hold((client, ended) => this.#try(client, ended, item, body))
       } catch (error) {
         const cause = error instanceof BodyError ? error.error : error
@@ -66,18 +82,11 @@ export class Transactions {
    * identity open, that is said.
    */
   async acceptWithin(transaction: unknown, item: AcceptItem): Promise<AcceptedWithin> {
-    const query = callerQuery(transaction)
-    if (!query) {
-      throw new HapaxError('store_refused', {
-        reason: 'a transactional accept needs an open transaction of pg, postgres.js, Kysely, Drizzle or Prisma',
-      })
-    }
-    const values = [literal(this.#now()), ...acceptWithinValues(item).map(literal)]
-    const [row] = await query(`${this.#acceptSql}(${values.join(', ')})::text as answer`)
-    const answer = jsonIn(row)
-    if (answer.o === 'f') throw new HapaxError('identity_in_flight')
-    if (answer.o === 'a') return { outcome: 'pending' }
-    return { outcome: 'exists', key: keyOfUuid(String(answer.k)) }
+    const values = [this.#now(), ...acceptWithinValues(item)]
+    const answer = await askWithin(transaction, this.#withinSql.accept, values)
+    if (answer?.o === 'f') throw new HapaxError('identity_in_flight')
+    if (answer?.o === 'a') return { outcome: 'pending' }
+    return { outcome: 'exists', key: keyOfUuid(String(answer?.k)) }
   }
 
   async #try(
@@ -87,9 +96,8 @@ export class Transactions {
     item: Omit<CheckpointItem, 'value'>,
     body: TransactionBody,
   ): Promise<CheckpointAnswer> {
-    const { owned, run, generation, attempt, step } = item
-    const token = Buffer.from(this.#random.bytes(12)).toString('base64url')
-    const fence = [token, owned.group, owned.shard, owned.epoch, keyUuid(run.event), run.tag, generation]
+    const { attempt, step } = item
+    const fence = this.#fence(item)
     const rollBack = async () => {
       await client.query('rollback')
       ended()
@@ -103,7 +111,7 @@ export class Transactions {
     }
     let value: string | undefined
     try {
-      value = await body(client)
+      value = await body(lent(client))
     } catch (error) {
       await rollBack()
       throw new BodyError(error)
@@ -121,6 +129,92 @@ export class Transactions {
     if (command !== 'COMMIT') throw new HapaxError('store_unavailable', { reason: 'the transaction was rolled back' })
     return answer
   }
+
+  /** The same in a transaction of the user's library, which commits it, or rolls it back where this rejects. */
+  async #tryWithin(
+    begin: TransactionBegin,
+    item: Omit<CheckpointItem, 'value'>,
+    body: TransactionBody,
+  ): Promise<CheckpointAnswer> {
+    const { attempt, step } = item
+    let answer: CheckpointAnswer | undefined
+    let failed: BodyError | undefined
+    let undone = false
+    const work = async (transaction: unknown) => {
+      // A library may begin again by itself.
+      ;[answer, failed, undone] = [undefined, undefined, false]
+      const [token, group, shard, epoch, event, ...rest] = this.#fence(item)
+      const fence = [token, group, shard, epoch, { uuid: event }, ...rest]
+      const undo = (found: CheckpointAnswer) => {
+        ;[answer, undone] = [found, true]
+        return new RolledBack()
+      }
+      const found = await askWithin(transaction, this.#withinSql.begin, [...fence, stepText(step)])
+      if (found !== null) throw undo(checkpointAnswer(found))
+      let value: string | undefined
+      try {
+        value = await body(transaction)
+      } catch (error) {
+        failed = new BodyError(error)
+        throw error
+      }
+      const values = [this.#now(), ...fence, attempt, stepText(step), value ?? null, checkpointRest(item)]
+      const written = checkpointAnswer(await askWithin(transaction, this.#withinSql.end, values))
+      if (written.outcome !== 'written') throw undo(written)
+      answer = written
+    }
+    try {
+      await begin(work)
+    } catch (error) {
+      if (failed) throw failed
+      if (undone && answer) return answer
+      throw error
+    }
+    if (undone || failed || !answer) throw new HapaxError('store_refused', { reason: beginsBadly })
+    return answer
+  }
+
+  /** What names the attempt in both calls, behind a token of this try. */
+  #fence({ owned, run, generation }: Omit<CheckpointItem, 'value'>) {
+    const token = Buffer.from(this.#random.bytes(12)).toString('base64url')
+    return [token, owned.group, owned.shard, owned.epoch, keyUuid(run.event), run.tag, generation] as const
+  }
+}
+
+/** Makes a user's library roll back. */
+class RolledBack extends Error {}
+
+const beginsBadly =
+  '`begin` of run.transaction must call what it is given in a transaction, and reject where that rejects'
+
+/** One of our functions on a caller's open transaction; null: it answered nothing. */
+async function askWithin(transaction: unknown, call: string, values: readonly SqlValue[]): Promise<Answer | null> {
+  const query = callerQuery(transaction)
+  if (!query) {
+    throw new HapaxError('store_refused', {
+      reason: 'this needs an open transaction of pg, postgres.js, Kysely, Drizzle or Prisma',
+    })
+  }
+  const [row] = await query(`${call}(${values.map(literal).join(', ')})::text as answer`)
+  return typeof row?.answer === 'string' ? JSON.parse(row.answer) : null
+}
+
+/**
+ * A connection as it is given to the user's function. Libraries that take one give it back after each statement, which is
+ * not theirs to do: the next one to come would write into this transaction.
+ */
+function lent(client: PoolClient): PoolClient {
+  const methods = new Map<PropertyKey, unknown>([['release', () => undefined]])
+  return new Proxy(client, {
+    get(target, name) {
+      if (methods.has(name)) return methods.get(name)
+      const member: unknown = Reflect.get(target, name)
+      if (typeof member !== 'function') return member
+      const method: unknown = member.bind(target)
+      methods.set(name, method)
+      return method
+    },
+  })
 }
 
 function checkpointAnswer(answer: unknown): CheckpointAnswer {
@@ -130,6 +224,8 @@ function checkpointAnswer(answer: unknown): CheckpointAnswer {
   throw new HapaxError('store_unavailable', { reason: 'the function ended the transaction that it was given' })
 }
 
-function jsonIn(row: Row | undefined): { readonly o?: unknown; readonly k?: unknown } {
-  return typeof row?.answer === 'string' ? JSON.parse(row.answer) : {}
+/** What our functions answer within a caller's transaction. */
+interface Answer {
+  readonly o?: unknown
+  readonly k?: unknown
 }

@@ -34,6 +34,7 @@ import type {
   StoreCounts,
   TailPage,
   TailRequest,
+  TransactionBegin,
   TransactionBody,
 } from '../store.ts'
 import { foldLog, storeError } from './connection.ts'
@@ -62,6 +63,7 @@ export interface SqliteStoreParts {
 }
 
 const lookedAt = 'it was opened to be looked at, not written'
+const ownAlone = 'transactions of SQLite are its own: leave `begin` out'
 
 /** The store on one file: writes go to the writer's thread, reads by key to a reading connection here. */
 export class SqliteStore implements Store {
@@ -215,8 +217,13 @@ export class SqliteStore implements Store {
     return this.#closing
   }
 
-  transact(item: Omit<CheckpointItem, 'value'>, body: TransactionBody): Promise<CheckpointAnswer> {
-    if (this.#lookOnly) return Promise.reject(new HapaxError('store_refused', { reason: lookedAt }))
+  transact(
+    item: Omit<CheckpointItem, 'value'>,
+    body: TransactionBody,
+    begin?: TransactionBegin,
+  ): Promise<CheckpointAnswer> {
+    const refusal = this.#lookOnly ? lookedAt : begin && ownAlone
+    if (refusal !== undefined) return Promise.reject(new HapaxError('store_refused', { reason: refusal }))
     let thrown: { error: unknown } | undefined
     const guarded = (transaction: unknown) => {
       try {

@@ -384,6 +384,12 @@ describe('transactions in the main thread', () => {
     expect(await acceptOne(store, acceptItem('after it'))).toBeGreaterThan(item.run.position)
   })
 
+  test('a transaction of another library is refused', async () => {
+    const { item, transact } = await prepared()
+    const begin = () => expect.unreachable()
+    await expect(transact(item, () => expect.unreachable(), begin)).rejects.toMatchObject({ code: 'store_refused' })
+  })
+
   test('an error of the body rolls everything back; a stale epoch never calls it', async () => {
     const { store, item, transact } = await prepared()
     const failure = new Error('no')
