@@ -6,7 +6,10 @@
  * - A record's number (`position`, `seq`) is its transaction's id times 8,192, and its place therein. A reader knows from a
  *   snapshot alone which numbers it has seen, and which transactions may still commit below them: it skips no late commit,
  *   and waits for none (decision 15).
- * - Every row of an event carries its key, whose first bytes are its time.
+ * - Every row of an event carries its key, whose first bytes are its time: what an event leaves lies in ranges of that time
+ *   (decision 18), named in `journal_range`, and in a `_default` beside them: what outlived its range, and what was minted
+ *   by a clock far off. Retention drops a range, for which `range_scan` and `range_kept` say how far it was looked through,
+ *   and what of it stays.
  * - What needs attention stands in a small table of its own, so that looking for trouble never scans the healthy.
  */
 export const tableMigrations: readonly string[] = [
@@ -40,9 +43,9 @@ export const tableMigrations: readonly string[] = [
     handed_group text collate "C",
     order_key text collate "C",
     rest text collate "C"
-  );
-  create unique index event_shard on :s.event (shard, position);
-  create table :s.body (key uuid primary key, bytes bytea not null);
+  ) partition by range (key);
+  create index event_shard on :s.event (shard, position);
+  create table :s.body (key uuid primary key, bytes bytea not null) partition by range (key);
   alter table :s.body alter column bytes set storage external;
   create table :s.unclaimed (key uuid primary key);
   create table :s.succession (key uuid primary key, earlier uuid not null);
@@ -83,7 +86,7 @@ export const tableMigrations: readonly string[] = [
     fingerprint_key integer not null,
     fingerprint text collate "C" not null,
     primary key (key, repeated_by)
-  );
+  ) partition by range (key);
 
   create table :s.settlement (
     key uuid not null,
@@ -103,7 +106,7 @@ export const tableMigrations: readonly string[] = [
     result text collate "C",
     rest text collate "C",
     primary key (key, tag, generation, turn)
-  );
+  ) partition by range (key);
   create index settlement_seq on :s.settlement (seq);
   create table :s.standing (
     key uuid not null,
@@ -135,7 +138,7 @@ export const tableMigrations: readonly string[] = [
     value text collate "C",
     rest text collate "C" not null,
     primary key (key, tag, generation, step)
-  );
+  ) partition by range (key);
   create table :s.begin_record (
     key uuid not null,
     seq bigint not null,
@@ -147,7 +150,32 @@ export const tableMigrations: readonly string[] = [
     step text collate "C" not null,
     address text collate "C",
     primary key (key, tag, generation, attempt, step)
+  ) partition by range (key);
+  create table :s.event_default partition of :s.event default;
+  create table :s.body_default partition of :s.body default;
+  create table :s.settlement_default partition of :s.settlement default;
+  create table :s.checkpoint_default partition of :s.checkpoint default;
+  create table :s.begin_record_default partition of :s.begin_record default;
+  create table :s.repeat_default partition of :s.repeat default;
+  create table :s.journal_range (
+    relation text collate "C" not null,
+    low_at bigint not null,
+    high_at bigint not null,
+    name text collate "C" not null,
+    primary key (relation, low_at)
   );
+  create table :s.range_scan (
+    relation text collate "C" primary key,
+    low_at bigint not null,
+    high_at bigint not null,
+    mark bigint not null,
+    after uuid not null,
+    ended bigint not null,
+    is_through boolean not null,
+    given_up_at double precision
+  );
+  create table :s.range_kept (relation text collate "C" not null, key uuid not null, primary key (relation, key));
+
   create table :s.intervention (
     key uuid primary key,
     position bigint not null,
