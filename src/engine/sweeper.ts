@@ -72,10 +72,11 @@ export class Sweeper {
         identitiesBefore: now - this.#retention.identities,
         rows: limits.sweepRows,
       })
-      const most = Math.max(dropped.payloads, dropped.events, dropped.identities)
+      const { payloads, events, identities, more = false } = dropped
+      const most = Math.max(payloads, events, identities)
       if (most > 0) this.#log.debug('swept', { ...dropped })
       // A full step means that there is more: the next follows soon, after others had their turn.
-      if (most >= limits.sweepRows) nextMs = 100
+      if (more || most >= limits.sweepRows) nextMs = 100
     } catch (error) {
       this.#log.error('the retention sweep failed', { error: error instanceof Error ? error.message : String(error) })
     } finally {

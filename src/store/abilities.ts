@@ -8,4 +8,6 @@ export interface Abilities {
   readonly manyNodes: boolean
   /** Whether what was committed is there after the process is gone. */
   readonly survivesRestart: boolean
+  /** Whether retention drops each event at its time, or whole ranges of time when the youngest of them is old enough. */
+  readonly retention: 'exact' | 'ranges'
 }

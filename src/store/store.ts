@@ -80,7 +80,11 @@ export interface Store {
   searchRuns(query: RunQuery): Promise<{ runs: RunSummary[]; next: string | undefined }>
   counts(): Promise<StoreCounts>
 
-  /** Drops what retention allows, at most `rows` of each kind; answers what it dropped. */
+  /**
+   * Drops what retention allows; answers what it dropped. Nothing goes early. Where `abilities.retention` is `exact`, what is
+   * old enough goes, at most `rows` of each kind a call; where it is `ranges`, what lies in one range of time goes together,
+   * when all of it is old enough. Whatever else the store keeps in order as time passes is done here too.
+   */
   purge(request: PurgeRequest): Promise<PurgeResult>
 
   /**
@@ -654,9 +658,11 @@ export interface PurgeRequest {
   readonly rows: number
 }
 
-/** How many of each were dropped; a full step means that there may be more. */
+/** How many of each were dropped; a full step means that there may be more, as does `more`. */
 export interface PurgeResult {
   readonly payloads: number
   readonly events: number
   readonly identities: number
+  /** There is more to do at once, however little was dropped. */
+  readonly more?: boolean
 }

@@ -70,7 +70,13 @@ function connect(state: MemoryState): Store {
 
   return {
     kind: 'memory',
-    abilities: { acceptSpans: state.acceptSpans, transaction: false, manyNodes: true, survivesRestart: false },
+    abilities: {
+      acceptSpans: state.acceptSpans,
+      transaction: false,
+      manyNodes: true,
+      survivesRestart: false,
+      retention: 'exact',
+    },
     durability: 'relaxed',
     shards: state.shards,
     migrate: () => inTurn(() => undefined),

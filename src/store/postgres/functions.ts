@@ -5,6 +5,8 @@ import { commitFunction } from './commit-function.ts'
 import { decisionFunctions } from './decision-functions.ts'
 import { itemTypeStatements } from './item-types.ts'
 import { lateFingerprintFunctions } from './late-fingerprint-functions.ts'
+import { rangeFunctions } from './range-functions.ts'
+import { readFunctions } from './read-functions.ts'
 
 /** Version of the functions: a node calls those of its own, so that old nodes go on beside a newer schema. */
 export const functionsVersion = 1
@@ -52,4 +54,6 @@ export const functions = [
   decisionFunctions,
   commitFunction,
   beatFunctions,
+  rangeFunctions,
+  readFunctions,
 ].join('\n')

@@ -35,6 +35,8 @@ export interface PostgresStoreOptions {
   readonly migrate?: 'check' | 'auto' | undefined
   /** Writes nothing. */
   readonly lookOnly?: boolean
+  /** How wide new ranges of the journal are, in ms, for tests. Default: as its retention asks. */
+  readonly rangeMs?: number
   /** The store's time, for tests. Default: the server's clock. */
   readonly now?: () => number
 }
@@ -54,19 +56,21 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
   const config = poolConfig(url, poolSize)
   const connect = () => new pg.Client(config)
   const connections = new Connections(new pg.Pool(config), log)
+  const now: Now = options.now ?? (() => null)
+  const ranges = { now, log, widthMs: options.rangeMs }
   try {
     await checkServer(connections)
-    if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards)
+    if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards, ranges)
     else await checkSchema(connections, naming)
     const meta = await connections.row(naming.sql('select shards from :s.meta'))
     const me = Buffer.from(options.random.bytes(9)).toString('base64url')
     const hints = new Hints(connect, connections, `hapax_${naming.schema}`, me, { clock, log })
-    const now: Now = options.now ?? (() => null)
     return new PostgresStore({
       connections,
       naming,
       hints,
       now,
+      ranges,
       random: options.random,
       shards: numberIn(meta, 'shards'),
       lookOnly,

@@ -48,6 +48,7 @@ import type { Now } from './now.ts'
 import { Ownerships } from './own.ts'
 import { commitParamCount, commitParams, type Judging } from './params.ts'
 import { Purges } from './purge.ts'
+import type { RangeOptions } from './ranges.ts'
 import { Reads } from './read.ts'
 import { Registers } from './registry.ts'
 import { migrateSchema, type Naming } from './schema.ts'
@@ -61,6 +62,7 @@ export interface PostgresStoreParts {
   readonly naming: Naming
   readonly hints: Hints
   readonly now: Now
+  readonly ranges: RangeOptions
   readonly random: Random
   readonly shards: number
   /** Nothing is written. */
@@ -75,13 +77,20 @@ const mostTries = 8
 /** The store in one schema of a PostgreSQL database. */
 export class PostgresStore implements Store {
   readonly kind = 'postgres'
-  readonly abilities = { acceptSpans: true, transaction: true, manyNodes: true, survivesRestart: true }
+  readonly abilities = {
+    acceptSpans: true,
+    transaction: true,
+    manyNodes: true,
+    survivesRestart: true,
+    retention: 'ranges',
+  } as const
   readonly durability = 'local-fsync'
   readonly shards: number
   readonly #connections: Connections
   readonly #naming: Naming
   readonly #hints: Hints
   readonly #now: Now
+  readonly #ranges: RangeOptions
   readonly #lookOnly: boolean
   readonly #diagnosis: PostgresStoreParts['diagnosis']
   readonly #late: LateFingerprints
@@ -105,6 +114,7 @@ export class PostgresStore implements Store {
     this.#naming = naming
     this.#hints = parts.hints
     this.#now = now
+    this.#ranges = parts.ranges
     this.#lookOnly = parts.lookOnly
     this.#diagnosis = parts.diagnosis
     this.#late = new LateFingerprints(connections, naming)
@@ -113,7 +123,7 @@ export class PostgresStore implements Store {
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
     this.#searches = new Searches(connections, naming, this.#late)
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
-    this.#purges = new Purges(connections, naming, this.#registers)
+    this.#purges = new Purges(connections, naming, this.#registers, parts.ranges)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
@@ -121,7 +131,7 @@ export class PostgresStore implements Store {
   }
 
   migrate(): Promise<void> {
-    return this.#write(() => migrateSchema(this.#connections, this.#naming, this.shards))
+    return this.#write(() => migrateSchema(this.#connections, this.#naming, this.shards, this.#ranges))
   }
 
   commit(batch: Commit): Promise<CommitResult> {

@@ -1,11 +1,12 @@
 import type { EventKey } from '../../event/event-key.ts'
-import { handlersOf, type Registry } from '../../event/handler-record.ts'
+import type { Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
-import { numberIn, textIn } from '../sql/columns.ts'
-import type { Row } from '../sql/rows.ts'
+import { textIn } from '../sql/columns.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
 import type { Connections } from './connection.ts'
+import { hasEnded } from './ended.ts'
 import { keyUuid } from './key-bytes.ts'
+import { type RangeOptions, Ranges } from './ranges.ts'
 import { keysParam } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
@@ -16,20 +17,23 @@ const looksPerRow = 8
 const zero = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Drops what retention allows, in the order of the keys' time, and goes on where the last call ended. Every span counts
- * from the acceptance; an event with a run that is unfinished, unknown or dead stays whole, and so does one that has no
- * fingerprint yet.
+ * Drops what retention allows. Every span counts from the acceptance; an event with a run that is unfinished, unknown or dead
+ * stays whole, and so does one that has no fingerprint yet. Ranges are dropped when all of one is old enough; what lies beside
+ * them, since it outlived its range or its clock was far off, goes row by row, in the order of the keys' time, from where the
+ * last call ended.
  */
 export class Purges {
   readonly #connections: Connections
   readonly #registers: Registers
+  readonly #ranges: Ranges
   readonly #sql: Record<'bodies' | 'dropBodies' | 'events' | 'dropEvents' | 'identities', string>
   #bodiesFrom = zero
   #eventsFrom = zero
 
-  constructor(connections: Connections, naming: Naming, registers: Registers) {
+  constructor(connections: Connections, naming: Naming, registers: Registers, options: RangeOptions) {
     this.#connections = connections
     this.#registers = registers
+    this.#ranges = new Ranges(connections, naming, registers, options)
     const columns = `e.key, e.source, e.type, e.registry_version,
       exists (select from :s.standing t where t.key = e.key)
         or exists (select from :s.unfingerprinted w where w.key = e.key and w.repeated_by = e.key) as stands,
@@ -45,10 +49,10 @@ export class Purges {
       'unfingerprinted',
     ]
     this.#sql = {
-      bodies: naming.sql(`select ${columns} from :s.body b join :s.event e using (key)
+      bodies: naming.sql(`select ${columns} from :s.body_default b join :s.event e using (key)
         where b.key > $1::uuid and e.accepted_at < $2::double precision order by b.key limit $3::integer`),
       dropBodies: naming.sql('delete from :s.body where key = any($1::uuid[])'),
-      events: naming.sql(`select ${columns} from :s.event e
+      events: naming.sql(`select ${columns} from :s.event_default e
         where e.key > $1::uuid and e.accepted_at < $2::double precision order by e.key limit $3::integer`),
       // An identity outlives its event.
       dropEvents: naming.sql(`
@@ -62,7 +66,8 @@ export class Purges {
       identities: naming.sql(`
         with old as (
           select o.key, o.identity, o.content from :s.origin o
-          where o.accepted_at < $1::double precision and not exists (
+          where o.accepted_at < $1::double precision and not exists (select from :s.event e where e.key = o.key)
+          and not exists (
             select from :s.succession s where s.key = o.key and (
               exists (select from :s.event e where e.key = s.earlier)
               or exists (select from :s.origin b where b.key = s.earlier)))
@@ -76,8 +81,9 @@ export class Purges {
   }
 
   async purge(request: PurgeRequest): Promise<PurgeResult> {
-    const registry = await this.#registers.registry()
     const { rows } = request
+    const ranges = await this.#ranges.tend({ ...request, rows: rows * looksPerRow })
+    const registry = await this.#registers.registry()
     const bodies = await this.#ended(this.#sql.bodies, this.#bodiesFrom, request.payloadsBefore, rows, registry)
     this.#bodiesFrom = bodies.next
     if (bodies.keys.length > 0)
@@ -91,7 +97,12 @@ export class Purges {
       [request.identitiesBefore, rows],
       limits.storeWorkMs,
     )
-    return { payloads: bodies.keys.length, events: events.keys.length, identities: identities.length }
+    return {
+      payloads: ranges.payloads + bodies.keys.length,
+      events: ranges.events + events.keys.length,
+      identities: identities.length,
+      more: ranges.more,
+    }
   }
 
   /** The next events that have ended, and from where to look the next time. */
@@ -114,16 +125,4 @@ export class Purges {
     const isEnd = page.length < rows * looksPerRow && keys.length < rows
     return { keys, next: isEnd ? zero : next }
   }
-}
-
-/** Nothing of it stands, and each handler that the event is due to has settled it. */
-function hasEnded(row: Row, registry: Registry): boolean {
-  if (row.stands === true) return false
-  const settled = Array.isArray(row.settled) ? row.settled : []
-  const event = {
-    source: textIn(row, 'source'),
-    type: textIn(row, 'type'),
-    registryVersion: numberIn(row, 'registry_version'),
-  }
-  return handlersOf(registry, event).every(({ tag }) => settled.includes(tag))
 }

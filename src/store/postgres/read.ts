@@ -48,17 +48,9 @@ export class Reads {
   constructor(connections: Connections, naming: Naming, late: LateFingerprints) {
     this.#connections = connections
     this.#late = late
-    this.#eventSql = naming.sql(
-      'select e.*, b.bytes from :s.event e left join :s.body b using (key) where key = any($1::uuid[])',
-    )
+    this.#eventSql = naming.sql('select * from :s.events_1($1::uuid[])')
     this.#positionSql = naming.sql('select position from :s.event where key = $1::uuid')
-    this.#recordsSql = naming.sql(
-      `select 'settlement' as kind, to_jsonb(t) as row from :s.settlement t where key = any($1::uuid[])
-       union all select 'checkpoint', to_jsonb(t) from :s.checkpoint t where key = any($1::uuid[])
-       union all select 'begin', to_jsonb(t) from :s.begin_record t where key = any($1::uuid[])
-       union all select 'intervention', to_jsonb(t) from :s.intervention t where event = any($1::uuid[])
-       union all select 'repeat', to_jsonb(t) from :s.repeat t where $2 and key = any($1::uuid[])`,
-    )
+    this.#recordsSql = naming.sql('select * from :s.records_1($1::uuid[], $2)')
     this.#identitySql = naming.sql(
       'select o.* from :s.ledger l join lateral :s.original_1(l.key) o on true where l.identity = $1::uuid',
     )
@@ -199,6 +191,11 @@ function repeatOf(row: Row): HistoryEntry {
     reason: optionalTextIn(row, 'reason'),
     fingerprint: fingerprintOf(row),
   }
+}
+
+/** A row that was sent as JSON, in a column of that name. */
+export function jsonRow({ row }: Row): Row {
+  return typeof row === 'object' && row !== null ? withKeys({ ...row }) : {}
 }
 
 /** As JSON, a row's keys are still uuids. */

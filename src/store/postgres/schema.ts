@@ -4,6 +4,9 @@ import { limits } from '../../kit/limits.ts'
 import { numberIn } from '../sql/columns.ts'
 import { type Connections, sqlState } from './connection.ts'
 import { functions, functionsVersion } from './functions.ts'
+import { rangedRelations } from './range-functions.ts'
+import { rangeWidthMs } from './range-widths.ts'
+import type { RangeOptions } from './ranges.ts'
 import { tableMigrations } from './tables.ts'
 
 /** The version of tables and functions that this code reads and writes. */
@@ -36,7 +39,12 @@ export class Naming {
 const terminal = runStatuses.flatMap((status, number) => (isTerminal(status) ? [number] : []))
 
 /** The statements that bring a schema of this version to the present one, in order; each is one transaction. */
-export function migrationPlan(naming: Naming, from: number, shards: number): string[] {
+export function migrationPlan(
+  naming: Naming,
+  from: number,
+  shards: number,
+  ranges?: Pick<RangeOptions, 'now' | 'widthMs'>,
+): string[] {
   const { schema } = naming
   if (from === schemaVersion) return [functionsStatement(naming)]
   const first = [
@@ -50,7 +58,16 @@ export function migrationPlan(naming: Naming, from: number, shards: number): str
     const made = version === 1 ? `insert into :s.meta values (1, ${shards}, 0, 0, 0);` : ''
     return naming.sql(`${text};\n${made}\nupdate :s.version set tables = ${version}`)
   })
-  return [...(from === 0 ? [first] : []), ...steps, functionsStatement(naming)]
+  const plan = [...steps, functionsStatement(naming)]
+  // In the same transaction: what is accepted before its range is there would keep it from being made.
+  return from === 0 ? [first, ...plan, firstRanges(naming, ranges)] : plan
+}
+
+function firstRanges(naming: Naming, ranges?: Pick<RangeOptions, 'now' | 'widthMs'>): string {
+  const now = ranges?.now() ?? 'null'
+  const width = ranges?.widthMs ?? rangeWidthMs(limits.journalRetentionMs)
+  const relations = rangedRelations.map((relation) => `'${relation}'`).join(', ')
+  return naming.sql(`select :s.make_ranges_1(${now}, r, ${width}, 10000) from unnest(array[${relations}]) r`)
 }
 
 function functionsStatement(naming: Naming): string {
@@ -74,13 +91,18 @@ export async function foundVersion(
  *
  * @throws `schema_too_new`
  */
-export async function migrateSchema(connections: Connections, naming: Naming, shards: number): Promise<void> {
+export async function migrateSchema(
+  connections: Connections,
+  naming: Naming,
+  shards: number,
+  ranges: RangeOptions,
+): Promise<void> {
   const found = await foundVersion(connections, naming)
   if (found.tables > schemaVersion) {
     throw new HapaxError('schema_too_new', { found: found.tables, wanted: schemaVersion })
   }
   if (found.tables < schemaVersion || found.functions < functionsVersion) {
-    const statement = guarded(naming, found.tables, migrationPlan(naming, found.tables, shards))
+    const statement = guarded(naming, found.tables, migrationPlan(naming, found.tables, shards, ranges))
     try {
       await connections.rows(statement, [], limits.storeWorkMs)
     } catch (error) {

@@ -96,7 +96,8 @@ export class Searches {
     const [counted] = await this.#rows(
       `select (select count(*) from (select from :s.unclaimed) u) as unclaimed,
         (select count(*) from (select from :s.event limit ${countedExactly}) e) as events,
-        (select greatest(reltuples, 0)::bigint from pg_class where oid = ':s.event'::regclass) as estimated`,
+        (select sum(greatest(c.reltuples, 0))::bigint from pg_inherits i join pg_class c on c.oid = i.inhrelid
+          where i.inhparent = to_regclass(':s.event')) as estimated`,
       [],
     )
     const standing: Partial<Record<RunStatus, number>> = {}

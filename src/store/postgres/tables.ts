@@ -162,6 +162,7 @@ export const tableMigrations: readonly string[] = [
     low_at bigint not null,
     high_at bigint not null,
     name text collate "C" not null,
+    tried_at double precision,
     primary key (relation, low_at)
   );
   create table :s.range_scan (
@@ -171,8 +172,7 @@ export const tableMigrations: readonly string[] = [
     mark bigint not null,
     after uuid not null,
     ended bigint not null,
-    is_through boolean not null,
-    given_up_at double precision
+    is_through boolean not null
   );
   create table :s.range_kept (relation text collate "C" not null, key uuid not null, primary key (relation, key));
 

@@ -16,7 +16,7 @@ import type {
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { Cursors, type Late, Snapshot, type Span, spansOf } from './cursors.ts'
-import { type Reads, runOf, tagsOf, withKeys } from './read.ts'
+import { jsonRow, type Reads, runOf, tagsOf, withKeys } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
 
@@ -189,7 +189,7 @@ export class Tails {
 
   async #standing({ group, shard }: Owned): Promise<StandingRun[]> {
     const rows = await this.#connections.rows(this.#sql.standing, [group, shard])
-    return rows.map((row) => ({
+    return rows.map(jsonRow).map((row) => ({
       event: textIn(row, 'key'),
       position: numberIn(row, 'position'),
       tag: textIn(row, 'tag'),
@@ -282,52 +282,9 @@ function groupOf(registry: Registry, tag: string): string | undefined {
 }
 
 function statements(naming: Naming): Record<'tail' | 'due' | 'standing', string> {
-  const settled =
-    'case when a.unfinished = 1 then array(select distinct s.tag from :s.settlement s where s.key = e.key) end'
-  const event = `e.key, e.position, e.source, e.type, e.registry_version, ${settled} as settled`
-  // Also what this node had let go of comes again, where all that is unfinished is asked for.
-  const handed =
-    '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
+  const tailParams = Array.from({ length: 13 }, (_, index) => `$${index + 1}`).join(', ')
   return {
-    tail: naming.sql(`
-      with asked as (
-        select a.*, p.epoch as now_epoch, p.low_mark
-        from unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::integer[])
-          with ordinality a(group_name, shard, epoch, after, asked_after, rows, unfinished, place)
-        left join :s.pair p on p.group_name = a.group_name and p.shard = a.shard),
-      held as (select * from asked a where a.epoch = a.now_epoch)
-      select 'pair' as kind, a.place::integer, a.now_epoch as epoch, a.low_mark, m.first_xid, m.registry_version,
-        pg_current_snapshot()::text as snapshot, null::uuid as key, null::bigint as position, null as source, null as type,
-        null::text[] as settled, null::jsonb as intervention
-      from asked a cross join :s.meta m
-      union all
-      select 'late', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
-      from held a
-      join unnest($8::integer[], $9::bigint[], $10::bigint[]) l(place, first, last) on l.place = a.place
-      cross join lateral (
-        select ${event} from :s.event e where e.shard = a.shard and e.position between l.first and l.last
-          and e.position <= a.after and ${handed}
-        order by e.position offset 0) e
-      union all
-      select 'fresh', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
-      from held a
-      cross join lateral (
-        select ${event} from :s.event e
-        where e.shard = a.shard and e.position > coalesce(a.after, greatest(0, a.low_mark - 1)) and ${handed}
-        order by e.position limit a.rows) e
-      union all
-      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
-      from held a
-      cross join lateral (
-        select i.* from :s.intervention i where i.shard = a.shard and i.answer is null and i.position > a.asked_after) i
-      union all
-      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
-      from held a
-      join unnest($11::integer[], $12::bigint[], $13::bigint[]) l(place, first, last) on l.place = a.place
-      cross join lateral (
-        select i.* from :s.intervention i
-        where i.shard = a.shard and i.answer is null and i.position between l.first and l.last
-          and i.position <= a.asked_after) i`),
+    tail: naming.sql(`select * from :s.tail_1(${tailParams})`),
     due: naming.sql(`
       select a.place::integer, d.key, d.tag, d.position, d.due_at
       from unnest($1::text[], $2::integer[], $3::bigint[]) with ordinality a(group_name, shard, epoch, place)
@@ -338,12 +295,6 @@ function statements(naming: Naming): Record<'tail' | 'due' | 'standing', string>
           and (d.due_at, d.position, d.tag) > ($5::double precision, $6::bigint, $7::text)
         order by d.due_at, d.position, d.tag limit $4::integer) d
       order by d.due_at, d.position, d.tag limit $4::integer`),
-    standing: naming.sql(`
-      select s.*, t.position, t.order_key, e.tenant, s.attempt > 0 or exists (
-        select from :s.begin_record b where b.key = s.key and b.tag = s.tag and b.generation = s.generation) as begun
-      from :s.standing t
-      join :s.settlement s on s.key = t.key and s.tag = t.tag and s.generation = t.generation and s.turn = t.turn
-      join :s.event e on e.key = t.key
-      where t.group_name = $1 and t.shard = $2 and t.order_key is not null order by t.position`),
+    standing: naming.sql('select t."row" from :s.standing_1($1, $2) t'),
   }
 }

@@ -68,7 +68,13 @@ const ownAlone = 'transactions of SQLite are its own: leave `begin` out'
 /** The store on one file: writes go to the writer's thread, reads by key to a reading connection here. */
 export class SqliteStore implements Store {
   readonly kind = 'sqlite'
-  readonly abilities = { acceptSpans: true, transaction: true, manyNodes: true, survivesRestart: true }
+  readonly abilities = {
+    acceptSpans: true,
+    transaction: true,
+    manyNodes: true,
+    survivesRestart: true,
+    retention: 'exact',
+  } as const
   readonly durability = 'local-fsync'
   readonly shards: number
   readonly #clock: Clock

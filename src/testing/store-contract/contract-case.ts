@@ -14,6 +14,8 @@ export interface ContractWorld {
   readonly shards: number
   /** The lease that cases ask for, in ms, and their unit of time: short where `advance` really waits. */
   readonly leaseMs: number
+  /** Where `abilities.retention` is `ranges`: how wide one is at most, in ms. */
+  readonly rangeMs?: number
   readonly seed: number
 }
 

@@ -1,0 +1,109 @@
+import { plansByKey, stablePlans } from './stable-plans.ts'
+
+const settled =
+  'case when a.unfinished = 1 then array(select distinct s.tag from :s.settlement s where s.key = e.key) end'
+const event = `e.key, e.position, e.source, e.type, e.registry_version, ${settled} as settled`
+// Also what this node had let go of comes again, where all that is unfinished is asked for.
+const handed =
+  '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
+
+/**
+ * What is read again and again, as functions: their plans are made once per connection and do not change with statistics, and
+ * a pooler of transactions keeps them. Sent as they are, a third of their time went into planning over all ranges.
+ */
+export const readFunctions = `
+  -- What came to these pairs: one statement, so that what it finds is of one snapshot.
+  create or replace function :s.tail_1(
+    p_groups text[], p_shards integer[], p_epochs bigint[], p_after bigint[], p_asked_after bigint[], p_rows integer[],
+    p_unfinished integer[], p_late_places integer[], p_late_first bigint[], p_late_last bigint[], p_asked_places integer[],
+    p_asked_first bigint[], p_asked_last bigint[]
+  ) returns table (
+    kind text, place integer, epoch bigint, low_mark bigint, first_xid bigint, registry_version integer, snapshot text, key uuid,
+    "position" bigint, source text, type text, settled text[], intervention jsonb
+  ) language plpgsql ${stablePlans} as $$
+  #variable_conflict use_column
+  begin
+    return query
+      with asked as (
+        select a.*, p.epoch as now_epoch, p.low_mark
+        from unnest(p_groups, p_shards, p_epochs, p_after, p_asked_after, p_rows, p_unfinished)
+          with ordinality a(group_name, shard, epoch, after, asked_after, rows, unfinished, place)
+        left join :s.pair p on p.group_name = a.group_name and p.shard = a.shard),
+      held as (select * from asked a where a.epoch = a.now_epoch)
+      select 'pair' as kind, a.place::integer, a.now_epoch as epoch, a.low_mark, m.first_xid, m.registry_version,
+        pg_current_snapshot()::text as snapshot, null::uuid as key, null::bigint as position, null::text as source, null::text as type,
+        null::text[] as settled, null::jsonb as intervention
+      from asked a cross join :s.meta m
+      union all
+      select 'late', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
+      from held a
+      join unnest(p_late_places, p_late_first, p_late_last) l(place, first, last) on l.place = a.place
+      cross join lateral (
+        select ${event} from :s.event e where e.shard = a.shard and e.position between l.first and l.last
+          and e.position <= a.after and ${handed}
+        order by e.position offset 0) e
+      union all
+      select 'fresh', a.place::integer, null, null, null, e.registry_version, null, e.key, e.position, e.source, e.type, e.settled, null
+      from held a
+      cross join lateral (
+        select ${event} from :s.event e
+        where e.shard = a.shard and e.position > coalesce(a.after, greatest(0, a.low_mark - 1)) and ${handed}
+        order by e.position limit a.rows) e
+      union all
+      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
+      from held a
+      cross join lateral (
+        select i.* from :s.intervention i where i.shard = a.shard and i.answer is null and i.position > a.asked_after) i
+      union all
+      select 'intervention', a.place::integer, null, null, null, null, null, null, i.position, null, null, null, to_jsonb(i)
+      from held a
+      join unnest(p_asked_places, p_asked_first, p_asked_last) l(place, first, last) on l.place = a.place
+      cross join lateral (
+        select i.* from :s.intervention i
+        where i.shard = a.shard and i.answer is null and i.position between l.first and l.last
+          and i.position <= a.asked_after) i;
+  end $$;
+
+  -- The runs of ordered handlers that stand: they may hold their key.
+  create or replace function :s.standing_1(p_group text, p_shard integer) returns table ("row" jsonb)
+  language plpgsql ${stablePlans} as $$
+  #variable_conflict use_column
+  begin
+    return query
+      select to_jsonb(s) || jsonb_build_object('position', t.position, 'order_key', t.order_key, 'tenant', e.tenant,
+        'begun', s.attempt > 0 or exists (
+          select from :s.begin_record b where b.key = s.key and b.tag = s.tag and b.generation = s.generation))
+      from :s.standing t
+      join :s.settlement s on s.key = t.key and s.tag = t.tag and s.generation = t.generation and s.turn = t.turn
+      join :s.event e on e.key = t.key
+      where t.group_name = p_group and t.shard = p_shard and t.order_key is not null order by t.position;
+  end $$;
+
+  -- All that the runs of these events left, and the repeats where they are asked for.
+  create or replace function :s.records_1(p_keys uuid[], p_repeats boolean) returns table (kind text, "row" jsonb)
+  language plpgsql ${plansByKey} as $$
+  #variable_conflict use_column
+  begin
+    return query
+      select 'settlement', to_jsonb(t) from :s.settlement t where t.key = any(p_keys)
+      union all select 'checkpoint', to_jsonb(t) from :s.checkpoint t where t.key = any(p_keys)
+      union all select 'begin', to_jsonb(t) from :s.begin_record t where t.key = any(p_keys)
+      union all select 'intervention', to_jsonb(t) from :s.intervention t where t.event = any(p_keys)
+      union all select 'repeat', to_jsonb(t) from :s.repeat t where p_repeats and t.key = any(p_keys);
+  end $$;
+
+  create or replace function :s.events_1(p_keys uuid[]) returns table (
+    key uuid, "position" bigint, shard integer, registry_version integer, fingerprint_key integer, flags integer,
+    accepted_at double precision, handed_epoch bigint, identity uuid, content uuid, tenant text, source text, id text, type text,
+    fingerprint text, content_type text, handed_group text, order_key text, rest text, bytes bytea
+  ) language plpgsql ${plansByKey} as $$
+  #variable_conflict use_column
+  begin
+    return query
+      select e.key, e."position", e.shard, e.registry_version, e.fingerprint_key, e.flags, e.accepted_at, e.handed_epoch,
+        e.identity, e.content, e.tenant, e.source, e.id, e.type, e.fingerprint, e.content_type, e.handed_group, e.order_key,
+        e.rest, b.bytes
+      from :s.event e left join :s.body b on b.key = e.key and b.key = any(p_keys)
+      where e.key = any(p_keys);
+  end $$;
+`
