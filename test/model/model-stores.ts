@@ -18,6 +18,8 @@ export interface ModelPlace {
 /** A kind of store that is walked beside the memory store. */
 export interface ModelStore {
   readonly name: string
+  /** Width of its ranges of time, where retention drops whole ones: times are asked for in steps of it. */
+  readonly rangeMs?: number
   make(clock: FakeClock, shards: number): ModelPlace
 }
 
@@ -36,9 +38,10 @@ const sqliteFile: ModelStore = {
 
 let schemas = 0
 
-/** A schema of its own on the server of the run. */
+/** A schema of its own on the server of the run, with ranges so short that walks pass through many. */
 const postgresSchema: ModelStore = {
   name: 'postgres',
+  rangeMs: 40_000,
   make(clock, shards) {
     const url = inject('postgresUrl')
     const schema = `model_${process.pid}_${++schemas}`
@@ -51,6 +54,7 @@ const postgresSchema: ModelStore = {
           random: seededRandom(schemas),
           now: () => clock.now(),
           shards,
+          rangeMs: 40_000,
           connections: 2,
           migrate: 'auto',
         }),

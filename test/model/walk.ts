@@ -55,6 +55,7 @@ export class Walk extends Draws {
   readonly startedAt = this.clock.now()
   readonly purged = { payloads: 0, events: 0, identities: 0 }
   readonly #place: ModelPlace
+  readonly #stepMs: number
   readonly #wholeEvery: number
   #asks = 0
   #steps = 0
@@ -63,6 +64,7 @@ export class Walk extends Draws {
   constructor(store: ModelStore, wholeEvery: number) {
     super()
     this.#place = store.make(this.clock, shards)
+    this.#stepMs = store.rangeMs ?? 1
     this.#wholeEvery = wholeEvery
   }
 
@@ -314,9 +316,10 @@ export class Walk extends Draws {
   /** In one sweep, or in steps until nothing is dropped: which row a step reaches is each store's own matter. */
   async purge(): Promise<void> {
     const now = this.clock.now()
-    const identitiesBefore = now - longestWindowMs - Math.floor(this.fraction() * 60_000)
-    const journalBefore = now - Math.floor(this.fraction() * (now - identitiesBefore))
-    const payloadsBefore = now - Math.floor(this.fraction() * (now - journalBefore))
+    const stepped = (at: number) => Math.floor(at / this.#stepMs) * this.#stepMs
+    const identitiesBefore = stepped(now - longestWindowMs - Math.floor(this.fraction() * 60_000))
+    const journalBefore = stepped(now - Math.floor(this.fraction() * (now - identitiesBefore)))
+    const payloadsBefore = stepped(now - Math.floor(this.fraction() * (now - journalBefore)))
     const rows = this.chance(0.5) ? 10_000 : 20
     const dropped = await this.both(`purge in steps of ${rows}`, async ({ store }) => {
       const sum = { payloads: 0, events: 0, identities: 0 }
@@ -325,7 +328,7 @@ export class Walk extends Draws {
         sum.payloads += step.payloads
         sum.events += step.events
         sum.identities += step.identities
-        idle = step.payloads + step.events + step.identities === 0 ? idle + 1 : 0
+        idle = step.payloads + step.events + step.identities === 0 && !step.more ? idle + 1 : 0
       }
       return sum
     })

@@ -14,7 +14,7 @@ export const functionsVersion = 1
 const numberFunctions = `
   -- By how much the next number lies below the highest that is kept: more than 0 where a dump was restored into a cluster
   -- whose transactions count from elsewhere.
-  create or replace function :s.numbers_behind_1() returns bigint language sql as $$
+  create or replace function :s.numbers_behind_1() returns bigint language sql set jit = off as $$
     select greatest(0, highest / 8192 + 1 - (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
       + (select first_xid from :s.meta)))
     from (select greatest(
