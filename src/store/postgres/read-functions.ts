@@ -106,4 +106,21 @@ export const readFunctions = `
       from :s.event e left join :s.body b on b.key = e.key and b.key = any(p_keys)
       where e.key = any(p_keys);
   end $$;
+
+  create or replace function :s.repeat_counts_1(p_keys uuid[]) returns table (key uuid, duplicates bigint, conflicts bigint)
+  language plpgsql stable ${plansByKey} as $$
+  #variable_conflict use_column
+  begin
+    return query
+      select t.key, count(*) filter (where t.kind = 'duplicate'), count(*) filter (where t.kind <> 'duplicate')
+      from :s.repeat t where t.key = any(p_keys) group by t.key;
+  end $$;
+
+  -- A list for people, newest first: the statement is put together as they ask, and its plan must not change with statistics
+  -- either. Its values are the places of $1.
+  create or replace function :s.list_1(p_statement text, p_values text[]) returns table ("row" jsonb)
+  language plpgsql stable ${plansByKey} as $$
+  begin
+    return query execute 'select to_jsonb(l) from (' || p_statement || ') l' using p_values;
+  end $$;
 `

@@ -5,10 +5,11 @@ import { numberIn, textIn } from '../sql/columns.ts'
 import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
 import { eventOf, type Row } from '../sql/rows.ts'
 import type { EventQuery, EventSummary, RunQuery, RunSummary, StoreCounts } from '../store.ts'
+import { textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import type { LateFingerprints } from './late-fingerprint.ts'
 import type { Param } from './params.ts'
-import { keysParam } from './read.ts'
+import { jsonRow, keysParam } from './read.ts'
 import type { Naming } from './schema.ts'
 
 /** Beyond so many rows a count of all events is the planner's estimate: to count them would read them all. */
@@ -39,12 +40,12 @@ export class Searches {
     if (query.unclaimed !== undefined) {
       where.text += ` and ${query.unclaimed ? '' : 'not '}exists (select from :s.unclaimed u where u.key = e.key)`
     }
-    const found = await this.#rows(
+    const found = await this.#list(
       `select e.* from :s.meta m cross join generate_series(0, m.shards - 1) n
        cross join lateral (
-         select e.* from :s.event e where e.shard = n and e.position < $2::bigint ${where.text}
-         order by e.position desc limit $1::integer) e
-       order by e.position desc limit $1::integer`,
+         select e.* from :s.event e where e.shard = n and e.position < ($1)[2]::bigint ${where.text}
+         order by e.position desc limit ($1)[1]::integer) e
+       order by e.position desc limit ($1)[1]::integer`,
       where.values,
     )
     const rows = found.slice(0, query.limit)
@@ -75,17 +76,17 @@ export class Searches {
     const columns = 's.*, e.position, e.tenant, e.source, e.id, e.type'
     // Where only troubled runs are asked for, the healthy are not looked at.
     const troubled = statuses.every((status) => standingStatuses.includes(status))
-    const found = await this.#rows(
+    const found = await this.#list(
       troubled
         ? `select ${columns} from :s.standing t
            join :s.settlement s on s.key = t.key and s.tag = t.tag and s.generation = t.generation and s.turn = t.turn
            join :s.event e on e.key = t.key
-           where t.seq < $2::bigint and t.status = any(array[${numbers}]::integer[]) ${where.text}
-           order by t.seq desc limit $1::integer`
+           where t.seq < ($1)[2]::bigint and t.status = any(array[${numbers}]::integer[]) ${where.text}
+           order by t.seq desc limit ($1)[1]::integer`
         : `select ${columns} from :s.settlement s join :s.event e on e.key = s.key
-           where s.seq < $2::bigint and s.status = any(array[${numbers}]::integer[]) ${where.text}
+           where s.seq < ($1)[2]::bigint and s.status = any(array[${numbers}]::integer[]) ${where.text}
              and not exists (select from :s.settlement l where l.key = s.key and l.tag = s.tag and l.seq > s.seq)
-           order by s.seq desc limit $1::integer`,
+           order by s.seq desc limit ($1)[1]::integer`,
       where.values,
     )
     const rows = found.slice(0, query.limit)
@@ -120,16 +121,18 @@ export class Searches {
   async #repeats(rows: readonly Row[]): Promise<Map<string, { duplicates: number; conflicts: number }>> {
     const counts = new Map<string, { duplicates: number; conflicts: number }>()
     if (rows.length === 0) return counts
-    const found = await this.#rows(
-      `select key, count(*) filter (where kind = 'duplicate') as duplicates,
-         count(*) filter (where kind <> 'duplicate') as conflicts
-       from :s.repeat where key = any($1::uuid[]) group by key`,
-      [keysParam(rows.map((row) => textIn(row, 'key')))],
-    )
+    const found = await this.#rows('select * from :s.repeat_counts_1($1)', [
+      keysParam(rows.map((row) => textIn(row, 'key'))),
+    ])
     for (const row of found) {
       counts.set(textIn(row, 'key'), { duplicates: numberIn(row, 'duplicates'), conflicts: numberIn(row, 'conflicts') })
     }
     return counts
+  }
+
+  async #list(text: string, values: readonly Param[]): Promise<Row[]> {
+    const list = [this.#naming.sql(text), textArray(values.map(String))]
+    return (await this.#rows('select l."row" from :s.list_1($1, $2) l', list)).map(jsonRow)
   }
 
   #rows(text: string, values: readonly Param[]): Promise<Row[]> {
@@ -147,7 +150,7 @@ class Where {
 
   add(condition: (value: string) => string, value: Param): void {
     this.values.push(value)
-    this.text += ` and ${condition(`$${this.values.length}`)}`
+    this.text += ` and ${condition(`($1)[${this.values.length}]`)}`
   }
 
   equal(column: string, value: string | undefined): void {
