@@ -17,9 +17,10 @@ const keepCheckpoints = (ending: string) => `
         with ready as (
           select u.*, number + u.place - 1 as seq from unnest(p_checkpoint) with ordinality ${rowsOf('checkpoint_item_1')}
           join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-          join :s.event e on e.key = u.key
+          join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
           where not exists (select from :s.checkpoint k
-            where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.step = u.step)),
+            where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.step = u.step
+              and k.key >= p_least and k.key <= p_greatest)),
         kept as (
           insert into :s.checkpoint as c
           select r.key, r.seq, r.epoch, "now", r.generation, r.attempt, false, r.tag, r.step, r.value, r.rest from ready r
@@ -30,10 +31,11 @@ const keepSettlements = (ending: string) => `
         with ready as (
           select u.*, number + u.place - 1 as seq from unnest(p_settle) with ordinality ${rowsOf('settle_item_1')}
           join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-          join :s.event e on e.key = u.key
+          join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
           where u.alone and u.generation = 1 and u.turn = 1 and u.status = any(:terminal) and u.status <> :dead
             and not exists (select from :s.settlement k
-              where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.turn = u.turn)
+              where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.turn = u.turn
+                and k.key >= p_least and k.key <= p_greatest)
             and not exists (select from :s.intervention v where v.event = u.key and v.tag = u.tag and v."position" > u.seen)),
         kept as (
           insert into :s.settlement as s
@@ -59,6 +61,7 @@ export const commitFunction = `
     p_accepts integer, p_emit_of integer[], p_plain boolean, p_unclaimed boolean,
     p_accept :s.accept_item_1[], p_more jsonb, p_intervene jsonb, p_begin :s.begin_item_1[],
     p_checkpoint :s.checkpoint_item_1[], p_settle :s.settle_item_1[], p_answer jsonb, p_reject jsonb,
+    p_least uuid, p_greatest uuid,
     out "now" double precision, out first_number bigint, out accept jsonb, out intervene jsonb, out begin_ jsonb,
     out checkpoint jsonb, out settle jsonb, out answer jsonb
   ) language plpgsql ${stablePlans} set lock_timeout = '250ms' as $$
@@ -133,12 +136,12 @@ ${inBoth(claimAll)}
       select u.key, number + u.place - 1, u.epoch, u.at, u.generation, u.attempt, u.tag, u.step, u.address
       from unnest(p_begin) with ordinality ${rowsOf('begin_item_1')}
       join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-      join :s.event e on e.key = u.key
+      join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
       on conflict do nothing;
       select jsonb_agg(u.place - 1) into begin_
       from unnest(p_begin) with ordinality ${rowsOf('begin_item_1')}
       where not exists (select from :s.begin_record r where r.key = u.key and r.tag = u.tag and r.generation = u.generation
-          and r.attempt = u.attempt and r.step = u.step
+          and r.attempt = u.attempt and r.step = u.step and r.key >= p_least and r.key <= p_greatest
           and (r.epoch = u.epoch or exists (
             select from :s.pair p where p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch)));
       number := number + n_begin;

@@ -1,5 +1,5 @@
 import type { Identity } from '../../event/event.ts'
-import { runId, stepText } from '../../event/run.ts'
+import { type RunAddress, runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { contentHash, identityHash } from '../sql/identity-hash.ts'
 import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
@@ -58,11 +58,12 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
           }),
         ),
     reject.length === 0 ? null : JSON.stringify(reject),
+    ...keySpan(begin, checkpoint, settle),
   ]
 }
 
 /** How many parameters `commit_1` takes. */
-export const commitParamCount = 17
+export const commitParamCount = 19
 
 const packers: Readonly<Record<ItemType, ItemRows>> = {
   accept_item_1: new ItemRows(),
@@ -75,6 +76,18 @@ const columnCounts: Readonly<Record<ItemType, number>> = {
   begin_item_1: Object.keys(itemTypes.begin_item_1).length,
   checkpoint_item_1: Object.keys(itemTypes.checkpoint_item_1).length,
   settle_item_1: Object.keys(itemTypes.settle_item_1).length,
+}
+
+/** Least and greatest key that decisions are about: ranges of the journal that lie outside are not opened. */
+function keySpan(...lists: readonly (readonly { readonly run: RunAddress }[])[]): [Param, Param] {
+  let [least, greatest] = ['', '']
+  for (const items of lists) {
+    for (const { run } of items) {
+      if (least === '' || run.event < least) least = run.event
+      if (run.event > greatest) greatest = run.event
+    }
+  }
+  return least === '' ? [null, null] : [keyUuid(least), keyUuid(greatest)]
 }
 
 /** Whether accepts may be judged together: by identity alone, and none is there twice. */
