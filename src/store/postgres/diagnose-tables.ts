@@ -6,7 +6,7 @@ import type { Diagnosis } from './diagnose.ts'
 /** Tables that stay small however much goes through: their dead rows are read with each look. */
 const small = ['standing', 'pair', 'node', 'meta', 'intervention', 'unclaimed', 'pause', 'rejected']
 
-/** What retention is through with goes within a day, or nobody sweeps. */
+/** What retention is through with goes within a day and the width of a range, or nobody sweeps. */
 const overdueMs = 86_400_000
 
 /** Rows looked at for what is overdue. */
@@ -146,7 +146,8 @@ export async function retentionFindings({ connections, naming, kept }: Diagnosis
       and exists (select from :s.settlement s where s.key = old.key)) as overdue,
       (select min(e.accepted_at) from (select e.accepted_at from :s.event e join :s.${table} x using (key) order by e.key limit 1) e) as oldest_at
     from (select x.key from :s.${table} x join :s.event e using (key)
-      where e.accepted_at < ${before}::double precision order by x.key limit ${overdueRows}) old`
+      where e.accepted_at < ${before}::double precision
+        - (select coalesce(max(r.high_at - r.low_at), 0) from :s.journal_range r) order by x.key limit ${overdueRows}) old`
   const [bodies, events] = await Promise.all([
     connections.row(naming.sql(ended('body', '$1')), [kept.payloadsBefore - overdueMs]),
     connections.row(naming.sql(ended('event', '$1')), [kept.journalBefore - overdueMs]),

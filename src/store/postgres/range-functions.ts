@@ -59,16 +59,18 @@ export const rangeFunctions = `
     return made;
   end $$;
 
-  -- Statistics of a range that has doubled since it got them: its parent never gets any, and a young one waits too long.
+  -- The youngest range that has doubled since it got its statistics: nobody gives its parent any, and its own come late.
+  create or replace function :s.grown_range_1() returns text language sql stable as $$
+    select r.name from :s.journal_range r join pg_class c on c.relname = r.name and c.relnamespace = to_regnamespace(':s')
+    where pg_relation_size(c.oid) > greatest(1048576, 2 * c.relpages::bigint * current_setting('block_size')::bigint)
+    order by r.low_at desc limit 1
+  $$;
+
   create or replace function :s.analyse_range_1() returns text language plpgsql ${asOwner} as $$
   declare
-    found_name text;
+    found_name text := :s.grown_range_1();
   begin
-    select r.name into found_name from :s.journal_range r
-      join pg_class c on c.relname = r.name and c.relnamespace = to_regnamespace(':s')
-      where pg_relation_size(c.oid) > greatest(1048576, 2 * c.relpages::bigint * current_setting('block_size')::bigint)
-      order by r.low_at desc limit 1;
-    if found then
+    if found_name is not null then
       perform set_config('lock_timeout', '100', true);
       execute format('analyze :s.%I', found_name);
     end if;

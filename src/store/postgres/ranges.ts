@@ -1,3 +1,4 @@
+import { limits } from '../../kit/limits.ts'
 import type { Log, LogFields } from '../../kit/log.ts'
 import { numberIn, optionalNumberIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
@@ -54,6 +55,8 @@ interface Found {
   readonly ranges: readonly Range[]
   /** Keys lie beside the ranges although they are of their time, or later. */
   readonly strays: boolean
+  /** One has twice the rows that its statistics were made of. */
+  readonly hasGrown: boolean
 }
 
 /** Makes the journal's ranges ahead, has them analysed, and drops those that retention is through with. */
@@ -74,7 +77,8 @@ export class Ranges {
         select :s.now_1($1::double precision) as now, r.relation, r.low_at, r.high_at, r.tried_at,
           exists (select from :s.event_default e where e.key >= :s.edge_1(
             (select max(f.low_at) from :s.journal_range f
-             where f.relation = 'event' and f.low_at <= :s.now_1($1::double precision)))) as strays
+             where f.relation = 'event' and f.low_at <= :s.now_1($1::double precision)))) as strays,
+          :s.grown_range_1() is not null as has_grown
         from (select) one left join :s.journal_range r on true order by r.low_at`),
       make: naming.sql('select :s.make_ranges_1($1, $2, $3, $4) as made'),
       analyse: naming.sql('select :s.analyse_range_1() as name'),
@@ -103,17 +107,22 @@ export class Ranges {
       'events lie beside the ranges of their time: clocks are ahead, or ranges came late',
       {},
     )
-    await this.#connections.rows(this.#sql.analyse)
+    if (found.hasGrown) await this.#connections.rows(this.#sql.analyse, [], limits.storeWorkMs)
     const payloads = await this.#tendOne('body', found, payloadsBefore, rows)
     const journal = await this.#tendOne('event', found, journalBefore, rows)
-    await this.#follow(journalBefore)
+    await this.#follow(journal.isGone ? await this.#look() : found, journalBefore)
     return { payloads: payloads.dropped, events: journal.dropped, more: journal.more || payloads.more }
   }
 
   async #look(): Promise<Found> {
     const rows = await this.#connections.rows(this.#sql.look, [this.#options.now()])
     const ranges = rows.filter(({ relation }) => relation !== null).map(rangeOf)
-    return { now: numberIn(rows[0], 'now'), ranges, strays: rows[0]?.strays === true }
+    return {
+      now: numberIn(rows[0], 'now'),
+      ranges,
+      strays: rows[0]?.strays === true,
+      hasGrown: rows[0]?.has_grown === true,
+    }
   }
 
   async #ahead({ now, ranges }: Found, keptMs: number): Promise<void> {
@@ -139,8 +148,8 @@ export class Ranges {
     { now, ranges }: Found,
     before: number,
     rows: number,
-  ): Promise<{ readonly dropped: number; readonly more: boolean }> {
-    const none = { dropped: 0, more: false }
+  ): Promise<{ readonly dropped: number; readonly more: boolean; readonly isGone: boolean }> {
+    const none = { dropped: 0, more: false, isGone: false }
     const old = ranges.filter((one) => one.relation === relation && one.highAt <= before && isToBeTried(one, now))
     const next = old[0]
     if (!next) return none
@@ -148,7 +157,8 @@ export class Ranges {
     if (scan.is_through !== true && !(await this.#page(relation, next, scan, before, rows)))
       return { ...none, more: true }
     const { outcome, dropped } = await this.#drop(next, before)
-    return { dropped, more: outcome === 'dropped' && old.length > 1 }
+    const isGone = outcome === 'dropped'
+    return { dropped, more: isGone && old.length > 1, isGone }
   }
 
   /** @returns whether that was the last page. */
@@ -173,8 +183,7 @@ export class Ranges {
   }
 
   /** Of events that are gone, all else goes too. */
-  async #follow(before: number): Promise<void> {
-    const { now, ranges } = await this.#look()
+  async #follow({ now, ranges }: Found, before: number): Promise<void> {
     const events = ranges.filter(({ relation }) => relation === 'event')
     const left = ranges.filter(
       (one) =>
@@ -184,7 +193,7 @@ export class Ranges {
         !events.some(({ lowAt, highAt }) => lowAt < one.highAt && highAt > one.lowAt),
     )
     for (const range of left) {
-      await this.#connections.rows(this.#sql.orphans, [range.lowAt, range.highAt])
+      await this.#connections.rows(this.#sql.orphans, [range.lowAt, range.highAt], limits.storeWorkMs)
       const { outcome } = await this.#drop(range, before)
       if (outcome === 'busy') return
     }
@@ -192,13 +201,8 @@ export class Ranges {
 
   async #drop(range: Range, before: number): Promise<{ readonly outcome: string; readonly dropped: number }> {
     const { relation, lowAt, highAt } = range
-    const row = await this.#connections.row(this.#sql.drop, [
-      this.#options.now(),
-      relation,
-      lowAt,
-      mostThatStay,
-      waitMs,
-    ])
+    const values = [this.#options.now(), relation, lowAt, mostThatStay, waitMs]
+    const row = await this.#connections.row(this.#sql.drop, values, limits.storeWorkMs)
     const outcome = textIn(row, 'outcome')
     const name = `drop ${relation} ${lowAt}`
     this.#tell(
