@@ -158,7 +158,8 @@ describe('a server that is set well', () => {
     await here.admin.query(`
       create role server login; grant usage on schema hapax to server;
       grant select, insert, update, delete on all tables in schema hapax to server;
-      grant usage on all sequences in schema hapax to server`)
+      grant usage on all sequences in schema hapax to server;
+      grant execute on all functions in schema hapax to server`)
     expect(await here.look('role', { user: 'server' })).toMatchObject([
       { state: 'ok', found: 'server may do what it needs' },
     ])

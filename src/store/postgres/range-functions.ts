@@ -208,4 +208,8 @@ export const rangeFunctions = `
       dropped := 0;
     end;
   end $$;
+
+  -- They run with their owner's rights: for who is told so, not for everyone who may use the schema.
+  revoke execute on function :s.make_ranges_1(double precision, text, bigint, integer), :s.analyse_range_1(),
+    :s.drop_range_1(double precision, text, bigint, integer, integer) from public;
 `

@@ -31,10 +31,10 @@ class World implements ContractWorld {
   readonly #random = seededRandom(worlds)
   readonly #stores: Store[] = []
 
-  async open(): Promise<Store> {
+  async open(at = url): Promise<Store> {
     const quiet = () => {}
     const store = await postgresStore({
-      url,
+      url: at,
       schema: this.schema,
       clock: this.clock,
       random: this.#random,
@@ -42,7 +42,7 @@ class World implements ContractWorld {
       now: () => this.clock.now(),
       shards: this.shards,
       rangeMs: this.rangeMs,
-      migrate: 'auto',
+      migrate: at === url ? 'auto' : 'check',
     })
     this.#stores.push(store)
     return store
@@ -102,10 +102,16 @@ async function accept(scene: Scene, world: World, over: Partial<AcceptItem> = {}
   return scene.accept({ key: world.key(), ...over })
 }
 
-/** Sweeps as nodes do, until there is nothing more to do at once. */
+/**
+ * Sweeps as nodes do, until nothing more goes. Tests run beside each other on one server: what a range kept since another's
+ * transaction was open goes by row.
+ */
 async function sweep(store: Store, request: Partial<PurgeRequest>): Promise<void> {
-  const none = { payloadsBefore: 0, journalBefore: 0, identitiesBefore: 0, rows: 100 }
-  while ((await store.purge({ ...none, ...request })).more) {}
+  for (let goes = true; goes; ) {
+    const asked = { payloadsBefore: 0, journalBefore: 0, identitiesBefore: 0, rows: 100, ...request }
+    const { payloads, events, identities, more } = await store.purge(asked)
+    goes = more === true || payloads + events + identities > 0
+  }
 }
 
 ranged('are made ahead as time passes, by nodes that sweep at once', async (scene, world) => {
@@ -337,15 +343,31 @@ ranged('stay whole where too much of them is unfinished or dead, and stand in no
   await sweep(scene.store, { journalBefore: 20_418 * dayMs })
   expect(await world.ranges('event')).toContain('event_20251124')
   expect(await world.ranges('event')).not.toContain('event_20251125')
-  const answers = await world.sql(
-    'select :s.range_scan_1($1, $2, $3), :s.range_judged_1($1, $2, null, null, true, $4, $4)',
-    ['event', 20_416 * dayMs, 20_417 * dayMs, []],
-  )
-  expect(answers).toHaveLength(1)
   await world.advance(3_600_001)
   await sweep(scene.store, { journalBefore: 20_418 * dayMs })
   expect(await world.ranges('event')).not.toContain('event_20251124')
   expect(await scene.store.event(first.key)).toEqual(first)
+})
+
+ranged('are made and dropped by a role that only serves', async (scene, world) => {
+  await scene.settle(scene.settlement(await accept(scene, world)))
+  await world.sql(`create role :s_role login; grant usage on schema :s to :s_role;
+    grant select, insert, update, delete on all tables in schema :s to :s_role;
+    grant execute on all functions in schema :s to :s_role`)
+  const serving = new URL(url)
+  serving.username = `${world.schema}_role`
+  await world.advance(3 * dayMs)
+  await sweep(await world.open(serving.href), { journalBefore: 20_417 * dayMs })
+  expect(await world.ranges('event')).toEqual([
+    'event_20251125',
+    'event_20251126',
+    'event_20251127',
+    'event_20251128',
+    'event_20251129',
+    'event_default',
+  ])
+  await scene.store.close()
+  await world.sql('drop owned by :s_role; drop role :s_role')
 })
 
 ranged('hold write-once across midnight', async (scene, world) => {
