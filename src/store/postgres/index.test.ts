@@ -45,7 +45,10 @@ it('refuses a database without the schema, with the command to run, and leaves i
   const refusal = { code: 'store_refused', message: expect.stringContaining('run hapax migrate') }
   await expect(openStore(url, options)).rejects.toMatchObject(refusal)
   await expect(openStore(url, { ...options, lookOnly: true, migrate: 'auto' })).rejects.toMatchObject(refusal)
-  expect((await planMigration(url, options)).join('\n')).toContain(`create schema if not exists "none_${process.pid}"`)
+  const plan = (await planMigration(url, options)).join('\n')
+  expect(plan).toContain(`create schema if not exists "none_${process.pid}"`)
+  expect(plan).toContain('partition by range (key)')
+  expect(plan).toMatch(/select "none_\d+".make_ranges_1\(null, r, 604800000, 10000\) from unnest\(array\['event', /)
   await expect(openStore(url, options)).rejects.toMatchObject(refusal)
 })
 
