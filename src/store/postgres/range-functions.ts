@@ -105,7 +105,8 @@ export const rangeFunctions = `
   #variable_conflict use_column
   begin
     return query select e.key, e.source, e.type, e.registry_version, e.accepted_at,
-      exists (select from :s.standing t where t.key = e.key),
+      exists (select from :s.standing t where t.key = e.key)
+        or exists (select from :s.unfingerprinted w where w.key = e.key and w.repeated_by = e.key),
       array(select distinct s.tag from :s.settlement s where s.key = e.key)
     from :s.event e
     where e.key > p_after and e.key >= :s.edge_1(p_low_at) and e.key < :s.edge_1(p_high_at)
@@ -175,6 +176,7 @@ export const rangeFunctions = `
         stays := array(
           select k.key from :s.range_kept k where k.relation = p_relation
           union select t.key from :s.standing t where t.key >= low and t.key < high
+          union select w.key from :s.unfingerprinted w where w.key >= low and w.key < high and w.repeated_by = w.key
           union select i.event from :s.intervention i where i.event >= low and i.event < high and i."position" >= scan.mark
           union select e.key from :s.meta m cross join generate_series(0, m.shards - 1) n cross join lateral (
             select e.key from :s.event e

@@ -91,7 +91,10 @@ export class Ranges {
       orphans: naming.sql(`
         with unclaimed_ as (
           delete from :s.unclaimed u where u.key >= :s.edge_1($1) and u.key < :s.edge_1($2)
-            and not exists (select from :s.event e where e.key = u.key))
+            and not exists (select from :s.event e where e.key = u.key)),
+        unfingerprinted_ as (
+          delete from :s.unfingerprinted w where w.key >= :s.edge_1($1) and w.key < :s.edge_1($2)
+            and not exists (select from :s.event e where e.key = w.key))
         delete from :s.intervention i where i.event >= :s.edge_1($1) and i.event < :s.edge_1($2)
           and not exists (select from :s.event e where e.key = i.event)`),
     }
