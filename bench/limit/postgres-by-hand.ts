@@ -23,7 +23,7 @@ interface Waiting<Item> {
 class Group {
   readonly accepts: Waiting<Repeatable>[] = []
   readonly settles: Waiting<string>[] = []
-  readonly checkpoints: Waiting<{ readonly key: string; readonly step: number }>[] = []
+  readonly checkpoints: Waiting<{ readonly key: string; readonly step: string }>[] = []
 
   get size(): number {
     return this.accepts.length + this.settles.length + this.checkpoints.length
@@ -50,12 +50,15 @@ const groupItems = 512
  */
 export class PostgresByHand {
   readonly #pool: pg.Pool
+  readonly #handed: boolean
   #gathering = new Group()
   #flights = 0
   #asked = false
   #sequence = 0
 
-  constructor(url: string) {
+  /** @param handed whether the process that accepts is the one that runs, which is in the rows of its events */
+  constructor(url: string, handed: boolean) {
+    this.#handed = handed
     // Two plans only, neither from a time when the tables were small.
     this.#pool = new pg.Pool({
       connectionString: url,
@@ -79,24 +82,18 @@ export class PostgresByHand {
     await this.#put(this.#gathering.settles, key)
   }
 
-  async checkpoint(key: string, step: number): Promise<void> {
+  async checkpoint(key: string, step: string): Promise<void> {
     await this.#put(this.#gathering.checkpoints, { key, step })
   }
 
-  /** A page of events with their bodies, in order: what has to be read before a backlog can be run. */
-  async page(after: number, limit: number): Promise<{ readonly key: string; readonly position: number }[]> {
-    const { rows } = await this.#pool.query<{ key: string; position: string }>({
+  /** Keys of a page of events, which is read with their bodies: what has to be read before a backlog can be run. */
+  async page(after: string, limit: number): Promise<string[]> {
+    const { rows } = await this.#pool.query<{ key: string }>({
       name: 'page',
-      text: `select e.*, b.bytes from event e join body b using (key)
-        where e.shard = 1 and e.position > $1 order by e.position limit $2`,
+      text: 'select e.*, b.bytes from event e join body b using (key) where e.key > $1::uuid order by e.key limit $2',
       values: [after, limit],
     })
-    return rows.map(({ key, position }) => ({ key, position: Number(position) }))
-  }
-
-  /** Where the newest event stands. */
-  get newest(): number {
-    return this.#sequence
+    return rows.map(({ key }) => key)
   }
 
   async close(): Promise<void> {
@@ -136,9 +133,13 @@ export class PostgresByHand {
   #send(group: Group): void {
     this.#flights++
     this.#commit(group).then(
-      () => {
+      (missed) => {
         this.#flights--
-        for (const { resolve } of [...group.accepts, ...group.settles, ...group.checkpoints]) resolve()
+        for (const waiting of group.accepts) {
+          if (missed.has(waiting.item.key)) this.#gathering.accepts.push(waiting)
+          else waiting.resolve()
+        }
+        for (const { resolve } of [...group.settles, ...group.checkpoints]) resolve()
         this.#ask()
       },
       (error: unknown) => {
@@ -147,7 +148,8 @@ export class PostgresByHand {
     )
   }
 
-  async #commit({ accepts, settles, checkpoints }: Group): Promise<void> {
+  /** Answers the keys of repeats whose first came with the commit beside this one: this one could not see it. */
+  async #commit({ accepts, settles, checkpoints }: Group): Promise<ReadonlySet<string>> {
     const parts: string[] = []
     const values: (string | number | Buffer)[] = [Date.now(), this.#sequence]
     const place = (value: string | number | Buffer) => `$${values.push(value)}`
@@ -171,6 +173,7 @@ export class PostgresByHand {
             `${list(items.map(({ event }) => event.bytes.length))}::integer[]`,
           ],
           place(Buffer.concat(items.map(({ event }) => event.bytes))),
+          this.#handed,
         ),
       )
     }
@@ -182,39 +185,47 @@ export class PostgresByHand {
     }
     if (checkpoints.length > 0) {
       const keys = place(`{${checkpoints.map(({ item }) => item.key).join(',')}}`)
-      const steps = place(`{${checkpoints.map(({ item }) => `step:2:s${item.step}`).join(',')}}`)
+      const steps = place(`{${checkpoints.map(({ item }) => item.step).join(',')}}`)
       parts.push(`kept as (insert into checkpoint
-        select key, $2::bigint + ${settles.length > 0 ? '1000' : '0'} + place, 1, $1, 1, 1, false, 'cg2ybwd4', step,
-          '{"ok":true}', '{"startedAt":1764000000000,"endedAt":1764000000000}'
+        select key, $2::bigint + ${settles.length > 0 ? '1000' : '0'} + place, 1, $1, 1, 1, false, 'cg2ybwd4',
+          'step:' || length(step) || ':' || step, '{"ok":true}', '{"step":{"kind":"step","name":"' || step || '","of":""},'
+            || '"startedAt":1764000000000,"endedAt":1764000000000,"firstTriedAt":1764000000000}'
         from unnest(${keys}::uuid[], ${steps}::text[]) with ordinality c(key, step, place))`)
     }
     // The same kinds give the same text.
     const kinds = [accepts, settles, checkpoints].map(({ length }) => (length > 0 ? 1 : 0)).join('')
-    await this.#pool.query({
+    const { rows } = await this.#pool.query<{ missed: string[] }>({
       name: `commit_${kinds}`,
-      text: `with given as (select $1::double precision, $2::bigint), ${parts.join(', ')} select`,
+      text: `with given as (select $1::double precision, $2::bigint), ${parts.join(', ')}
+        select ${accepts.length > 0 ? missedOnes : "'{}'"}::text[] as missed`,
       values,
     })
+    return new Set(rows[0]?.missed.map((key) => key.replaceAll('-', '')))
   }
 }
 
 /** Identity and event once; whoever finds its identity taken is a repeat of the one who has it. */
-function acceptParts(lists: readonly string[], bytes: string): string {
+function acceptParts(lists: readonly string[], bytes: string, handed: boolean): string {
   return `
-    put as materialized (select * from unnest(${lists.join(', ')})
-      with ordinality u(key, identity, id, byte_from, byte_count, place)),
+    put as materialized (select *, ('x' || right(key::text, 12))::bit(48)::bigint as position
+      from unnest(${lists.join(', ')}) u(key, identity, id, byte_from, byte_count)),
     claimed as (insert into ledger select identity, key from put order by identity on conflict do nothing returning key),
     fresh as materialized (select p.* from put p join claimed using (key)),
     events as (insert into event
-      select key, ('x' || right(key::text, 12))::bit(48)::bigint, 1, 1, 1, 1, $1, 1, identity, null, 'default', 'stripe', id,
-        'payment_intent.succeeded', repeat('f', 43), 'application/json', 'default', null, null from fresh),
+      select key, position, position % 64, 1, 1, 1, $1, ${handed ? 1 : 'null'}, identity, null, 'default', 'stripe', id,
+        'payment_intent.succeeded', repeat('f', 43), 'application/json', ${handed ? "'default'" : 'null'}, null, null
+      from fresh),
     bodies as (insert into body select key, substring(${bytes}::bytea from byte_from for byte_count) from fresh),
     repeats as (insert into repeat
-      select coalesce(l.key, f.key), p.key, ('x' || right(p.key::text, 12))::bit(48)::bigint, 'duplicate', $1, p.id, null, 1,
+      select coalesce(l.key, f.key), p.key, p.position, 'duplicate', $1, p.id, null, 1,
         repeat('f', 43)
       from put p left join ledger l on l.identity = p.identity left join fresh f on f.identity = p.identity
-      where p.key not in (select key from fresh) and coalesce(l.key, f.key) is not null)`
+      where p.key not in (select key from fresh) and coalesce(l.key, f.key) is not null
+      returning repeated_by)`
 }
+
+const missedOnes = `array(select key from put
+  where key not in (select key from fresh) and key not in (select repeated_by from repeats))`
 
 /** All that the limit need not do while it is measured. */
 export function prepared(id: string): Prepared {

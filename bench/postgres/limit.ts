@@ -8,8 +8,8 @@ export const works: Works = {
   accept: (bench) => accepted(bench, idsOf(bench.count)),
   'half duplicates': (bench) => accepted(bench, halfDuplicates(idsOf(bench.count / 2))),
   'whole life': wholeLife,
-  drain: (bench) => drained(bench, 0),
-  'three steps': (bench) => drained(bench, 3),
+  drain: (bench) => drained(bench, []),
+  'three steps': (bench) => drained(bench, ['authorise', 'capture', 'book']),
   latency,
 }
 
@@ -21,7 +21,7 @@ async function acceptAll(hand: PostgresByHand, events: readonly Prepared[]): Pro
 }
 
 async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured> {
-  const hand = new PostgresByHand(bench.url)
+  const hand = new PostgresByHand(bench.url, false)
   await hand.prepare()
   await acceptAll(hand, idsOf(bench.warmUp, 'warm').map(prepared))
   const events = ids.map(prepared)
@@ -33,7 +33,7 @@ async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured>
 
 /** A producer awaits its accept; the settlement is written beside the next. */
 async function wholeLife(bench: Bench): Promise<Measured> {
-  const hand = new PostgresByHand(bench.url)
+  const hand = new PostgresByHand(bench.url, true)
   await hand.prepare()
   const live = async (events: readonly Prepared[]) => {
     const settled: Promise<void>[] = []
@@ -52,26 +52,27 @@ async function wholeLife(bench: Bench): Promise<Measured> {
 }
 
 /** Pages of the backlog are read while the one before is written; 1,000 runs at once, each step durable before the next. */
-async function drained(bench: Bench, steps: number): Promise<Measured> {
-  const hand = new PostgresByHand(bench.url)
+async function drained(bench: Bench, steps: readonly string[]): Promise<Measured> {
+  const hand = new PostgresByHand(bench.url, false)
   await hand.prepare()
   const run = async (key: string) => {
-    for (let step = 0; step < steps; step++) await hand.checkpoint(key, step)
+    for (const step of steps) await hand.checkpoint(key, step)
     await hand.settle(key)
   }
-  const drain = async (after: number) => {
+  const drain = async (after: string) => {
+    let reached = after
     let next = hand.page(after, slots)
     for (;;) {
       const page = await next
       const last = page.at(-1)
-      if (!last) return
-      next = hand.page(last.position, slots)
-      await Promise.all(page.map(({ key }) => run(key)))
+      if (last === undefined) return reached
+      reached = last
+      next = hand.page(last, slots)
+      await Promise.all(page.map(run))
     }
   }
   await acceptAll(hand, idsOf(bench.warmUp, 'warm').map(prepared))
-  await drain(0)
-  const from = hand.newest
+  const from = await drain('00000000-0000-0000-0000-000000000000')
   await acceptAll(hand, idsOf(bench.count).map(prepared))
   await bench.settle()
   const measured = await bench.measure(() => drain(from))
@@ -81,7 +82,7 @@ async function drained(bench: Bench, steps: number): Promise<Measured> {
 
 /** One commit of one event, and a second one for its settlement. */
 async function latency(bench: Bench): Promise<Measured> {
-  const hand = new PostgresByHand(bench.url)
+  const hand = new PostgresByHand(bench.url, true)
   await hand.prepare()
   const one: number[] = []
   const two: number[] = []
