@@ -38,6 +38,10 @@ it('takes what is its own out of a URL', () => {
     url: 'postgresql://app@/db?host=%2Frun%2Fpostgresql&sslmode=require',
     schema: 'jobs',
   })
+  expect(readUrl('postgres://host/db?connections=20')).toEqual({ url: 'postgres://host/db', connections: 20 })
+  for (const wrong of ['0', '-1', 'many', '']) {
+    expect(() => readUrl(`postgres://host/db?connections=${wrong}`)).toThrow('connections is a number from 1')
+  }
 })
 
 it('refuses a database without the schema, with the command to run, and leaves it as it is', async () => {

@@ -88,7 +88,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
  *
  * @throws `store_refused` for text that is no URL
  */
-export function readUrl(text: string): { readonly url: string; readonly schema?: string } {
+export function readUrl(text: string): Pick<PostgresStoreOptions, 'url' | 'schema' | 'connections'> {
   if (!/^postgres(ql)?:\/\//.test(text)) {
     throw new HapaxError('store_refused', { reason: 'wanted a URL like postgres://user@host:5432/database' })
   }
@@ -96,10 +96,16 @@ export function readUrl(text: string): { readonly url: string; readonly schema?:
   const question = text.indexOf('?')
   if (question < 0) return { url: text }
   const query = new URLSearchParams(text.slice(question + 1))
-  const schema = query.get('schema')
-  query.delete('schema')
-  const url = text.slice(0, question) + (query.size > 0 ? `?${query}` : '')
-  return { url, ...(schema === null ? {} : { schema }) }
+  const [schema, connections] = [query.get('schema'), query.get('connections')]
+  for (const own of ['schema', 'connections']) query.delete(own)
+  if (connections !== null && !/^[1-9]\d{0,3}$/.test(connections)) {
+    throw new HapaxError('store_refused', { reason: `connections is a number from 1 to 9999, found ${connections}` })
+  }
+  return {
+    url: text.slice(0, question) + (query.size > 0 ? `?${query}` : ''),
+    ...(schema !== null && { schema }),
+    ...(connections !== null && { connections: Number(connections) }),
+  }
 }
 
 /** How a schema is looked at or given rights in, beside opening it. */
