@@ -53,7 +53,7 @@ else process.exitCode = await run()
 
 async function run(): Promise<number> {
   const sqliteRows = values.store.includes('sqlite') ? rows.filter(({ name }) => isWanted(name)) : []
-  const allServerRows = [...postgresRows, ...(values.long ? longRows : [])]
+  const allServerRows = [...postgresRows, ...(values.long ? longRows(Number(values.stored)) : [])]
   const serverRows = values.store.includes('postgres') ? allServerRows.filter(({ name }) => isWanted(name)) : []
   if (sqliteRows.length + serverRows.length === 0) {
     const names = new Set([...rows.map(({ name }) => name), ...allServerRows.map(({ name }) => name)])
@@ -122,7 +122,9 @@ function write(file: string, sqlite: readonly BenchRecord[], postgres: readonly 
     ? JSON.parse(readFileSync(file, 'utf8'))
     : []
   const sqliteWorks = rows.flatMap(({ figures }) => figures.map(({ work }) => work))
-  const postgresWorks = [...postgresRows, ...longRows].flatMap(({ figures }) => figures.map(({ work }) => work))
+  const postgresWorks = [...postgresRows, ...longRows(Number(values.stored))].flatMap(({ figures }) =>
+    figures.map(({ work }) => work),
+  )
   const sqliteRecords = merged(sqliteWorks, before.filter(isSqlite), sqlite)
   const postgresRecords = merged(postgresWorks, before.filter(isPostgres), postgres)
   writeFileSync(file, `${JSON.stringify([...sqliteRecords, ...postgresRecords], undefined, 2)}\n`)

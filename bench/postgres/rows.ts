@@ -96,15 +96,18 @@ export const postgresRows: readonly PostgresRow[] = [
   }),
 ]
 
-/** Finished events of the stored rows; a tenth as many wait. */
+/** Finished events of the stored rows, unless told otherwise. */
 export const storedEvents = 10_000_000
 
 /**
  * Rows of `--long`. Accepts come last: what they leave is unfinished, and whoever runs after them would have to run it.
+ *
+ * @param stored finished events; a tenth as many wait
  */
-export const longRows: readonly PostgresRow[] = (['whole life', 'drain', 'three steps', 'accept'] as const).map(
-  (work) => alone(work, 'stored', 'with 10,000,000 finished and 1,000,000 waiting'),
-)
+export function longRows(stored: number): readonly PostgresRow[] {
+  const words = `with ${stored.toLocaleString('en')} finished and ${Math.ceil(stored / 10).toLocaleString('en')} waiting`
+  return (['whole life', 'drain', 'three steps', 'accept'] as const).map((work) => alone(work, 'stored', words))
+}
 
 function alone(work: WorkName, beside: 'held' | 'stored', words: string): PostgresRow {
   return {

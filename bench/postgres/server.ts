@@ -30,6 +30,7 @@ export class BenchServer {
   readonly pid: number | undefined
   readonly #stop: () => Promise<void>
   readonly #kept: string[] = []
+  #stopping: Promise<void> | undefined
   #databases = 0
 
   private constructor(url: string, pid: number | undefined, admin: pg.Client, stop: () => Promise<void>) {
@@ -92,7 +93,13 @@ export class BenchServer {
     }
   }
 
-  async stop(): Promise<void> {
+  /** Stops it, and drops what it was given to keep. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end()
+    return this.#stopping
+  }
+
+  async #end(): Promise<void> {
     for (const name of this.#kept) await this.#admin.query(`drop database ${name} with (force)`)
     await this.#admin.end()
     await this.#stop()
