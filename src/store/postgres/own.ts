@@ -100,7 +100,9 @@ export class Ownerships {
       lapsesInMs: others.length === 0 ? undefined : Math.min(...others.map(({ left }) => left)),
       registryVersion: standing.registryVersion,
       settingsVersion: standing.settingsVersion,
-      quiet: row.came === false && (beat.cursors ?? []).every((cursor) => held.some((pair) => isOf(pair, cursor))),
+      ...(beat.cursors && {
+        quiet: row.came === false && beat.cursors.every((cursor) => held.some((pair) => isOf(pair, cursor))),
+      }),
     }
   }
 
