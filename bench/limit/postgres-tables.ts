@@ -1,4 +1,7 @@
-/** The rows that the engine writes when all goes well, with their indexes: what the limit writes by hand. */
+/**
+ * The rows that the engine writes when all goes well, with their indexes: what the limit writes by hand. In one range of time,
+ * where the engine's tables are partitioned by it: to find the range is the engine's work.
+ */
 export const tables = `
   create table ledger (identity uuid primary key, key uuid not null);
   create table event (
@@ -8,7 +11,7 @@ export const tables = `
     id text collate "C" not null, type text collate "C" not null, fingerprint text collate "C" not null,
     content_type text collate "C" not null, handed_group text collate "C", order_key text collate "C", rest text collate "C"
   );
-  create unique index event_shard on event (shard, position);
+  create index event_shard on event (shard, position);
   create table body (key uuid primary key, bytes bytea not null);
   alter table body alter column bytes set storage external;
   create table repeat (

@@ -155,12 +155,12 @@ function ratioText(ratio: number | null, range: readonly [number, number] | null
 function costTable(records: readonly PostgresRecord[]): string {
   const costs = new Map(records.filter(isBesideLimit).map((record) => [record.work.split(':')[0] ?? '', record]))
   const lines = [...costs].flatMap(([work, { walBytesPerEvent, cpuSecondsPer1000, statementsPerEvent }]) =>
-    Object.entries(walBytesPerEvent).map(([side, bytes]) =>
+    Object.entries(cpuSecondsPer1000).map(([side, seconds]) =>
       rowOf([
         work,
         side === 'hapax' ? 'Hapax' : side,
-        bytes.toLocaleString('en'),
-        String(cpuSecondsPer1000[side] ?? ''),
+        walBytesPerEvent[side]?.toLocaleString('en') ?? '',
+        String(seconds),
         String(statementsPerEvent[side] ?? ''),
       ]),
     ),
