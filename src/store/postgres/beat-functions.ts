@@ -1,5 +1,8 @@
 import { pairLock } from './pair-lock.ts'
 
+/** Transactions that a server may have lost at most when another takes its place: hours of any load. */
+const numbersApart = 2 ** 24
+
 /** Leases, the sharing out of pairs, registry and settings. */
 export const beatFunctions = `
   create or replace function :s.drop_lapsed_1(p_at double precision) returns void language plpgsql as $$
@@ -9,6 +12,33 @@ export const beatFunctions = `
       update :s.pair p set node = null, graceful = false
       where p.node is not null and not exists (select from :s.node n where n.node = p.node);
     end if;
+  end $$;
+
+  -- The history that the server writes: another one since a standby was promoted, or a backup restored. Null where a server
+  -- does not say.
+  create or replace function :s.timeline_1() returns text language plpgsql as $$
+  begin
+    return substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+  exception when others then
+    return null;
+  end $$;
+
+  -- On another timeline what the server before had committed may be lost, and the ids of those transactions are given once
+  -- more. All that is numbered from now on lies above what anybody may have read; every pair is free, so that its next owner
+  -- reads from the mark that was kept. Who writes is waited for, since its numbers are of before; not for long: at the next beat.
+  create or replace function :s.note_timeline_1() returns void language plpgsql set lock_timeout = '100ms' as $$
+  declare
+    before text := (select m.timeline from :s.meta m);
+    here text := :s.timeline_1();
+  begin
+    if before = here or here is null then return; end if;
+    if before <> '' then
+      lock table :s.event in share row exclusive mode;
+      update :s.pair p set node = null, graceful = false;
+    end if;
+    update :s.meta set timeline = here, first_xid = first_xid + case when before = '' then 0 else ${numbersApart} end;
+  exception when lock_not_available then
+    return;
   end $$;
 
   create or replace function :s.standing_of_group_1(p_group text, p_at double precision) returns jsonb language sql as $$
@@ -33,6 +63,7 @@ export const beatFunctions = `
     at := :s.now_1(p_now);
     -- Its own lease may have run out: then what it holds goes through a takeover like any other.
     perform :s.drop_lapsed_1(at);
+    perform :s.note_timeline_1();
     insert into :s.node values (p_node, p_group, p_takes, p_handlers, at + p_lease_ms)
     on conflict (node) do update set group_name = excluded.group_name, owns = excluded.owns, handlers = excluded.handlers,
       lease_until = excluded.lease_until;

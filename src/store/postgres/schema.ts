@@ -55,7 +55,7 @@ export function migrationPlan(
   const steps = tableMigrations.slice(from).map((text, index) => {
     const version = from + index + 1
     // The first number of a database that was restored elsewhere lies above all that it holds: see tables.ts.
-    const made = version === 1 ? `insert into :s.meta values (1, ${shards}, 0, 0, 0);` : ''
+    const made = version === 1 ? `insert into :s.meta values (1, ${shards}, 0, 0, 0, '');` : ''
     return naming.sql(`${text};\n${made}\nupdate :s.version set tables = ${version}`)
   })
   const plan = [...steps, functionsStatement(naming)]

@@ -19,7 +19,8 @@ export const tableMigrations: readonly string[] = [
     shards integer not null,
     first_xid bigint not null,
     registry_version integer not null,
-    settings_version integer not null
+    settings_version integer not null,
+    timeline text collate "C" not null
   );
 
   create table :s.ledger (identity uuid primary key, key uuid not null);
