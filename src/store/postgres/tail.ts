@@ -20,8 +20,11 @@ import { jsonRow, type Reads, runOf, tagsOf, withKeys } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
 
-/** Events looked at for one page of unfinished ones: a takeover passes over what is settled. */
+/** Events looked at for one page where unfinished ones are asked for: a takeover passes over what is settled. */
 const scanRows = 2_000
+
+/** So much more than a page is read of all pairs together: some have less than their part of it. */
+const overread = 1.5
 
 /** One pair's part of a request. */
 interface Asked {
@@ -32,6 +35,8 @@ interface Asked {
   /** From where events are read, and interventions; undefined: as the low mark says. */
   readonly after: number | undefined
   readonly askedAfter: number
+  /** Events read at most: where so many are found, there may be more. */
+  readonly rows: number
 }
 
 /** What the statement found of one pair. */
@@ -51,6 +56,8 @@ export class Tails {
   readonly #registers: Registers
   readonly #sql: ReturnType<typeof statements>
   #turn = 0
+  /** Pairs whose last page was not all: they share the next between them. */
+  readonly #deep = new Set<string>()
 
   constructor(connections: Connections, naming: Naming, reads: Reads, registers: Registers) {
     this.#connections = connections
@@ -61,8 +68,12 @@ export class Tails {
 
   async tail({ cursors, limit }: TailRequest): Promise<TailPage[]> {
     if (cursors.length === 0) return []
-    const asked = cursors.map((owned) => this.#ask(owned))
-    const { found, snapshot, registry } = await this.#look(asked, limit)
+    const deep = cursors.filter((owned) => this.#deep.has(pairName(owned))).length
+    const asked = cursors.map((owned) => {
+      const share = this.#deep.has(pairName(owned)) ? deep : cursors.length
+      return this.#ask(owned, limit, share)
+    })
+    const { found, snapshot, registry } = await this.#look(asked)
     const pages: TailPage[] = new Array(cursors.length)
     const chosen: Row[][] = new Array(cursors.length)
     const late: Late[] = new Array(cursors.length)
@@ -87,6 +98,8 @@ export class Tails {
     for (const [index, page] of pages.entries()) {
       const [one, open] = [cursors[index], late[index]]
       if (one && open && !page.stale) this.cursors.keep(one, open)
+      if (page.more) this.#deep.add(pairName(page))
+      else this.#deep.delete(pairName(page))
     }
     return pages.map((page, index) => ({ ...page, events: events[index] ?? [], standing: standing[index] ?? [] }))
   }
@@ -120,12 +133,16 @@ export class Tails {
     }
   }
 
-  #ask(owned: OwnedCursor): Asked {
+  /** @param share of how many pairs this is one that share a page */
+  #ask(owned: OwnedCursor, limit: number, share: number): Asked {
     const takeover = owned.cursor === undefined
+    const unfinished = takeover || owned.all === true
     return {
       owned,
       takeover,
-      unfinished: takeover || owned.all === true,
+      unfinished,
+      // All of a page for each pair would be thrown away but for one: a backlog in 64 shards was read twenty times over.
+      rows: Math.ceil((Math.max(limit + 1, unfinished ? scanRows : 0) * overread) / share),
       late: takeover ? { events: [], interventions: [] } : this.cursors.late(owned),
       after: owned.cursor,
       askedAfter: owned.asked ?? owned.cursor ?? -1,
@@ -135,7 +152,6 @@ export class Tails {
   /** One statement for all pairs: what it finds is of one snapshot. */
   async #look(
     asked: readonly Asked[],
-    limit: number,
   ): Promise<{ readonly found: (Found | undefined)[]; readonly snapshot: Snapshot; readonly registry: Registry }> {
     const events = spansOf(asked.map(({ late }) => late.events))
     const interventions = spansOf(asked.map(({ late }) => late.interventions))
@@ -145,7 +161,7 @@ export class Tails {
       bigintArray(asked.map(({ owned }) => owned.epoch)),
       bigintArray(asked.map(({ after }) => after)),
       bigintArray(asked.map(({ askedAfter }) => askedAfter)),
-      integerArray(asked.map(({ unfinished }) => (unfinished ? scanRows : limit + 1))),
+      integerArray(asked.map(({ rows }) => rows)),
       integerArray(asked.map(({ unfinished }) => (unfinished ? 1 : 0))),
       ...events,
       ...interventions,
@@ -201,9 +217,13 @@ export class Tails {
   }
 }
 
+function pairName({ group, shard }: Owned): string {
+  return `${shard}/${group}`
+}
+
 /** One page of what was found: late commits first, since they lie below. */
 function cutPage(
-  { owned, unfinished, late, after: given }: Asked,
+  { owned, unfinished, late, after: given, rows: most }: Asked,
   found: Found | undefined,
   snapshot: Snapshot,
   limit: number,
@@ -239,7 +259,7 @@ function cutPage(
     }
     read = numberIn(row, 'position')
   }
-  if (unfinished && found.fresh.length >= scanRows) return answer(read, true, snapshot.openBelow(read))
+  if (found.fresh.length >= most) return answer(read, true, snapshot.openBelow(read))
   const cursor = Math.max(after, snapshot.seenTo)
   return answer(cursor, false, snapshot.openBelow(cursor))
 }
