@@ -2,6 +2,13 @@ import { rowsOf } from './item-types.ts'
 import { pairLock } from './pair-lock.ts'
 import { stablePlans } from './stable-plans.ts'
 
+/**
+ * Whether a decision's event is there. `offset 0` here and below keeps it a look for each item: joined, the planner took the
+ * bounds for the better condition, and read all events between them for each item (500 of a backlog of 20,000: 2.5 s).
+ */
+const itsEvent = `cross join lateral (
+            select from :s.event e where e.key = u.key and e.key >= p_least and e.key <= p_greatest offset 0) e`
+
 /** Accepts that identity alone decides, together. */
 const claim = (ending: string) => `
           insert into :s.ledger as l
@@ -17,10 +24,10 @@ const keepCheckpoints = (ending: string) => `
         with ready as (
           select u.*, number + u.place - 1 as seq from unnest(p_checkpoint) with ordinality ${rowsOf('checkpoint_item_1')}
           join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-          join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
+          ${itsEvent}
           where not exists (select from :s.checkpoint k
             where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.step = u.step
-              and k.key >= p_least and k.key <= p_greatest)),
+              and k.key >= p_least and k.key <= p_greatest offset 0)),
         kept as (
           insert into :s.checkpoint as c
           select r.key, r.seq, r.epoch, "now", r.generation, r.attempt, false, r.tag, r.step, r.value, r.rest from ready r
@@ -31,11 +38,11 @@ const keepSettlements = (ending: string) => `
         with ready as (
           select u.*, number + u.place - 1 as seq from unnest(p_settle) with ordinality ${rowsOf('settle_item_1')}
           join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-          join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
+          ${itsEvent}
           where u.alone and u.generation = 1 and u.turn = 1 and u.status = any(:terminal) and u.status <> :dead
             and not exists (select from :s.settlement k
               where k.key = u.key and k.tag = u.tag and k.generation = u.generation and k.turn = u.turn
-                and k.key >= p_least and k.key <= p_greatest)
+                and k.key >= p_least and k.key <= p_greatest offset 0)
             and not exists (select from :s.intervention v where v.event = u.key and v.tag = u.tag and v."position" > u.seen)),
         kept as (
           insert into :s.settlement as s
@@ -136,14 +143,14 @@ ${inBoth(claimAll)}
       select u.key, number + u.place - 1, u.epoch, u.at, u.generation, u.attempt, u.tag, u.step, u.address
       from unnest(p_begin) with ordinality ${rowsOf('begin_item_1')}
       join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch
-      join :s.event e on e.key = u.key and e.key >= p_least and e.key <= p_greatest
+      ${itsEvent}
       on conflict do nothing;
       select jsonb_agg(u.place - 1) into begin_
       from unnest(p_begin) with ordinality ${rowsOf('begin_item_1')}
       where not exists (select from :s.begin_record r where r.key = u.key and r.tag = u.tag and r.generation = u.generation
           and r.attempt = u.attempt and r.step = u.step and r.key >= p_least and r.key <= p_greatest
           and (r.epoch = u.epoch or exists (
-            select from :s.pair p where p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch)));
+            select from :s.pair p where p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch)) offset 0);
       number := number + n_begin;
     end if;
 

@@ -103,7 +103,7 @@ export const readFunctions = `
       select e.key, e."position", e.shard, e.registry_version, e.fingerprint_key, e.flags, e.accepted_at, e.handed_epoch,
         e.identity, e.content, e.tenant, e.source, e.id, e.type, e.fingerprint, e.content_type, e.handed_group, e.order_key,
         e.rest, b.bytes
-      from :s.event e left join :s.body b on b.key = e.key and b.key = any(p_keys)
+      from :s.event e left join lateral (select b.bytes from :s.body b where b.key = e.key offset 0) b on true
       where e.key = any(p_keys);
   end $$;
 
