@@ -1,5 +1,6 @@
 import { limits } from '../../kit/limits.ts'
 import { eventFlags } from '../sql/rest.ts'
+import { stablePlans } from './stable-plans.ts'
 
 /** Under no other right than the owner's, and with no name that the caller could put in the way. */
 const asOwner = 'security definer set search_path = pg_catalog, pg_temp'
@@ -108,7 +109,7 @@ export const acceptBySql = `
   create or replace function :s.accept_by_sql_1(
     p_source text, p_id text, p_type text, p_body bytea, p_tenant text, p_subject text, p_time timestamptz,
     p_content_type text, p_order_key text, p_headers jsonb
-  ) returns jsonb language plpgsql set lock_timeout = '250ms' as $$
+  ) returns jsonb language plpgsql ${stablePlans} set lock_timeout = '250ms' as $$
   declare
     now_at double precision := :s.now_1(null);
     meta record;

@@ -1,11 +1,14 @@
 import { stablePlans } from './stable-plans.ts'
 
-/** Accepts: judged by identity and content, alone or within a caller's own transaction. */
+/**
+ * Accepts: judged by identity and content, alone or within a caller's own transaction. The settings of {@link stablePlans} are
+ * those of the functions that are called from outside: set again by each that these call, they took half of a repeat's time.
+ */
 export const acceptFunctions = `
   -- What is known of the event that the ledger names; its fingerprint's key is 0 where it has none yet.
   create or replace function :s.original_1(p_key uuid) returns table (
     key uuid, "position" bigint, accepted_at double precision, fingerprint_key integer, fingerprint text, in_journal boolean
-  ) language sql stable rows 1 ${stablePlans} as $$
+  ) language sql stable rows 1 as $$
     select k.key, k."position", k.accepted_at,
       case when k.fingerprint_key <> 0 then k.fingerprint_key
         else coalesce((select l.fingerprint_key from :s.late_fingerprint l where l.key = k.key), 0) end,
@@ -24,7 +27,7 @@ export const acceptFunctions = `
   create or replace function :s.repeat_1(
     p_now double precision, p_seq bigint, p_key uuid, p_id text, p_fingerprint_keys integer[], p_fingerprints text[],
     p_original uuid, p_accepted_at double precision, p_known_key integer, p_known text, p_in_journal boolean, p_reason text
-  ) returns jsonb language plpgsql ${stablePlans} as $$
+  ) returns jsonb language plpgsql as $$
   declare
     same boolean := p_reason is not null or exists (
       select from unnest(p_fingerprint_keys, p_fingerprints) f(k, h) where f.k = p_known_key and f.h = p_known);
@@ -46,7 +49,7 @@ export const acceptFunctions = `
     p_tenant text, p_source text, p_id text, p_type text, p_fingerprint_keys integer[], p_fingerprints text[],
     p_registry_version integer, p_flags integer, p_content_type text, p_order_key text, p_rest text,
     p_window double precision, p_content_window double precision, p_handed_group text, p_handed_epoch bigint, p_body bytea
-  ) returns jsonb language plpgsql ${stablePlans} as $$
+  ) returns jsonb language plpgsql as $$
   declare
     before uuid;
     claimed boolean := false;
@@ -165,7 +168,7 @@ export const acceptFunctions = `
     p_id text, p_type text, p_fingerprint_keys integer[], p_fingerprints text[], p_registry_version integer,
     p_flags integer, p_content_type text, p_order_key text, p_rest text, p_window double precision,
     p_content_window double precision, p_body bytea
-  ) returns jsonb language plpgsql set lock_timeout = '250ms' as $$
+  ) returns jsonb language plpgsql ${stablePlans} set lock_timeout = '250ms' as $$
   declare
     number bigint := :s.take_numbers_1(1);
     answer jsonb;

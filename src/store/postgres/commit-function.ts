@@ -20,6 +20,25 @@ const claimAll = (ending: string) => `
         with claimed as (${claim(ending)})
         select array_agg(c.key), count(*) into fresh, fresh_count from claimed c;`
 
+/** Repeats of what is in the journal with its fingerprint, and can have no other event of their own: as `accept_one_1` has it. */
+const tellRepeats = `
+      with met as materialized (
+        select u.place, u.key as repeated_by, u.id, u.fingerprint_key, u.fingerprint, e.key, e.accepted_at,
+          case when e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint then 'd' else 'c' end as outcome
+        from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
+        join :s.ledger l on l.identity = u.identity
+        join :s.event e on e.key = l.key
+        where u.place <= p_accepts and u.window_ms is null and u.fingerprint_key <> 0 and e.fingerprint_key <> 0
+          and l.key <> u.key and (fresh is null or u.key <> all(fresh))
+          and not exists (select from :s.succession c where c.key = l.key)),
+      kept as (
+        insert into :s.repeat
+        select m.key, m.repeated_by, number + m.place - 1, case m.outcome when 'd' then 'duplicate' else 'conflict' end, "now",
+          m.id, null, m.fingerprint_key, m.fingerprint from met m on conflict do nothing)
+      select jsonb_agg(jsonb_build_object('i', m.place - 1, 'o', m.outcome, 'k', m.key, 'at', m.accepted_at, 'r', null)),
+        coalesce(array_agg(m.place::integer), '{}')
+      into accept, told from met m;`
+
 const keepCheckpoints = (ending: string) => `
         with ready as (
           select u.*, number + u.place - 1 as seq from unnest(p_checkpoint) with ordinality ${rowsOf('checkpoint_item_1')}
@@ -80,6 +99,7 @@ export const commitFunction = `
     n_intervene integer := coalesce(jsonb_array_length(p_intervene), 0);
     fresh uuid[];
     fresh_count integer := 0;
+    told integer[] := '{}';
     number bigint;
     i integer;
     item jsonb;
@@ -124,9 +144,12 @@ ${inBoth(claimAll)}
         end if;
       end if;
     end if;
-    if fresh_count < p_accepts then
+    if fresh_count < p_accepts and p_plain and not p_careful and p_more is null then
+${tellRepeats}
+    end if;
+    if fresh_count + cardinality(told) < p_accepts then
       for i in 1 .. p_accepts loop
-        if p_accept[i].key = any(fresh) then continue; end if;
+        if p_accept[i].key = any(fresh) or i = any(told) then continue; end if;
         item := :s.accept_item_at_1("now", number + i - 1, p_careful, p_accept[i], p_more -> (i - 1)::text);
         accept := coalesce(accept, '[]') || jsonb_build_array(item || jsonb_build_object('i', i - 1));
       end loop;

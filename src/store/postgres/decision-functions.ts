@@ -1,5 +1,3 @@
-import { stablePlans } from './stable-plans.ts'
-
 /** What owners and people decide, one at a time, and the two ends of a transaction that a handler writes in. */
 export const decisionFunctions = `
   -- One settlement that is not the first and last of its run.
@@ -8,7 +6,7 @@ export const decisionFunctions = `
     p_generation integer, p_turn integer, p_attempt integer, p_status integer, p_since double precision,
     p_due_at double precision, p_seen bigint, p_attempted_at double precision, p_handler text, p_version text,
     p_result text, p_rest text, p_keep text
-  ) returns text language plpgsql ${stablePlans} as $$
+  ) returns text language plpgsql as $$
   declare
     event record;
     same boolean;
@@ -67,7 +65,7 @@ export const decisionFunctions = `
   end $$;
 
   create or replace function :s.intervene_one_1(p_now double precision, p_position bigint, p_item jsonb)
-  returns jsonb language plpgsql ${stablePlans} as $$
+  returns jsonb language plpgsql as $$
   declare
     v_key uuid := (p_item ->> 'key')::uuid;
     v_event uuid := (p_item ->> 'event')::uuid;
