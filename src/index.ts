@@ -58,6 +58,7 @@ export type { Random } from './kit/random.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'
+export type { Finding } from './store/finding.ts'
 export type { MigrateMode } from './store/open-store.ts'
 export type {
   AcceptAnswer,
@@ -82,6 +83,7 @@ export type {
   InterveneAnswer,
   InterveneItem,
   InterventionRecord,
+  LateFingerprint,
   LedgerEntry,
   NodeBeat,
   Owned,
@@ -109,5 +111,6 @@ export type {
   TransactionBegin,
   TransactionBody,
   TriedStep,
+  Unfingerprinted,
   Verb,
 } from './store/store.ts'
