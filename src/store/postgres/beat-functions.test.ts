@@ -1,9 +1,9 @@
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
-import { mintEventKey } from '../../event/event-key.ts'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
-import type { AcceptItem, NodeBeat, Owned } from '../store.ts'
+import type { NodeBeat, Owned } from '../store.ts'
 import { postgresStore } from './index.ts'
 
 const url = inject('postgresUrl')
@@ -15,28 +15,6 @@ afterAll(async () => {
   await hand.query(`drop schema if exists ${schema} cascade`)
   await hand.end()
 })
-
-function item(): AcceptItem {
-  const key = mintEventKey(systemClock.now(), 0, random)
-  return {
-    key,
-    shard: 0,
-    tenant: 'default',
-    source: 'shop',
-    id: key,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: 'content' }],
-    body: Buffer.from('{}'),
-    unclaimed: false,
-  }
-}
 
 it('what comes after a failover that lost commits is read, by the node that had read further (G5)', async () => {
   await hand.connect()
@@ -64,7 +42,7 @@ it('what comes after a failover that lost commits is read, by the node that had 
     }
     await hand.query(`update ${schema}.meta set first_xid = 1000000`)
     const before = await owned([])
-    const lost = item()
+    const lost = acceptItem()
     await store.commit({ accept: [lost] })
     const seen = await read(before, 0)
     expect(seen.keys).toEqual([lost.key])
@@ -72,16 +50,16 @@ it('what comes after a failover that lost commits is read, by the node that had 
     // What the standby that was promoted has: not that event, the numbers of the transactions before it, the timeline of before.
     for (const table of ['event', 'body', 'ledger']) await hand.query(`delete from ${schema}.${table}`)
     await hand.query(`update ${schema}.meta set first_xid = 990000, timeline = '00000000'`)
-    const first = item()
+    const first = acceptItem()
     await store.commit({ accept: [first] })
     const after = await owned([{ ...before, position: seen.cursor + 1 }])
     expect(after.epoch).toBe(before.epoch + 1)
-    const second = item()
+    const second = acceptItem()
     await store.commit({ accept: [second] })
     const takeover = await read(after, undefined)
     expect(takeover.keys).toEqual([first.key, second.key])
     expect(takeover.cursor).toBeGreaterThan(seen.cursor)
-    const third = item()
+    const third = acceptItem()
     await store.commit({ accept: [third] })
     expect((await read(after, takeover.cursor)).keys).toEqual([third.key])
     expect((await owned([{ ...after, position: takeover.cursor + 1 }])).epoch).toBe(after.epoch)

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { mintEventKey } from '../../event/event-key.ts'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { AcceptItem, Commit, NodeBeat, Owned, SettleItem, Store } from '../store.ts'
@@ -41,29 +41,6 @@ function open(where: string): Promise<Store> {
     shards: 1,
     now: () => nowMs,
   })
-}
-
-let ids = 0
-function acceptOf(over: Partial<AcceptItem> = {}): AcceptItem {
-  return {
-    key: mintEventKey(systemClock.now(), 0, random),
-    shard: 0,
-    tenant: 'default',
-    source: 'shop',
-    id: `order ${++ids}`,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: 'content' }],
-    body: Buffer.from('{}'),
-    unclaimed: false,
-    ...over,
-  }
 }
 
 const beat = (node: string): NodeBeat => {
@@ -128,7 +105,7 @@ function waitsFor(kind: 'advisory' | 'transactionid'): Promise<void> {
 it('holds up a takeover until it has committed, and is refused once another owns the pair (G6)', async () => {
   const [owned] = (await store.own(beat('one'))).owned
   if (!owned) throw new Error('nothing granted')
-  const [first, second] = [acceptOf(), acceptOf()]
+  const [first, second] = [acceptItem(), acceptItem()]
   await store.commit({ accept: [first, second] })
   await commitByHand({ settle: [await settleOf(first, owned)] })
   nowMs += 60_000
@@ -141,7 +118,7 @@ it('holds up a takeover until it has committed, and is refused once another owns
 })
 
 it('that meets an identity while another commits it is told of the duplicate, and its neighbours are accepted (G2)', async () => {
-  const [original, again, neighbour] = [acceptOf(), acceptOf(), acceptOf()]
+  const [original, again, neighbour] = [acceptItem(), acceptItem(), acceptItem()]
   await commitByHand({ accept: [original] })
   const answered = store.commit({ accept: [{ ...again, id: original.id }, neighbour] })
   await waitsFor('transactionid')
@@ -155,7 +132,7 @@ it('that meets an identity while another commits it is told of the duplicate, an
 it('refuses to be fenced by an old snapshot, and says what to set', async () => {
   const strict = await open(`${url}?options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`)
   try {
-    const one = acceptOf()
+    const one = acceptItem()
     expect((await strict.commit({ accept: [one] })).accept).toMatchObject([{ outcome: 'accepted' }])
     const [owned] = (await store.own(beat('three'))).owned
     const settle = await settleOf(one, owned ?? { group: 'g', shard: 0, epoch: 1 })

@@ -1,13 +1,12 @@
 import pg from 'pg'
 import { afterAll, expect, inject, it, vi } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { createEngine } from '../../engine/engine.ts'
 import { handler } from '../../engine/handler.ts'
-import { mintEventKey } from '../../event/event-key.ts'
-import { systemClock } from '../../kit/clock.ts'
 import { silentLog } from '../../kit/log.ts'
 import { seededRandom, systemRandom } from '../../kit/random.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
-import type { AcceptItem, NodeBeat, OwnedCursor, Store, TailPage } from '../store.ts'
+import type { NodeBeat, OwnedCursor, Store, TailPage } from '../store.ts'
 import { postgresStore } from './index.ts'
 
 const url = inject('postgresUrl')
@@ -34,28 +33,6 @@ const beat: NodeBeat = {
   leaseMs: 600_000,
   release: [],
   lowMarks: [],
-}
-
-function item(shard: number): AcceptItem {
-  const key = mintEventKey(systemClock.now(), shard, random)
-  return {
-    key,
-    shard,
-    tenant: 'default',
-    source: 'shop',
-    id: key,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: 'content' }],
-    body: new Uint8Array(),
-    unclaimed: false,
-  }
 }
 
 /** A node that has read all there is, on a clock of its own: only a test moves the timers of its hints. */
@@ -85,7 +62,7 @@ it('calls a node quiet once its own notification came back, and not while anythi
   // What commits after its page was read, with a number below the cursor.
   const client = await admin.connect()
   await client.query('begin')
-  await store.acceptWithin?.(client, item(2))
+  await store.acceptWithin?.(client, acceptItem({ shard: 2 }))
   // A later transaction ends before: the cursor goes past the open one.
   await isQuiet()
   await read()
@@ -95,7 +72,7 @@ it('calls a node quiet once its own notification came back, and not while anythi
   expect(await isQuiet()).toBe(false)
   expect((await read()).map(({ events }) => events.length)).toEqual([0, 0, 1, 0])
   expect(await isQuiet()).toBe(true)
-  await store.commit({ accept: [item(0)] })
+  await store.commit({ accept: [acceptItem({ shard: 0 })] })
   expect(await isQuiet()).toBe(false)
   await close()
 })

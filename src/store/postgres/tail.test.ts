@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { HapaxError } from '../../errors/hapax-error.ts'
-import { mintEventKey } from '../../event/event-key.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { silentLog } from '../../kit/log.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { Row } from '../sql/rows.ts'
-import type { AcceptItem, Owned, Store } from '../store.ts'
+import type { Owned, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
 import { postgresStore } from './index.ts'
 import { LateFingerprints } from './late-fingerprint.ts'
@@ -40,28 +40,6 @@ afterAll(async () => {
   await hand.end()
 })
 
-function item(): AcceptItem {
-  const key = mintEventKey(systemClock.now(), 0, random)
-  return {
-    key,
-    shard: 0,
-    tenant: 'default',
-    source: 'shop',
-    id: key,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: 'content' }],
-    body: Buffer.from('{}'),
-    unclaimed: false,
-  }
-}
-
 /** Connections of which so many statements go well, and the next breaks. */
 class Breaking extends Connections {
   left = Number.POSITIVE_INFINITY
@@ -88,7 +66,7 @@ it('gives what committed late also where a page before broke off, after whicheve
   try {
     await read()
     for (let statements = 0; ; statements++) {
-      const [late, early] = [item(), item()]
+      const [late, early] = [acceptItem(), acceptItem()]
       await hand.query('begin')
       await store.acceptWithin?.(hand, late)
       await store.commit({ accept: [early] })
