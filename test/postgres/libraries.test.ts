@@ -7,9 +7,9 @@ import { createHapax, handler } from '../../src/index.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { postgresStore } from '../../src/store/postgres/index.ts'
 import type { Owned, Store, TransactionBegin } from '../../src/store/store.ts'
+import { begun, item, ownAll, random } from '../support/postgres-work.ts'
 import { schemaUrl } from '../support/services/postgres.ts'
 import { generatedPrisma, type Prisma, type PrismaTransaction } from './prisma.ts'
-import { begun, item, ownAll, random } from './work.ts'
 
 const url = inject('postgresUrl')
 const schema = `libraries_${process.pid}`

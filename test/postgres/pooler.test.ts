@@ -4,8 +4,8 @@ import { systemClock } from '../../src/kit/clock.ts'
 import { type Log, silentLog } from '../../src/kit/log.ts'
 import { postgresStore } from '../../src/store/postgres/index.ts'
 import type { Store } from '../../src/store/store.ts'
+import { begun, item, ownAll, random } from '../support/postgres-work.ts'
 import { type Pooler, poolerUnavailable, startPooler, statementsUnavailable } from '../support/services/pgbouncer.ts'
-import { begun, item, ownAll, random } from './work.ts'
 
 const server = inject('postgresUrl')
 const schema = `pooler_${process.pid}`

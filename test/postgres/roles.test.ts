@@ -6,8 +6,8 @@ import { createHapax, handler } from '../../src/index.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { silentLog } from '../../src/kit/log.ts'
 import { openStore } from '../../src/store/open-store.ts'
+import { random } from '../support/postgres-work.ts'
 import { schemaUrl } from '../support/services/postgres.ts'
-import { random } from './work.ts'
 
 const schema = `roles_${process.pid}`
 const [owner, app, guest] = [`${schema}_owner`, `${schema}_app`, `${schema}_guest`] as const

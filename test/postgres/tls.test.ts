@@ -10,9 +10,9 @@ import { postgresStore, readUrl } from '../../src/store/postgres/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { storeContract } from '../../src/testing/store-contract/index.ts'
+import { random } from '../support/postgres-work.ts'
 import { type Certificates, certificatesUnavailable, makeCertificates } from '../support/services/certificates.ts'
 import { type PostgresServer, startPostgres } from '../support/services/postgres.ts'
-import { random } from './work.ts'
 
 const unavailable = certificatesUnavailable()
 const options = { clock: systemClock, random, log: silentLog, migrate: 'auto' } as const

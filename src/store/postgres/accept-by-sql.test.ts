@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { shardOfOrderKey } from '../../engine/accept.ts'
-import { isEventKey, mintEventKey, mintedAt, shardOfKey } from '../../event/event-key.ts'
+import { isEventKey, mintedAt, shardOfKey } from '../../event/event-key.ts'
 import { handlerTakes } from '../../event/handler-record.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { limits } from '../../kit/limits.ts'
@@ -91,25 +92,7 @@ for (const { name, url, unavailable } of inject('postgresServers')) {
     }
 
     function item(over: Partial<AcceptItem> = {}): AcceptItem {
-      return {
-        key: mintEventKey(systemClock.now(), 1, random),
-        shard: 1,
-        tenant: 'default',
-        source: 'shop',
-        id: `o-${++ids}`,
-        idSigned: true,
-        type: 'order.paid',
-        subject: undefined,
-        time: undefined,
-        contentType: 'application/json',
-        orderKey: undefined,
-        registryVersion: 1,
-        headers: {},
-        fingerprints: [{ keyId: 1, hash: 'content' }],
-        body: Buffer.from('{"total":5}'),
-        unclaimed: false,
-        ...over,
-      }
+      return acceptItem({ shard: 1, id: `o-${++ids}`, body: Buffer.from('{"total":5}'), ...over })
     }
 
     async function ask(sql: string, values: unknown[]): Promise<unknown> {

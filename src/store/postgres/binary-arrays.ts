@@ -51,11 +51,6 @@ export function bigintArray(values: readonly (number | null | undefined)[]): Buf
   return eightBytes(oids.int8, values, (buffer, value, at) => buffer.writeBigInt64BE(BigInt(value), at))
 }
 
-/** `double precision[]`. */
-export function doubleArray(values: readonly (number | null | undefined)[]): Buffer {
-  return eightBytes(oids.float8, values, (buffer, value, at) => buffer.writeDoubleBE(value, at))
-}
-
 /** `uuid[]`, of sixteen bytes each. */
 export function uuidArray(values: readonly Uint8Array[]): Buffer {
   const buffer = Buffer.allocUnsafe(headerBytes + values.length * 20)

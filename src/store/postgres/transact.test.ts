@@ -3,8 +3,8 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { begun, item } from '../../../test/support/postgres-work.ts'
 import type { EventRecord } from '../../event/event.ts'
-import { mintEventKey } from '../../event/event-key.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { AcceptItem, Owned, Store } from '../store.ts'
@@ -46,30 +46,6 @@ afterAll(async () => {
 
 function open(): Promise<Store> {
   return postgresStore({ url, schema, clock: systemClock, random, migrate: 'auto', shards: 4 })
-}
-
-let ids = 0
-function item(over: Partial<AcceptItem> = {}): AcceptItem {
-  const shard = over.shard ?? 1
-  return {
-    key: mintEventKey(systemClock.now(), shard, random),
-    shard,
-    tenant: 'default',
-    source: 'shop',
-    id: `it's \\ order ${++ids}`,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
-    headers: { 'x-note': `back\\slash 'quote' ünï` },
-    fingerprints: [{ keyId: 1, hash: 'content' }],
-    body: Buffer.from([0, 39, 92, 255]),
-    unclaimed: false,
-    ...over,
-  }
 }
 
 /** An open transaction of each library, ended by what `body` says. */
@@ -287,23 +263,6 @@ describe('an accept within a caller’s transaction', () => {
 })
 
 describe('run.transaction', () => {
-  async function begun(): Promise<Parameters<NonNullable<Store['transact']>>[0]> {
-    const one = item()
-    await store.commit({ accept: [one] })
-    const event = await store.event(one.key)
-    const pair = owned.find(({ shard }) => shard === one.shard)
-    if (!event || !pair) throw new Error('not accepted')
-    return {
-      owned: pair,
-      run: { event: event.key, position: event.position, tag: 'tag' },
-      generation: 1,
-      attempt: 1,
-      step: { kind: 'transaction', name: 'book', of: '' },
-      startedAt: 1,
-      endedAt: 2,
-      firstTriedAt: 1,
-    }
-  }
   const transact: NonNullable<Store['transact']> = (...args) => {
     if (!store.transact) throw new Error('the store has no transactions')
     return store.transact(...args)
@@ -314,7 +273,7 @@ describe('run.transaction', () => {
   }
 
   it('commits effect and checkpoint together, once', async () => {
-    const step = await begun()
+    const step = await begun(store, owned)
     const body = async (transaction: unknown) => {
       await book(transaction)
       return '"booked"'
@@ -325,7 +284,7 @@ describe('run.transaction', () => {
   })
 
   it('rolls all back where the function throws, and throws that', async () => {
-    const step = await begun()
+    const step = await begun(store, owned)
     const thrown = new Error('no funds')
     const body = async (transaction: unknown) => {
       await book(transaction)
@@ -337,7 +296,7 @@ describe('run.transaction', () => {
   })
 
   it('rolls all back where the pair was lost meanwhile (G6)', async () => {
-    const step = await begun()
+    const step = await begun(store, owned)
     const stale = { ...step, owned: { ...step.owned, epoch: step.owned.epoch + 1 } }
     expect(await transact(stale, async () => '1')).toEqual({ outcome: 'stale' })
     const body = async (transaction: unknown) => {
@@ -354,7 +313,7 @@ describe('run.transaction', () => {
   })
 
   it('calls the function again where another transaction was in the way', async () => {
-    const step = await begun()
+    const step = await begun(store, owned)
     let calls = 0
     const body = async (transaction: unknown) => {
       await book(transaction)
@@ -367,7 +326,7 @@ describe('run.transaction', () => {
   })
 
   it('tells a function that ends the transaction by itself', async () => {
-    const step = await begun()
+    const step = await begun(store, owned)
     const body = async (transaction: unknown) => {
       await book(transaction)
       if (transaction instanceof pg.Client) await transaction.query('commit')

@@ -1,34 +1,20 @@
-import { mintEventKey } from '../../src/event/event-key.ts'
-import { systemClock } from '../../src/kit/clock.ts'
 import { systemRandom } from '../../src/kit/random.ts'
 import type { AcceptItem, CheckpointItem, Owned, Store } from '../../src/store/store.ts'
+import { acceptItem } from './accept-item.ts'
 
 export const random = systemRandom()
 
 let ids = 0
 
-/** An accept of an identity of its own. */
+/** An accept of an identity of its own, in texts and bytes that a statement put together by hand would spoil. */
 export function item(over: Partial<AcceptItem> = {}): AcceptItem {
-  const shard = over.shard ?? 1
-  return {
-    key: mintEventKey(systemClock.now(), shard, random),
-    shard,
-    tenant: 'default',
-    source: 'shop',
+  return acceptItem({
+    shard: 1,
     id: `it's \\ order ${++ids} \${1} $1 ?`,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 1,
     headers: { 'x-note': `back\\slash 'quote' ünï :name $1 ?` },
-    fingerprints: [{ keyId: 1, hash: 'content' }],
     body: Buffer.from([0, 39, 92, 255]),
-    unclaimed: false,
     ...over,
-  }
+  })
 }
 
 /** Registers a handler of everything, and takes all shards. */
