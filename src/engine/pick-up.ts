@@ -50,10 +50,12 @@ export class PickUp {
     const longestMs = Math.max(...mine.map((one) => this.#pickUpMs(one)))
     let cursor: string | undefined
     do {
-      const query = { unclaimed: true, after: this.#host.now() - longestMs, limit: limits.pageItems }
+      const query = { unclaimed: true, limit: limits.pageItems }
       const page = await this.#host.store.searchEvents(cursor === undefined ? query : { ...query, cursor })
       await Promise.all(page.events.flatMap((event) => mine.flatMap((one) => this.#give(event, one))))
-      cursor = page.next
+      // Newest first: what lies behind is older. Asked for by time, a store would read all that was never claimed.
+      const isPast = page.events.every((event) => this.#host.now() - event.acceptedAt > longestMs)
+      cursor = isPast ? undefined : page.next
     } while (cursor !== undefined)
   }
 

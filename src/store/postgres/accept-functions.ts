@@ -127,7 +127,7 @@ export const acceptFunctions = `
       p_handed_epoch, p_identity, content, p_tenant, p_source, p_id, p_type, p_fingerprints[1], p_content_type,
       p_handed_group, p_order_key, p_rest);
     insert into :s.body values (p_key, p_body);
-    if p_flags & 2 <> 0 then insert into :s.unclaimed values (p_key); end if;
+    if p_flags & 2 <> 0 then insert into :s.unclaimed values (p_position, p_key); end if;
     if content is not null then
       insert into :s.ledger values (content, p_key) on conflict (identity) do update set key = excluded.key;
     end if;

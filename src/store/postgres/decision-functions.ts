@@ -60,7 +60,7 @@ export const decisionFunctions = `
     else
       delete from :s.standing st where st.key = p_key and st.tag = p_tag;
     end if;
-    delete from :s.unclaimed u where u.key = p_key;
+    delete from :s.unclaimed u where u."position" = event."position";
     return 'settled';
   end $$;
 

@@ -1,10 +1,11 @@
 import type { Identity } from '../../event/event.ts'
+import type { EventKey } from '../../event/event-key.ts'
 import { type RunAddress, runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { contentHash, identityHash } from '../sql/identity-hash.ts'
 import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
 import type { AcceptItem, BeginItem, CheckpointItem, Commit, Owned, SettleItem } from '../store.ts'
-import { integerArray, textArray } from './binary-arrays.ts'
+import { bigintArray, integerArray, textArray, uuidArray } from './binary-arrays.ts'
 import { ItemRows } from './item-rows.ts'
 import { type ItemType, type ItemTypeOids, itemTypes } from './item-types.ts'
 import { keyBytes, keyUuid } from './key-bytes.ts'
@@ -38,6 +39,7 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
     judging.contended,
     textArray(pairs.map(({ group }) => group)),
     integerArray(pairs.map(({ shard }) => shard)),
+    bigintArray(pairs.map(({ epoch }) => epoch)),
     accept.length,
     integerArray(emits.map(({ of }) => of)),
     isPlain(accept),
@@ -58,12 +60,12 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
           }),
         ),
     reject.length === 0 ? null : JSON.stringify(reject),
-    ...keySpan(begin, checkpoint, settle),
+    ...decidedKeys(begin, checkpoint, settle),
   ]
 }
 
 /** How many parameters `commit_1` takes. */
-export const commitParamCount = 19
+export const commitParamCount = 21
 
 const packers: Readonly<Record<ItemType, ItemRows>> = {
   accept_item_1: new ItemRows(),
@@ -78,16 +80,16 @@ const columnCounts: Readonly<Record<ItemType, number>> = {
   settle_item_1: Object.keys(itemTypes.settle_item_1).length,
 }
 
-/** Least and greatest key that decisions are about: ranges of the journal that lie outside are not opened. */
-function keySpan(...lists: readonly (readonly { readonly run: RunAddress }[])[]): [Param, Param] {
+/** Keys of the events that decisions are about, with the least and the greatest: ranges of the journal outside are not opened. */
+function decidedKeys(...lists: readonly (readonly { readonly run: RunAddress }[])[]): [Param, Param, Param] {
+  const keys = new Set<EventKey>()
+  for (const items of lists) for (const { run } of items) keys.add(run.event)
   let [least, greatest] = ['', '']
-  for (const items of lists) {
-    for (const { run } of items) {
-      if (least === '' || run.event < least) least = run.event
-      if (run.event > greatest) greatest = run.event
-    }
+  for (const key of keys) {
+    if (least === '' || key < least) least = key
+    if (key > greatest) greatest = key
   }
-  return least === '' ? [null, null] : [keyUuid(least), keyUuid(greatest)]
+  return least === '' ? [null, null, null] : [uuidArray([...keys].map(keyBytes)), keyUuid(least), keyUuid(greatest)]
 }
 
 /** Whether accepts may be judged together: by identity alone, and none is there twice. */
@@ -239,6 +241,7 @@ function keptText(keep: SettleItem['keepCheckpoints']): string | null {
 
 function distinctPairs(...lists: readonly (readonly { readonly owned: Owned }[])[]): Owned[] {
   const pairs = new Map<string, Owned>()
-  for (const list of lists) for (const { owned } of list) pairs.set(`${owned.shard}/${owned.group}`, owned)
+  for (const list of lists)
+    for (const { owned } of list) pairs.set(`${owned.shard}/${owned.epoch}/${owned.group}`, owned)
   return [...pairs.values()]
 }

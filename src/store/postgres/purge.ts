@@ -38,16 +38,7 @@ export class Purges {
       exists (select from :s.standing t where t.key = e.key)
         or exists (select from :s.unfingerprinted w where w.key = e.key and w.repeated_by = e.key) as stands,
       array(select distinct s.tag from :s.settlement s where s.key = e.key) as settled`
-    const tables = [
-      'body',
-      'unclaimed',
-      'repeat',
-      'settlement',
-      'standing',
-      'checkpoint',
-      'begin_record',
-      'unfingerprinted',
-    ]
+    const tables = ['body', 'repeat', 'settlement', 'standing', 'checkpoint', 'begin_record', 'unfingerprinted']
     this.#sql = {
       bodies: naming.sql(`select ${columns} from :s.body_default b join :s.event e using (key)
         where b.key > $1::uuid and e.accepted_at < $2::double precision order by b.key limit $3::integer`),
@@ -58,6 +49,7 @@ export class Purges {
       dropEvents: naming.sql(`
         with dropped as (delete from :s.event where key = any($1::uuid[]) returning *),
           ${tables.map((table) => `${table}_ as (delete from :s.${table} where key = any($1::uuid[]))`).join(',\n')},
+          unclaimed_ as (delete from :s.unclaimed u using dropped d where u.position = d.position),
           intervention_ as (delete from :s.intervention where event = any($1::uuid[]))
         insert into :s.origin
         select key, position, identity, content, accepted_at, fingerprint_key, fingerprint from dropped

@@ -20,7 +20,7 @@ import { uuidArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
 import type { LateFingerprints } from './late-fingerprint.ts'
-import { identityBytes } from './params.ts'
+import { identityBytes, type Param } from './params.ts'
 import type { Naming } from './schema.ts'
 
 /** All that the runs of an event left, by kind, in commit order. */
@@ -48,9 +48,9 @@ export class Reads {
   constructor(connections: Connections, naming: Naming, late: LateFingerprints) {
     this.#connections = connections
     this.#late = late
-    this.#eventSql = naming.sql('select * from :s.events_1($1::uuid[])')
+    this.#eventSql = naming.sql('select * from :s.events_1($1, $2, $3)')
     this.#positionSql = naming.sql('select position from :s.event where key = $1::uuid')
-    this.#recordsSql = naming.sql('select * from :s.records_1($1::uuid[], $2)')
+    this.#recordsSql = naming.sql('select * from :s.records_1($1, $2, $3, $4)')
     this.#identitySql = naming.sql(
       'select o.* from :s.ledger l join lateral :s.original_1(l.key) o on true where l.identity = $1::uuid',
     )
@@ -62,7 +62,11 @@ export class Reads {
 
   async events(keys: readonly EventKey[]): Promise<Map<EventKey, EventRecord>> {
     if (keys.length === 0) return new Map()
-    const rows = await this.#connections.rows(this.#eventSql, [keysParam(keys)])
+    return this.eventsOf(await this.#connections.rows(this.#eventSql, keysWithin(keys)))
+  }
+
+  /** Events of their rows, which have the body in `bytes`. */
+  async eventsOf(rows: readonly Row[]): Promise<Map<EventKey, EventRecord>> {
     await this.#late.complete(rows)
     return new Map(rows.map((row) => [textIn(row, 'key'), eventOf(row)]))
   }
@@ -71,7 +75,7 @@ export class Reads {
   async records(keys: readonly EventKey[], repeats = false): Promise<Map<EventKey, EventRecords>> {
     const found = new Map<EventKey, EventRecords>()
     if (keys.length === 0) return found
-    for (const { kind, row } of await this.#connections.rows(this.#recordsSql, [keysParam(keys), repeats])) {
+    for (const { kind, row } of await this.#connections.rows(this.#recordsSql, [...keysWithin(keys), repeats])) {
       const of = kinds.find((one) => one === kind)
       if (!of || typeof row !== 'object' || row === null) continue
       const read = withKeys({ ...row })
@@ -133,6 +137,17 @@ export class Reads {
 /** Keys as the parameter of `any($1::uuid[])`. */
 export function keysParam(keys: readonly EventKey[]): Buffer {
   return uuidArray(keys.map(keyBytes))
+}
+
+/** Keys, one at least, as the parameters of what is read by them: with their least and their greatest. */
+function keysWithin(keys: readonly EventKey[]): [Param, Param, Param] {
+  let [least = ''] = keys
+  let greatest = least
+  for (const key of keys) {
+    if (key < least) least = key
+    if (key > greatest) greatest = key
+  }
+  return [keysParam(keys), keyUuid(least), keyUuid(greatest)]
 }
 
 /** Tags of the runs that left anything at an event. */

@@ -27,7 +27,6 @@ export class Searches {
     this.#naming = naming
   }
 
-  /** Each shard's newest, merged: the index of a shard is in the order that is asked for. */
   async events(query: EventQuery): Promise<{ events: EventSummary[]; next: string | undefined }> {
     const where = new Where([query.limit + 1, below(query.cursor)])
     where.equal('e.tenant', query.tenant)
@@ -37,17 +36,10 @@ export class Searches {
     if (query.idPrefix !== undefined) where.add((prefix) => `starts_with(e.id, ${prefix})`, query.idPrefix)
     if (query.after !== undefined) where.add((after) => `e.accepted_at >= ${after}::double precision`, query.after)
     if (query.before !== undefined) where.add((before) => `e.accepted_at < ${before}::double precision`, query.before)
-    if (query.unclaimed !== undefined) {
-      where.text += ` and ${query.unclaimed ? '' : 'not '}exists (select from :s.unclaimed u where u.key = e.key)`
+    if (query.unclaimed === false) {
+      where.text += ' and not exists (select from :s.unclaimed u where u.position = e.position)'
     }
-    const found = await this.#list(
-      `select e.* from :s.meta m cross join generate_series(0, m.shards - 1) n
-       cross join lateral (
-         select e.* from :s.event e where e.shard = n and e.position < ($1)[2]::bigint ${where.text}
-         order by e.position desc limit ($1)[1]::integer) e
-       order by e.position desc limit ($1)[1]::integer`,
-      where.values,
-    )
+    const found = await this.#list(query.unclaimed ? ofUnclaimed(where.text) : ofAll(where.text), where.values)
     const rows = found.slice(0, query.limit)
     await this.#late.complete(rows)
     const repeats = await this.#repeats(rows)
@@ -138,6 +130,23 @@ export class Searches {
   #rows(text: string, values: readonly Param[]): Promise<Row[]> {
     return this.#connections.rows(this.#naming.sql(text), values, limits.storeWorkMs)
   }
+}
+
+/** Each shard's newest, merged: the index of a shard is in the order that is asked for. */
+function ofAll(conditions: string): string {
+  return `select e.* from :s.meta m cross join generate_series(0, m.shards - 1) n
+    cross join lateral (
+      select e.* from :s.event e where e.shard = n and e.position < ($1)[2]::bigint ${conditions}
+      order by e.position desc limit ($1)[1]::integer) e
+    order by e.position desc limit ($1)[1]::integer`
+}
+
+/** From their own list: among all events, each start of a node would look for a few new ones through the whole history. */
+function ofUnclaimed(conditions: string): string {
+  return `select e.* from :s.unclaimed u
+    cross join lateral (select e.* from :s.event e where e.key = u.key offset 0) e
+    where u.position < ($1)[2]::bigint ${conditions}
+    order by u.position desc limit ($1)[1]::integer`
 }
 
 class Where {

@@ -48,7 +48,7 @@ export const tableMigrations: readonly string[] = [
   create index event_shard on :s.event (shard, position);
   create table :s.body (key uuid primary key, bytes bytea not null) partition by range (key);
   alter table :s.body alter column bytes set storage external;
-  create table :s.unclaimed (key uuid primary key);
+  create table :s.unclaimed (position bigint primary key, key uuid not null);
   create table :s.succession (key uuid primary key, earlier uuid not null);
   create table :s.origin (
     key uuid primary key,

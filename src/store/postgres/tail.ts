@@ -23,9 +23,6 @@ import type { Naming } from './schema.ts'
 /** Events looked at for one page where unfinished ones are asked for: a takeover passes over what is settled. */
 const scanRows = 2_000
 
-/** So much more than a page is read of all pairs together: some have less than their part of it. */
-const overread = 1.5
-
 /** One pair's part of a request. */
 interface Asked {
   readonly owned: OwnedCursor
@@ -142,7 +139,7 @@ export class Tails {
       takeover,
       unfinished,
       // All of a page for each pair would be thrown away but for one: a backlog in 64 shards was read twenty times over.
-      rows: Math.ceil((Math.max(limit + 1, unfinished ? scanRows : 0) * overread) / share),
+      rows: Math.ceil(Math.max(limit + 1, unfinished ? scanRows : 0) / share),
       late: takeover ? { events: [], interventions: [] } : this.cursors.late(owned),
       after: owned.cursor,
       askedAfter: owned.asked ?? owned.cursor ?? -1,
@@ -189,11 +186,18 @@ export class Tails {
 
   /** The events of all pages in full, with the runs of their groups that have left records. */
   async #events(chosen: readonly Row[][], asked: readonly Asked[], registry: Registry): Promise<TailEvent[][]> {
-    const keys = chosen.flat().map((row) => textIn(row, 'key'))
-    const [events, records] = await Promise.all([this.#reads.events(keys), this.#reads.records(keys)])
+    const all = chosen.flat()
+    const keys = all.map((row) => textIn(row, 'key'))
+    const partial = all.filter(({ is_whole }) => is_whole !== true).map((row) => textIn(row, 'key'))
+    const [whole, others, records] = await Promise.all([
+      this.#reads.eventsOf(all.filter(({ is_whole }) => is_whole === true)),
+      this.#reads.events(partial),
+      this.#reads.records(keys),
+    ])
     return chosen.map((rows, index) =>
       rows.flatMap((row) => {
-        const event = events.get(textIn(row, 'key'))
+        const key = textIn(row, 'key')
+        const event = whole.get(key) ?? others.get(key)
         if (!event) return []
         const left = records.get(event.key)
         const mine = [...tagsOf(left)].filter((tag) => groupOf(registry, tag) === asked[index]?.owned.group)
