@@ -17,6 +17,7 @@ import type {
   Store,
   TriedStep,
 } from '../store/store.ts'
+import { Aborts } from './aborts.ts'
 import { AttemptSignals } from './attempt-signals.ts'
 import type { Committer } from './committer.ts'
 import type { Outcome } from './decide.ts'
@@ -115,11 +116,11 @@ export class Attempt implements LiveAttempt {
   /** Names that were used: what a deploy renamed is missing here. */
   readonly usedNames = new Set<string>()
   readonly signals: AttemptSignals
+  readonly aborts = new Aborts()
   /** Whether it left a new checkpoint. */
   progressed = false
   readonly #collect: boolean
   readonly #origins = new WeakMap<object, ErrorOrigin>()
-  #controller: AbortController | undefined
   #inFlight = 0
   #straggling = 0
   #writes = 0
@@ -144,13 +145,6 @@ export class Attempt implements LiveAttempt {
 
   get ended(): boolean {
     return this.#ended !== undefined
-  }
-
-  /** Aborts when the attempt ends. Made when it is asked for: most handlers never do. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#ended) this.#controller.abort()
-    return this.#controller.signal
   }
 
   get undoable(): boolean {
@@ -191,7 +185,7 @@ export class Attempt implements LiveAttempt {
       if (!this.#closed) await this.#quieted()
       if (this.#closed) await this.#allWritten()
     }
-    this.#controller?.abort()
+    this.aborts.abort()
     return this.#ended ?? outcome
   }
 
@@ -211,7 +205,7 @@ export class Attempt implements LiveAttempt {
   end(outcome: Outcome | 'lost'): void {
     if (this.#ended && outcome !== 'lost') return
     this.#ended = outcome
-    if (outcome === 'lost' || (outcome.kind !== 'completed' && outcome.kind !== 'suspended')) this.#controller?.abort()
+    if (outcome === 'lost' || (outcome.kind !== 'completed' && outcome.kind !== 'suspended')) this.aborts.abort()
     this.#resolveEnd?.(outcome)
   }
 

@@ -26,7 +26,7 @@ export class DurableRun implements Run {
   }
 
   get signal(): AbortSignal {
-    return this.#attempt.signal
+    return this.#attempt.aborts.signal
   }
 
   key(step: string, of = ''): string {

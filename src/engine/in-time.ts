@@ -1,5 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
+import type { Aborts } from './aborts.ts'
 import type { StragglingSteps } from './straggling-steps.ts'
 
 /** One call of a caller's function on behalf of a step. */
@@ -9,8 +10,8 @@ export interface TimedCall {
   readonly text: string
   readonly name: string
   readonly timeoutMs: number
-  /** Aborts the call with what it is part of. */
-  readonly signal: AbortSignal
+  /** Of the attempt that it is part of. */
+  readonly aborts: Aborts
 }
 
 /**
@@ -23,10 +24,8 @@ export async function inTime<Value>(
   call: TimedCall,
   effect: (signal: AbortSignal) => Value | Promise<Value>,
 ): Promise<Value> {
-  const { timeoutMs } = call
-  const controller = new AbortController()
-  const abort = () => controller.abort()
-  call.signal.addEventListener('abort', abort, { once: true })
+  const { timeoutMs, aborts } = call
+  const controller = aborts.begin()
   let timer: Timer | undefined
   try {
     const returned = effect(controller.signal)
@@ -42,7 +41,7 @@ export async function inTime<Value>(
     return await Promise.race([settling, late])
   } finally {
     timer?.cancel()
-    call.signal.removeEventListener('abort', abort)
+    aborts.end(controller)
   }
 }
 

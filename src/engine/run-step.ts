@@ -146,8 +146,8 @@ function originOf<Result>(attempt: Attempt, step: StepAddress, options: StepOpti
 }
 
 function callOf<Result>(attempt: Attempt, step: StepAddress, options: StepOptions<Result>) {
-  const { id: run, signal } = attempt
-  return { run, text: stepText(step), name: step.name, timeoutMs: timeoutOf(options), signal }
+  const { id: run, aborts } = attempt
+  return { run, text: stepText(step), name: step.name, timeoutMs: timeoutOf(options), aborts }
 }
 
 function timeoutOf<Result>(options: StepOptions<Result>): number {

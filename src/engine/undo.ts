@@ -2,6 +2,7 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import { type StepAddress, stepText } from '../event/run.ts'
 import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import type { CheckpointRecord, InterventionRecord, TriedStep } from '../store/store.ts'
+import { Aborts } from './aborts.ts'
 import { Attempt, type AttemptHost, type AttemptSubject, type LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
 import type { HandlerEvent, RetryPolicy } from './handler.ts'
@@ -38,7 +39,7 @@ export class UndoAttempt implements LiveAttempt {
   readonly #subject: AttemptSubject
   /** The handler's code, which tells its undos. */
   readonly #told: Attempt
-  readonly #controller = new AbortController()
+  readonly #aborts = new Aborts()
   #ended: Outcome | 'lost' | undefined
   #closed = false
   #leave: (outcome: Outcome | 'lost') => void = () => {}
@@ -57,7 +58,7 @@ export class UndoAttempt implements LiveAttempt {
   end(outcome: Outcome | 'lost'): void {
     if (this.#ended && outcome !== 'lost') return
     this.#ended = outcome
-    this.#controller.abort()
+    this.#aborts.abort()
     if (outcome === 'lost') this.#leaveNow('lost')
   }
 
@@ -165,7 +166,7 @@ export class UndoAttempt implements LiveAttempt {
   #call(undoable: Undoable, step: StepAddress, effect: (signal: AbortSignal) => unknown): Promise<unknown> {
     const { timeoutMs } = undoable
     const call = { run: this.#told.id, text: stepText(step), name: step.name, timeoutMs }
-    return inTime(this.#host, { ...call, signal: this.#controller.signal }, effect)
+    return inTime(this.#host, { ...call, aborts: this.#aborts }, effect)
   }
 
   async #keep(
