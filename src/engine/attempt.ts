@@ -234,14 +234,14 @@ export class Attempt implements LiveAttempt {
     this.signals.deliver(intervention)
   }
 
-  /** Resolves when what an attempt before left running of this step has settled, or has run for too long. */
-  async straggler(text: string): Promise<void> {
+  /** Resolves when what an attempt before left running of this step has settled, or has run for too long; undefined: nothing. */
+  straggler(text: string): Promise<void> | undefined {
+    const waited = this.host.stragglers.wait(this.id, text)
+    if (!waited) return undefined
     this.#straggling++
-    try {
-      await this.host.stragglers.wait(this.id, text)
-    } finally {
+    return waited.finally(() => {
       this.#straggling--
-    }
+    })
   }
 
   key(step: string, of: string): string {

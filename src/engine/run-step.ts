@@ -21,7 +21,8 @@ export async function runStep<Result>(
   options: StepOptions<Result>,
 ): Promise<unknown> {
   const { host, subject } = attempt
-  await attempt.straggler(text)
+  const straggler = attempt.straggler(text)
+  if (straggler) await straggler
   const key = attempt.key(step.name, step.of)
   const startedAt = host.now()
   const tried = attempt.tried.get(text)

@@ -23,10 +23,11 @@ export class StragglingSteps {
     this.#running.set(name, { settled, untilMs: this.#clock.monotonicMs() + timeoutMs + limits.stepSettleMs })
   }
 
-  /** Resolves when no function of this step is running any more, or has been for too long. */
-  wait(run: string, step: string): Promise<void> {
+  /** Resolves when no function of this step is running any more, or has been for too long; undefined where none is. */
+  wait(run: string, step: string): Promise<void> | undefined {
+    if (this.#running.size === 0) return undefined
     const straggler = this.#running.get(`${run}\n${step}`)
-    if (!straggler) return Promise.resolve()
+    if (!straggler) return undefined
     const leftMs = straggler.untilMs - this.#clock.monotonicMs()
     return new Promise((resolve) => {
       const timer = this.#clock.setTimer(leftMs, resolve)

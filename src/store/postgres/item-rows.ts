@@ -1,3 +1,6 @@
+import type { EventKey } from '../../event/event-key.ts'
+import { putKey } from './key-bytes.ts'
+
 /**
  * Lists of items as PostgreSQL's binary arrays of a composite type (`array_recv`, `record_recv`): each row behind its
  * length, each value behind its type and its length, -1 for null.
@@ -85,6 +88,12 @@ export class ItemRows {
 
   uuid(value: Uint8Array): void {
     this.#bytes(oids.uuid, value)
+  }
+
+  key(value: EventKey): void {
+    this.#head(oids.uuid, 16)
+    putKey(this.#buffer, this.#at, value)
+    this.#at += 16
   }
 
   bytes(value: Uint8Array): void {

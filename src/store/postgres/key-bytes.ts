@@ -3,13 +3,25 @@ import type { EventKey } from '../../event/event-key.ts'
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const digitOf = new Uint8Array(128)
 for (const [value, digit] of [...alphabet].entries()) digitOf[digit.charCodeAt(0)] = value
+const digits = Uint8Array.from(alphabet, (digit) => digit.charCodeAt(0))
+const hexDigitOf = new Uint8Array(128)
+for (const [value, digit] of [...'0123456789abcdef'].entries()) hexDigitOf[digit.charCodeAt(0)] = value
+const hyphen = 45
+/** Where a key is put together, without garbage. */
+const scratch = Buffer.alloc(26)
 
 /** A key's sixteen bytes, as a `uuid` keeps them: its first digit holds three bits, every other five. */
 export function keyBytes(key: EventKey): Uint8Array {
   const bytes = new Uint8Array(16)
+  putKey(bytes, 0, key)
+  return bytes
+}
+
+/** Puts a key's sixteen bytes where they are wanted: a commit of hundreds of items makes no garbage of them. */
+export function putKey(bytes: Uint8Array, from: number, key: EventKey): void {
   let bits = 0
   let held = -2
-  let at = 0
+  let at = from
   for (let index = 0; index < key.length; index++) {
     bits = (bits << 5) | (digitOf[key.charCodeAt(index)] ?? 0)
     held += 5
@@ -19,7 +31,6 @@ export function keyBytes(key: EventKey): Uint8Array {
       bits &= (1 << held) - 1
     }
   }
-  return bytes
 }
 
 /** The same as the text of a `uuid`. */
@@ -30,18 +41,19 @@ export function keyUuid(key: EventKey): string {
 
 /** The key that a `uuid` in text holds. */
 export function keyOfUuid(uuid: string): EventKey {
-  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex')
-  let key = ''
+  let at = 0
   let bits = 0
   let held = 2
-  for (const byte of bytes) {
-    bits = (bits << 8) | byte
-    held += 8
-    while (held >= 5) {
+  for (let index = 0; index < uuid.length; index++) {
+    const code = uuid.charCodeAt(index)
+    if (code === hyphen) continue
+    bits = (bits << 4) | (hexDigitOf[code] ?? 0)
+    held += 4
+    if (held >= 5) {
       held -= 5
-      key += alphabet.charAt((bits >>> held) & 31)
+      scratch[at++] = digits[(bits >>> held) & 31] ?? 0
       bits &= (1 << held) - 1
     }
   }
-  return key
+  return scratch.toString('latin1')
 }

@@ -102,7 +102,7 @@ function isPlain(items: readonly AcceptItem[]): boolean {
 
 function putAccept(row: ItemRows, item: AcceptItem): void {
   const [fingerprint] = item.fingerprints
-  row.uuid(keyBytes(item.key))
+  row.key(item.key)
   row.integer(item.shard)
   row.uuid(identityBytes(item))
   row.integer(item.registryVersion)
@@ -185,7 +185,7 @@ function putFence(row: ItemRows, { owned, run, generation, attempt }: Fenced): v
   row.text(owned.group)
   row.integer(owned.shard)
   row.bigint(owned.epoch)
-  row.uuid(keyBytes(run.event))
+  row.key(run.event)
   row.text(run.tag)
   row.integer(generation)
   row.integer(attempt)
@@ -227,7 +227,7 @@ function settlePutter(items: readonly SettleItem[]): (row: ItemRows, item: Settl
 
 /** Whether no other settlement of the commit is of the same run: then its turn in the commit says nothing. */
 function aloneOf(items: readonly SettleItem[]): boolean[] {
-  if (items.length < 2) return items.map(() => true)
+  if (new Set(items.map(({ run }) => run.event)).size === items.length) return items.map(() => true)
   const counts = new Map<string, number>()
   for (const { run } of items) counts.set(runId(run), (counts.get(runId(run)) ?? 0) + 1)
   return items.map(({ run }) => counts.get(runId(run)) === 1)
