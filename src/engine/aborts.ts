@@ -17,8 +17,9 @@ export class Aborts {
   /** A call of its own deadline begins; it aborts with the attempt too. */
   begin(): AbortController {
     const call = new AbortController()
+    this.#calls ??= new Set()
     if (this.#isAborted) call.abort()
-    else (this.#calls ??= new Set()).add(call)
+    else this.#calls.add(call)
     return call
   }
 

@@ -11,7 +11,9 @@ const itsRest = `
           select w.is_whole, (select b.bytes from :s.body b where w.is_whole and b.key = e.key) as bytes offset 0) b`
 const columns = `e.registry_version, e.key, e.position, e.source, e.type, e.settled, e.is_whole, e.shard, e.fingerprint_key, e.flags,
         e.accepted_at, e.tenant, e.id, e.fingerprint, e.content_type, e.order_key, e.rest, e.bytes`
-const noColumns = `null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null`
+/** Those of a row that is no event, all but the registry's version, with their types. */
+const noEvent = `null::uuid, null::bigint, null::text, null::text, null::text[], null::boolean, null::integer, null::integer,
+        null::integer, null::double precision, null::text, null::text, null::text, null::text, null::text, null::text, null::bytea`
 // Also what this node had let go of comes again, where all that is unfinished is asked for.
 const handed =
   '(a.unfinished = 1 or e.handed_epoch is distinct from a.epoch or e.handed_group is distinct from a.group_name)'
@@ -43,9 +45,13 @@ export const readFunctions = `
           with ordinality a(group_name, shard, epoch, after, asked_after, rows, unfinished, place)
         left join :s.pair p on p.group_name = a.group_name and p.shard = a.shard),
       held as (select * from asked a where a.epoch = a.now_epoch)
-      select 'pair', a.place::integer, a.now_epoch, a.low_mark, m.first_xid, pg_current_snapshot()::text, null::jsonb,
-        m.registry_version, ${noColumns.replace('null, ', '')}
-      from asked a cross join :s.meta m
+      select 'snapshot', 0, null::bigint, null::bigint, m.first_xid, pg_current_snapshot()::text, null::jsonb,
+        m.registry_version, ${noEvent}
+      from :s.meta m
+      union all
+      -- Of most pairs there is nothing to say: a poll of 64 that found nothing answered as many rows.
+      select 'pair', a.place::integer, a.now_epoch, a.low_mark, null, null, null, null, ${noEvent}
+      from asked a where a.now_epoch is distinct from a.epoch or a.after is null
       union all
       select 'late', a.place::integer, null, null, null, null, null, ${columns}
       from held a
@@ -64,12 +70,12 @@ export const readFunctions = `
           where e.shard = a.shard and e.position > coalesce(a.after, greatest(0, a.low_mark - 1)) and ${handed}
           order by e.position limit a.rows) e ${itsRest}) e
       union all
-      select 'intervention', a.place::integer, null, null, null, null, to_jsonb(i), ${noColumns}
+      select 'intervention', a.place::integer, null, null, null, null, to_jsonb(i), null, ${noEvent}
       from held a
       cross join lateral (
         select i.* from :s.intervention i where i.shard = a.shard and i.answer is null and i.position > a.asked_after) i
       union all
-      select 'intervention', a.place::integer, null, null, null, null, to_jsonb(i), ${noColumns}
+      select 'intervention', a.place::integer, null, null, null, null, to_jsonb(i), null, ${noEvent}
       from held a
       join unnest(p_asked_places, p_asked_first, p_asked_last) l(place, first, last) on l.place = a.place
       cross join lateral (

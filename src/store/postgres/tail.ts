@@ -165,19 +165,23 @@ export class Tails {
     ])
     let snapshot = new Snapshot('', 0)
     let version = 0
-    const found: (Found | undefined)[] = []
+    // Of a pair that is as it was asked for nothing is said.
+    const found: (Found | undefined)[] = asked.map(({ owned: { epoch } }) => foundOf(epoch, 0))
     for (const row of rows) {
-      const index = numberIn(row, 'place') - 1
-      if (row.kind === 'pair') {
+      if (row.kind === 'snapshot') {
         snapshot = new Snapshot(textIn(row, 'snapshot'), numberIn(row, 'first_xid'))
         version = numberIn(row, 'registry_version')
-        if (row.epoch === null) continue
-        const [epoch, lowMark] = [numberIn(row, 'epoch'), numberIn(row, 'low_mark')]
-        found[index] = { epoch, lowMark, late: [], fresh: [], interventions: [] }
-      } else if (row.kind === 'late') found[index]?.late.push(row)
-      else if (row.kind === 'fresh') found[index]?.fresh.push(row)
-      else if (typeof row.intervention === 'object' && row.intervention !== null) {
-        found[index]?.interventions.push(withKeys({ ...row.intervention }))
+      } else if (row.kind === 'pair') {
+        const now = row.epoch === null ? undefined : foundOf(numberIn(row, 'epoch'), numberIn(row, 'low_mark'))
+        found[numberIn(row, 'place') - 1] = now
+      }
+    }
+    for (const row of rows) {
+      const one = found[numberIn(row, 'place') - 1]
+      if (row.kind === 'late') one?.late.push(row)
+      else if (row.kind === 'fresh') one?.fresh.push(row)
+      else if (row.kind === 'intervention' && typeof row.intervention === 'object' && row.intervention !== null) {
+        one?.interventions.push(withKeys({ ...row.intervention }))
       }
     }
     for (const one of found) for (const list of [one?.late, one?.fresh]) list?.sort(byPosition)
@@ -219,6 +223,10 @@ export class Tails {
       begun: row.begun === true,
     }))
   }
+}
+
+function foundOf(epoch: number, lowMark: number): Found {
+  return { epoch, lowMark, late: [], fresh: [], interventions: [] }
 }
 
 function pairName({ group, shard }: Owned): string {
