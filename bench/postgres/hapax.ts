@@ -25,7 +25,11 @@ async function acceptAll(hapax: Hapax, ids: readonly string[]): Promise<void> {
   await produce(ids.length, (index) => hapax.accept(event(ids[index] ?? '')))
 }
 
+/** By a process that only accepts; the handler is another's, as with the peers: what nobody takes is also listed apart. */
 async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured> {
+  const other = await opened(bench, [counted().handler])
+  await other.start()
+  await other.stop()
   const hapax = await opened(bench, [])
   await acceptAll(hapax, idsOf(bench.warmUp, 'warm'))
   await bench.settle()
