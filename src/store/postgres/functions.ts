@@ -1,6 +1,7 @@
 import { acceptBySql } from './accept-by-sql.ts'
 import { acceptFunctions } from './accept-functions.ts'
 import { beatFunctions } from './beat-functions.ts'
+import { cameFunction } from './came-function.ts'
 import { commitFunction } from './commit-function.ts'
 import { decisionFunctions } from './decision-functions.ts'
 import { itemTypeStatements } from './item-types.ts'
@@ -54,6 +55,7 @@ export const functions = [
   decisionFunctions,
   commitFunction,
   beatFunctions,
+  cameFunction,
   rangeFunctions,
   readFunctions,
 ].join('\n')

@@ -1,7 +1,6 @@
 import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
 import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership } from '../store.ts'
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
-import { cameSql } from './came.ts'
 import type { Connections } from './connection.ts'
 import { type Cursors, spansOf } from './cursors.ts'
 import type { Now } from './now.ts'
@@ -51,7 +50,7 @@ export class Ownerships {
     this.#isHinted = isHinted
     const beat = 'select :s.beat_1($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb) as standing'
     this.#beatSql = naming.sql(`${beat}, true as came`)
-    this.#lookSql = naming.sql(`${beat}, exists (${cameSql(9)}) as came`)
+    this.#lookSql = naming.sql(`${beat}, :s.came_1($9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) as came`)
     this.#grantSql = naming.sql('select :s.grant_1($1, $2, $3, $4::integer[], $5::bigint[], $6::text[]) as standing')
   }
 
