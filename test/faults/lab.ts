@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { createClient } from '../../src/client/http-client.ts'
 import { isTerminal, runStatuses } from '../../src/event/run-status.ts'
 import { sleep, systemClock } from '../../src/kit/clock.ts'
-import type { OnRecord } from './checker/records.ts'
+import type { Effect, OnRecord } from './checker/records.ts'
 import { Receiver } from './receiver.ts'
 
 /** Longer than any machine of CI is slow; nothing waits for it that works. */
@@ -98,6 +98,12 @@ export async function freeze(server: Server, file: string, isApt: () => boolean)
   } finally {
     database.close()
   }
+}
+
+/** The events whose runs this process has begun and nobody has ended, as the outside service sees them. */
+export function inFlight(effects: readonly Effect[], pid: number | undefined): Set<string> {
+  const ended = new Set(effects.filter(({ what }) => what === 'end').map(({ id }) => id))
+  return new Set(effects.filter((effect) => effect.pid === pid && !ended.has(effect.id)).map(({ id }) => id))
 }
 
 /** What a scenario works with; all of it is gone when the scenario ends. */

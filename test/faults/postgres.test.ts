@@ -4,7 +4,7 @@ import { sleep, systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { type PostgresServer, startPostgres } from '../support/services/postgres.ts'
 import { check } from './checker/check.ts'
-import { inLab, type Lab, readBack, seed } from './lab.ts'
+import { inFlight, inLab, type Lab, readBack, seed } from './lab.ts'
 import { post, Senders } from './senders.ts'
 import { TcpFaults } from './tcp-faults.ts'
 
@@ -22,6 +22,17 @@ async function asked(url: string, text: string): Promise<void> {
   await client.connect()
   await client.query(text)
   await client.end()
+}
+
+/** Flushes that hold their fence, and wait for what their client has not sent. */
+async function openFlushes(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<{ count: string }>(`
+    select count(distinct l.pid) from pg_locks l join pg_stat_activity a using (pid)
+    where l.locktype = 'advisory' and l.mode = 'ShareLock' and l.granted and a.wait_event = 'ClientRead'`)
+  await client.end()
+  return Number(rows[0]?.count)
 }
 
 test(`a database server that crashes and comes back has all that was acknowledged (seed ${seed})`, async () => {
@@ -106,6 +117,53 @@ test(`a node that the network cuts off in silence is fenced, and works again whe
     expect(await check({ ledger, effects: receiver.effects, record })).toEqual([])
     expect(node.alive && peer.alive).toBe(true)
     console.log(`cut off in silence: ${record.length} events`)
+  })
+})
+
+test(`a node frozen in the middle of a flush is taken over within 10 s, and changes nothing when it wakes (seed ${seed})`, async () => {
+  await inLab(async (lab) => {
+    const server = await database(lab)
+    const faults = new TcpFaults(Number(new URL(server.url).port))
+    lab.cleanUp(() => faults.stop())
+    const through = new URL(server.url)
+    through.port = String(await faults.start())
+    // Lease and beat are the defaults, which the ten seconds are meant for.
+    const node = lab.serve({ store: String(through), environment: { HAPAX_MIGRATE: 'auto' } })
+    const url = await node.url()
+    const peer = lab.serve({ store: server.url, environment: { HAPAX_MIGRATE: 'auto' } })
+    const peerUrl = await peer.url()
+    const random = seededRandom(seed)
+    const senders = [new Senders(url, random, 'frozen-'), new Senders(peerUrl, random, 'peer-')]
+    for (const each of senders) each.start(4)
+    const { pid } = node.process
+    const { receiver } = lab
+    await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
+    // The rest of a flush never comes: at the server it has passed the fence, holds its locks, and is not committed.
+    faults.holdEnds()
+    await expect.poll(() => openFlushes(server.url), { interval: 5 }).toBeGreaterThan(0)
+    node.process.kill('SIGSTOP')
+    const frozenAt = systemClock.monotonicMs()
+    const cut = inFlight(receiver.effects, pid)
+    expect(cut.size).toBeGreaterThan(0)
+    // Its runs are suspects now, and go alone, one after the other: the first of them shows that its shards are the peer's.
+    const isTakenOver = () =>
+      receiver.effects.some((effect) => effect.pid !== pid && effect.what === 'end' && cut.has(effect.id))
+    await expect.poll(isTakenOver, { timeout: 10_000, interval: 20 }).toBe(true)
+    const takenOverMs = systemClock.monotonicMs() - frozenAt
+    const woken = receiver.effects.length
+    node.process.kill('SIGCONT')
+    faults.releaseEnds()
+    await receiver.until((effects) =>
+      effects.slice(woken).some((effect) => effect.pid === pid && effect.what === 'begin'),
+    )
+    await Promise.all(senders.map((each) => each.stop()))
+    const record = await readBack(peerUrl)
+    const ledger = senders.flatMap((each) => each.ledger)
+    expect(await check({ ledger, effects: receiver.effects, record })).toEqual([])
+    expect(node.alive && peer.alive).toBe(true)
+    console.log(
+      `frozen in a flush: ${cut.size} runs taken over after ${Math.round(takenOverMs)} ms, ${record.length} events`,
+    )
   })
 })
 

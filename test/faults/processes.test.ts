@@ -3,15 +3,8 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { check } from './checker/check.ts'
-import type { Effect } from './checker/records.ts'
-import { freeze, inLab, readBack, seed } from './lab.ts'
+import { freeze, inFlight, inLab, readBack, seed } from './lab.ts'
 import { Senders } from './senders.ts'
-
-/** The events whose runs this process has begun and nobody has ended, as the outside service sees them. */
-function inFlight(effects: readonly Effect[], pid: number | undefined): Set<string> {
-  const ended = new Set(effects.filter(({ what }) => what === 'end').map(({ id }) => id))
-  return new Set(effects.filter((effect) => effect.pid === pid && !ended.has(effect.id)).map(({ id }) => id))
-}
 
 const short = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms' }
 

@@ -15,6 +15,9 @@ export type Fault =
   /** What the client sent is sent once more, over a connection of its own, when the first is over. */
   | { readonly kind: 'replay' }
 
+/** `Sync` of PostgreSQL's protocol: a statement that was bound and executed is committed by it. */
+const syncMessage = Buffer.from([0x53, 0, 0, 0, 4])
+
 /** Stands between a client and a server on loopback, and does to each connection what the next fault says. */
 export class TcpFaults {
   readonly #upstreamPort: number
@@ -25,6 +28,8 @@ export class TcpFaults {
   #done = 0
   #silent = false
   readonly #passing = new Set<{ silent: boolean }>()
+  readonly #heldBack: (() => void)[] = []
+  #holdsEnds = false
 
   constructor(upstreamPort: number) {
     this.#upstreamPort = upstreamPort
@@ -53,6 +58,20 @@ export class TcpFaults {
   /** Connections that come from now on are as ever; those of before stay silent. */
   heal(): void {
     this.#silent = false
+  }
+
+  /**
+   * From now on the last message of what a client of PostgreSQL asks, which ends the transaction, stays here: as if its client
+   * had been stopped, or its network lost, before it was sent.
+   */
+  holdEnds(): void {
+    this.#holdsEnds = true
+  }
+
+  /** Sends on what was held back; what comes from now on is as ever. */
+  releaseEnds(): void {
+    this.#holdsEnds = false
+    for (const send of this.#heldBack.splice(0)) send()
   }
 
   /** So many connections had a fault. */
@@ -103,8 +122,12 @@ export class TcpFaults {
       }
       from.on('data', (bytes: Buffer) => {
         if (connection.silent) return
-        const part = isCut ? bytes.subarray(0, left) : bytes
+        let part = isCut ? bytes.subarray(0, left) : bytes
         if (isCut) left -= part.length
+        if (this.#holdsEnds && from === client && part.subarray(-syncMessage.length).equals(syncMessage)) {
+          part = part.subarray(0, -syncMessage.length)
+          this.#heldBack.push(() => !to.destroyed && to.write(syncMessage))
+        }
         inTurn(() => {
           if (!to.destroyed) to.write(part, () => isCut && left <= 0 && both())
         })

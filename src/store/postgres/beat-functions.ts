@@ -1,3 +1,4 @@
+import { beatLock } from './lock-functions.ts'
 import { pairLock } from './pair-lock.ts'
 
 /** Transactions that a server may have lost at most when another takes its place: hours of any load. */
@@ -59,7 +60,7 @@ export const beatFunctions = `
   declare
     at double precision;
   begin
-    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    perform :s.lock_alone_1(${beatLock});
     at := :s.now_1(p_now);
     -- Its own lease may have run out: then what it holds goes through a takeover like any other.
     perform :s.drop_lapsed_1(at);
@@ -84,9 +85,9 @@ export const beatFunctions = `
     p_now double precision, p_node text, p_group text, p_shards integer[], p_epochs bigint[], p_lacks text[]
   ) returns jsonb language plpgsql as $$
   begin
-    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    perform :s.lock_alone_1(${beatLock});
     -- A grant waits for what passed the check under the epoch before (G6): flushes hold the lock, transactions also the row.
-    perform pg_advisory_xact_lock(l.number) from (
+    perform :s.lock_alone_1(l.number) from (
       select ${pairLock('p_group', 'u.shard')} as number from unnest(p_shards) u(shard) order by 1) l;
     perform from :s.pair p where p.group_name = p_group and p.shard = any(p_shards) order by p.shard for update;
     update :s.pair p set node = p_node, epoch = p.epoch + 1, lacks = g.lacks
@@ -103,7 +104,7 @@ export const beatFunctions = `
   declare
     at double precision;
   begin
-    perform pg_advisory_xact_lock(hashtext('hapax beat'), ':s'::regnamespace::oid::integer);
+    perform :s.lock_alone_1(${beatLock});
     at := :s.now_1(p_now);
     perform :s.drop_lapsed_1(at);
     insert into :s.node values (p_node, p_group, false, p_handlers, at + p_lease_ms)

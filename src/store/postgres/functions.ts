@@ -6,6 +6,7 @@ import { commitFunction } from './commit-function.ts'
 import { decisionFunctions } from './decision-functions.ts'
 import { itemTypeStatements } from './item-types.ts'
 import { lateFingerprintFunctions } from './late-fingerprint-functions.ts'
+import { lockFunctions } from './lock-functions.ts'
 import { rangeFunctions } from './range-functions.ts'
 import { readFunctions } from './read-functions.ts'
 
@@ -49,6 +50,7 @@ const numberFunctions = `
 export const functions = [
   itemTypeStatements,
   numberFunctions,
+  lockFunctions,
   acceptFunctions,
   lateFingerprintFunctions,
   acceptBySql,

@@ -1,3 +1,4 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
 import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
 import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership } from '../store.ts'
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
@@ -77,17 +78,7 @@ export class Ownerships {
     ])
     let standing = row.standing as Standing
     const granted = takes ? grantedTo(beat, pairsOf(standing), takersOf(standing)) : []
-    if (granted.length > 0) {
-      const taken = await this.#connections.row(this.#grantSql, [
-        now,
-        node,
-        group,
-        integerArray(granted.map(({ pair }) => pair.shard)),
-        bigintArray(granted.map(({ pair }) => pair.epoch)),
-        textArray(granted.map(({ lacks }) => lacks)),
-      ])
-      standing = taken.standing as Standing
-    }
+    if (granted.length > 0) standing = (await this.#grant(beat, now, granted)) ?? standing
     const pairs = pairsOf(standing)
     const held = pairs.filter(({ owner }) => owner === node)
     const others = standing.nodes.filter((one) => one.owns && one.node !== node)
@@ -102,6 +93,28 @@ export class Ownerships {
       ...(beat.cursors && {
         quiet: row.came === false && beat.cursors.every((cursor) => held.some((pair) => isOf(pair, cursor))),
       }),
+    }
+  }
+
+  /** Undefined where a flush of an earlier owner is still under way: the beat counts, and the next one asks again. */
+  async #grant(
+    { node, group }: NodeBeat,
+    now: number | null,
+    granted: ReturnType<typeof grantedTo<Pair>>,
+  ): Promise<Standing | undefined> {
+    try {
+      const taken = await this.#connections.row(this.#grantSql, [
+        now,
+        node,
+        group,
+        integerArray(granted.map(({ pair }) => pair.shard)),
+        bigintArray(granted.map(({ pair }) => pair.epoch)),
+        textArray(granted.map(({ lacks }) => lacks)),
+      ])
+      return taken.standing as Standing
+    } catch (error) {
+      if (error instanceof HapaxError && error.code === 'store_busy') return undefined
+      throw error
     }
   }
 
