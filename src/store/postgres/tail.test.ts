@@ -88,3 +88,54 @@ it('gives what committed late also where a page before broke off, after whicheve
     await connections.close()
   }
 })
+
+it('reads a page through its index, as many rows as it brings, with statistics that are stale or mislead', async () => {
+  const rows = 100
+  const reader = new pg.Client({ connectionString: url })
+  await reader.connect()
+  const counted = async () => {
+    const { rows: counts } = await reader.query<{ whole: string; fetched: string }>(
+      `select sum(seq_tup_read) as whole, sum(idx_tup_fetch) as fetched from pg_stat_xact_user_tables
+       where schemaname = $1 and relname like 'event%'`,
+      [schema],
+    )
+    return { whole: Number(counts[0]?.whole), fetched: Number(counts[0]?.fetched) }
+  }
+  /** Rows that a page of this cursor read, by index and without. */
+  const read = async (after: number) => {
+    // Counts are not told to others before the transaction's end.
+    await reader.query('begin')
+    const before = await counted()
+    const page = await reader.query(
+      naming.sql(`select from :s.tail_1(array['g'], array[0], array[$1::bigint], array[$2::bigint], array[$2::bigint],
+        array[$3::integer], array[0], '{}', '{}', '{}', '{}', '{}', '{}')`),
+      [owned.epoch, after, rows],
+    )
+    const { whole, fetched } = await counted()
+    await reader.query('rollback')
+    return { brought: page.rowCount, whole: whole - before.whole, fetched: fetched - before.fetched }
+  }
+  try {
+    // Planned while the table was nearly empty, and kept by the connection, whose sixth call has a plan for all that follow.
+    await hand.query(naming.sql('analyze :s.event'))
+    for (let call = 1; call <= 8; call++) await read(0)
+    // Then come its rows, all of one shard, and nobody analyses them.
+    await hand.query(
+      naming.sql(`insert into :s.event
+        select (lpad(to_hex($1::bigint + n), 12, '0') || substr(md5(n::text), 1, 20))::uuid, n, 0, 1, 1, 0, 0, null,
+          md5(n::text)::uuid, null, 'default', 'shop', n::text, 'order.paid', 'f', 'c', null, null, null
+        from generate_series(1, 200000) n`),
+      [systemClock.now()],
+    )
+    // One row more says what its pair is.
+    const page = { brought: rows + 1, whole: 0, fetched: rows }
+    expect(await read(100_000)).toEqual(page)
+    // Statistics of a minute in which every event had another shard.
+    await hand.query(naming.sql('update :s.event set shard = position where position > 199900'))
+    await hand.query(naming.sql('analyze :s.event'))
+    await hand.query(naming.sql('update :s.event set shard = 0 where position > 199900'))
+    expect(await read(100_000)).toEqual(page)
+  } finally {
+    await reader.end()
+  }
+})
