@@ -8,10 +8,12 @@ import { peers } from './peers/peers.ts'
 import { plot } from './postgres/plot.ts'
 import { type PostgresRecord, postgresPage, postgresRecords, postgresTable } from './postgres/report.ts'
 import { Rounds } from './postgres/rounds.ts'
-import { longRows, postgresRows, storedEvents } from './postgres/rows.ts'
+import { type PostgresRow, postgresRows } from './postgres/rows.ts'
 import { BenchServer } from './postgres/server.ts'
 import { type BenchRecord, page, recordsOf, table } from './report.ts'
 import { rows } from './rows.ts'
+import { longRows, sizesWanted } from './stored/rows.ts'
+import { builtSet } from './stored/set.ts'
 
 const help = `npm run bench -- [options]
 
@@ -19,8 +21,14 @@ const help = `npm run bench -- [options]
   --only NAME     rows whose name holds this; again for more
   --pairs N       pairs of each row, on PostgreSQL rounds (7)
   --peer NAME     peers whose name holds this; again for more (all); none: --without-peers
-  --long          on PostgreSQL also the rows with 10,000,000 finished and 1,000,000 waiting events: an hour more
-  --stored N      of them so many finished, and a tenth waiting
+  --long          on PostgreSQL also the rows of the long report: a set of 10,000,000 finished events, 1,000,000 waiting runs and
+                  20,000,000 identities, takeovers, several nodes, what is held open for ten minutes. Two hours more, and
+                  30 GB for the set
+  --finished N, --waiting N, --identities N
+                  how much the set holds
+  --data PATH     where the set is kept between runs (/var/tmp/hapax-bench); built when there is none that is whole, of these
+                  tables and of the last three days; remove the folder when you need it no more
+  --held SPAN     for how long something is held open: 10m, 30s (10m)
   --smoke         a hundredth of the work, one pair, no peers, a minute: shows that all runs, says nothing of speed
   --json FILE     writes the records there, and the page beside it; what was not run stays as it was
   --folder PATH   where the files go: the disk that is measured (the system's temporary folder)
@@ -36,7 +44,11 @@ const { values } = parseArgs({
     peer: { type: 'string', multiple: true, default: [] },
     'without-peers': { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
-    stored: { type: 'string', default: String(storedEvents) },
+    finished: { type: 'string', default: String(sizesWanted.finished) },
+    waiting: { type: 'string', default: String(sizesWanted.waiting) },
+    identities: { type: 'string', default: String(sizesWanted.identities) },
+    data: { type: 'string', default: '/var/tmp/hapax-bench' },
+    held: { type: 'string', default: '10m' },
     smoke: { type: 'boolean', default: false },
     json: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
@@ -45,6 +57,11 @@ const { values } = parseArgs({
 })
 
 const progress = (text: string) => console.error(`… ${text}`)
+const sizes = {
+  finished: Number(values.finished),
+  waiting: Number(values.waiting),
+  identities: Number(values.identities),
+}
 const pairCount = values.smoke ? 1 : Number(values.pairs)
 const isWanted = (name: string) => values.only.length === 0 || values.only.some((part) => name.includes(part))
 
@@ -57,10 +74,12 @@ async function run(): Promise<number> {
   const plainRows = values.smoke
     ? postgresRows.filter(({ name, beside }) => !beside || name.startsWith('whole life'))
     : postgresRows
-  const allServerRows = [...plainRows, ...(values.long ? longRows(Number(values.stored)) : [])]
-  const serverRows = values.store.includes('postgres') ? allServerRows.filter(({ name }) => isWanted(name)) : []
-  if (sqliteRows.length + serverRows.length === 0) {
-    const names = new Set([...rows.map(({ name }) => name), ...allServerRows.map(({ name }) => name)])
+  const onServer = (all: readonly PostgresRow[]) =>
+    values.store.includes('postgres') ? all.filter(({ name }) => isWanted(name)) : []
+  const allLong = values.long ? longRows(sizes) : []
+  const [serverRows, long] = [onServer(plainRows), onServer(allLong)]
+  if (sqliteRows.length + serverRows.length + long.length === 0) {
+    const names = new Set([...rows, ...plainRows, ...allLong].map(({ name }) => name))
     console.error(`No row is named so. There are: ${[...names].join(', ')}; stores: sqlite, postgres.`)
     return 2
   }
@@ -72,6 +91,11 @@ async function run(): Promise<number> {
   const commit = commitName()
   const sqlite = sqliteRows.length > 0 ? runSqlite(sqliteRows, commit) : []
   const postgres = serverRows.length > 0 ? await runPostgres(serverRows, withPeers, commit) : []
+  if (long.length > 0) {
+    const isStored = long.some(({ beside }) => beside?.place === 'stored')
+    const kept = isStored ? await builtSet(values.data, sizes, progress) : undefined
+    postgres.push(...(await runPostgres(long, false, commit, kept)))
+  }
   if (values.json) write(values.json, sqlite, postgres)
   return [...sqlite, ...postgres].every(({ hapax, limit }) => Number.isFinite(hapax) && Number.isFinite(limit)) ? 0 : 1
 }
@@ -90,8 +114,13 @@ function runSqlite(wanted: typeof rows, commit: string): BenchRecord[] {
   return records
 }
 
-async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, commit: string): Promise<PostgresRecord[]> {
-  const server = await BenchServer.start(values.smoke)
+async function runPostgres(
+  wanted: readonly PostgresRow[],
+  withPeers: boolean,
+  commit: string,
+  kept?: string,
+): Promise<PostgresRecord[]> {
+  const server = await BenchServer.start(values.smoke, kept)
   const interrupted = () => void server.stop().finally(() => process.exit(130))
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
@@ -99,8 +128,8 @@ async function runPostgres(wanted: typeof postgresRows, withPeers: boolean, comm
     const chosen = withPeers
       ? peers.filter(({ name }) => values.peer.length === 0 || values.peer.some((part) => name.includes(part)))
       : []
-    const { smoke, stored } = values
-    const options = { server, peers: chosen, pairs: pairCount, smoke, storedEvents: Number(stored), progress }
+    const { smoke } = values
+    const options = { server, peers: chosen, pairs: pairCount, smoke, heldMs: toMs(values.held), progress }
     const rounds = new Rounds(options)
     const records: PostgresRecord[] = []
     for (const row of wanted) {
@@ -126,9 +155,7 @@ function write(file: string, sqlite: readonly BenchRecord[], postgres: readonly 
     ? JSON.parse(readFileSync(file, 'utf8'))
     : []
   const sqliteWorks = rows.flatMap(({ figures }) => figures.map(({ work }) => work))
-  const postgresWorks = [...postgresRows, ...longRows(Number(values.stored))].flatMap(({ figures }) =>
-    figures.map(({ work }) => work),
-  )
+  const postgresWorks = [...postgresRows, ...longRows(sizes)].flatMap(({ figures }) => figures.map(({ work }) => work))
   const sqliteRecords = merged(sqliteWorks, before.filter(isSqlite), sqlite)
   const postgresRecords = merged(postgresWorks, before.filter(isPostgres), postgres)
   writeFileSync(file, `${JSON.stringify([...sqliteRecords, ...postgresRecords], undefined, 2)}\n`)
@@ -152,6 +179,13 @@ function isSqlite(record: BenchRecord | PostgresRecord): record is BenchRecord {
 
 function isPostgres(record: BenchRecord | PostgresRecord): record is PostgresRecord {
   return record.store === 'PostgreSQL'
+}
+
+/** A span as it is given: `10m`, `30s`. */
+function toMs(span: string): number {
+  const [, number, unit] = /^(\d+)(s|m)$/.exec(span) ?? []
+  if (number === undefined) throw new TypeError(`--held is a span like 10m or 30s, not ${span}.`)
+  return Number(number) * (unit === 'm' ? 60_000 : 1_000)
 }
 
 function commitName(): string {

@@ -4,11 +4,38 @@ import { CostMeter } from './cost.ts'
 import { withDatabaseName } from './server.ts'
 
 /** What is measured on PostgreSQL. */
-export const workNames = ['accept', 'whole life', 'drain', 'three steps', 'half duplicates', 'latency'] as const
+export const workNames = [
+  'accept',
+  'whole life',
+  'drain',
+  'three steps',
+  'half duplicates',
+  'latency',
+  'one node',
+  'two nodes',
+  'four nodes',
+  'takeover',
+  'tidy',
+  'tidy half',
+  'held',
+  'open accept',
+] as const
 export type WorkName = (typeof workNames)[number]
 
 /** One side of the PostgreSQL rows: its module exports its works as `works`; what is missing, it does not offer. */
 export type Works = Partial<Record<WorkName, (bench: Bench) => Promise<Measured>>>
+
+/** What there is beside a database. */
+export interface BenchOptions {
+  /** The postmaster's; undefined where it cannot be known. */
+  readonly serverPid: number | undefined
+  /** The database is a stored set: nothing of it is analysed. */
+  readonly stored: boolean
+  /** How long something is held open. */
+  readonly heldMs: number
+  /** So many windows of that, before and during. */
+  readonly pairs: number
+}
 
 /** What a side is given: an empty database, how much to do, and the meter. */
 export class Bench {
@@ -17,12 +44,21 @@ export class Bench {
   readonly count: number
   /** Events before them, so that no plan is cached against an empty table and no code runs for the first time. */
   readonly warmUp: number
+  readonly options: BenchOptions
   readonly #admin: pg.Client
   readonly #own: pg.Client
   readonly #meter: CostMeter
 
-  private constructor(url: string, count: number, admin: pg.Client, own: pg.Client, meter: CostMeter) {
+  private constructor(
+    url: string,
+    count: number,
+    admin: pg.Client,
+    own: pg.Client,
+    meter: CostMeter,
+    options: BenchOptions,
+  ) {
     this.url = url
+    this.options = options
     this.count = count
     this.warmUp = Math.max(100, Math.ceil(count / 10))
     this.#admin = admin
@@ -30,13 +66,13 @@ export class Bench {
     this.#meter = meter
   }
 
-  static async open(url: string, count: number, serverPid: number | undefined): Promise<Bench> {
+  static async open(url: string, count: number, options: BenchOptions): Promise<Bench> {
     const admin = new pg.Client({ connectionString: withDatabaseName(url, 'postgres') })
     const own = new pg.Client({ connectionString: url })
     await admin.connect()
     await own.connect()
     const database = new URL(url).pathname.slice(1)
-    return new Bench(url, count, admin, own, new CostMeter(admin, database, serverPid))
+    return new Bench(url, count, admin, own, new CostMeter(admin, database, options.serverPid), options)
   }
 
   /** For what the measured work itself does not ask: how many are left. */
@@ -45,14 +81,27 @@ export class Bench {
     return Number(rows[0]?.number)
   }
 
+  /** Rows of a question that is none of the measured work's. */
+  async rows<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#own.query<Row>(text, [...values])).rows
+  }
+
+  /** The same in another database, so that it is not among what is counted. */
+  async adminRows<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#admin.query<Row>(text, [...values])).rows
+  }
+
   /** Statements of a side's preparation. */
   async run(text: string): Promise<void> {
     await this.#own.query(text)
   }
 
-  /** After the warm-up: statistics as a table that is in use has them, and no checkpoint soon. */
+  /**
+   * After the warm-up: statistics as a table that is in use has them, and no checkpoint soon. One just passed, so that the first
+   * change of each page is logged whole. A stored set keeps its stale statistics.
+   */
   async settle(): Promise<void> {
-    await this.#own.query('vacuum analyze')
+    if (!this.options.stored) await this.#own.query('vacuum analyze')
     await this.#own.query('checkpoint')
   }
 

@@ -43,12 +43,13 @@ export class CostMeter {
 /** Ticks a second, as /proc counts: the same on every Linux. */
 const ticks = 100
 
-/**
- * Processor seconds of this process with all its descendants, and of the server with its backends, those that ended
- * included; NaN where they cannot be read.
- */
+/** Processor seconds of this process and of the server, with all their descendants; NaN where they cannot be read. */
 function cpuSecondsOf(serverPid: number | undefined): number {
-  if (serverPid === undefined) return Number.NaN
+  return serverPid === undefined ? Number.NaN : cpuSecondsUnder([process.pid, serverPid])
+}
+
+/** Processor seconds of these processes with all their descendants, those that ended included; NaN where they cannot be read. */
+export function cpuSecondsUnder(pids: readonly number[]): number {
   const processes = new Map<number, { readonly parent: number; readonly own: number; readonly reaped: number }>()
   try {
     for (const name of readdirSync('/proc')) {
@@ -63,7 +64,7 @@ function cpuSecondsOf(serverPid: number | undefined): number {
   } catch {
     return Number.NaN
   }
-  const roots = new Set([process.pid, serverPid])
+  const roots = new Set(pids)
   const isOurs = (pid: number): boolean => {
     if (roots.has(pid)) return true
     const parent = processes.get(pid)?.parent ?? 0

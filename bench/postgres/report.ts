@@ -49,7 +49,7 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
   const others = Object.keys(screening).filter(
     (name) => name !== 'hapax' && name !== 'limit' && Number.isFinite(peerFigure(name)),
   )
-  const { ofLimit, timesLimit, timesPeer, reaches, most } = figure.goals
+  const { ofLimit, timesLimit, timesPeer, reaches, within, most, least } = figure.goals
   const goals = [
     ...(ofLimit === undefined ? [] : [{ text: `≥ ${ofLimit} of the limit`, met: toLimit.ratio >= ofLimit }]),
     ...(timesLimit === undefined ? [] : [{ text: `≤ ${timesLimit} × the limit`, met: toLimit.ratio <= timesLimit }]),
@@ -57,6 +57,8 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
       ? []
       : [{ text: `≥ ${timesPeer} × the best peer`, met: toPeer !== undefined && toPeer.ratio >= timesPeer }]),
     ...(reaches === undefined ? [] : [{ text: `range reaches ${reaches}`, met: toLimit.range[1] >= reaches }]),
+    ...(within === undefined ? [] : [{ text: `range reaches ${within}`, met: toLimit.range[0] <= within }]),
+    ...(least === undefined ? [] : [{ text: `≥ ${least} ${figure.unit}`, met: median(hapax) >= least }]),
     ...(most === undefined ? [] : [{ text: `≤ ${most} ${figure.unit}`, met: median(hapax) <= most }]),
   ]
   return {
@@ -64,7 +66,7 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
     store: 'PostgreSQL',
     hapax: rounded(median(hapax)),
     limit: rounded(median(limit)),
-    against: row.beside ? 'itself in an empty database, with nobody beside it' : byHand,
+    against: row.beside?.against ?? byHand,
     peers: Object.fromEntries(others.map((name) => [name, rounded(peerFigure(name))])),
     ratioToLimit: toLimit.ratio,
     range: toLimit.range,
@@ -74,7 +76,7 @@ function recordOf(result: RowResult, figure: PostgresFigure, server: string, com
     unit: figure.unit,
     runs: rounds.length,
     count: row.count,
-    goal: goals.map(({ text }) => text).join(', '),
+    goal: goals.length === 0 ? 'none' : goals.map(({ text }) => text).join(', '),
     met: goals.every(({ met }) => met),
     server,
     commit,
@@ -128,13 +130,14 @@ function besideTable(records: readonly PostgresRecord[]): string {
 }
 
 function aloneTable(records: readonly PostgresRecord[]): string {
-  const lines = records.map(({ work, hapax, limit, ratioToLimit, range, unit, runs, goal, met }) => {
+  const lines = records.map(({ work, hapax, limit, against, ratioToLimit, range, unit, runs, goal, met }) => {
     const ratio = ratioText(ratioToLimit, range)
-    return rowOf([work, shown(hapax, unit), shown(limit, unit), ratio, `${runs}`, goal, met ? 'yes' : 'no'])
+    const isMet = goal === 'none' ? '' : met ? 'yes' : 'no'
+    return rowOf([work, shown(hapax, unit), against, shown(limit, unit), ratio, `${runs}`, goal, isMet])
   })
   return [
-    '| work | Hapax | without | ratio (range) | rounds | goal | met |',
-    '|---|---|---|---|---|---|---|',
+    '| work | Hapax | beside itself | there | ratio (range) | rounds | goal | met |',
+    '|---|---|---|---|---|---|---|---|',
     ...lines,
   ].join('\n')
 }

@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Measured } from '../measure.ts'
 import type { Peer } from '../peers/peers.ts'
-import type { PostgresRow } from './rows.ts'
+import type { WorkName } from './contestant.ts'
+import type { Beside, PostgresRow } from './rows.ts'
 import type { BenchServer } from './server.ts'
 
 /** What the sides of one round measured, by their names: `hapax`, `limit`, and peers'. */
@@ -29,22 +30,22 @@ export interface RoundOptions {
   readonly pairs: number
   /** A hundredth of the work, one round. */
   readonly smoke: boolean
-  /** Finished events of the stored rows. */
-  readonly storedEvents: number
+  /** How long something is held open, where that is measured. */
+  readonly heldMs: number
   readonly progress: (text: string) => void
 }
 
 /** A side that hangs is ended; the slowest takes a minute. */
 const sideMs = 300_000
-const fillMs = 7_200_000
+/** Held for ten minutes, with its windows. */
+const wholeMs = 3_600_000
 
 const hapax = '../postgres/hapax.ts'
+const tidy = '../stored/tidy.ts'
 
 /** Runs a row's sides in turns, so that what the machine does meanwhile falls on all. */
 export class Rounds {
   readonly #options: RoundOptions
-  /** The URL of the database of the stored rows, once it is filled. */
-  #stored: string | undefined
 
   constructor(options: RoundOptions) {
     this.#options = options
@@ -52,7 +53,7 @@ export class Rounds {
 
   /** The screening, then as many rounds as wanted of Hapax, the limit and the best peer; who begins changes. */
   async run(row: PostgresRow): Promise<RowResult> {
-    if (row.beside) return this.#alone(row)
+    if (row.beside) return this.#alone(row, row.beside)
     const { pairs, progress, smoke } = this.#options
     const screening: Record<string, Measured> = {}
     const failed: Record<string, string> = {}
@@ -80,36 +81,58 @@ export class Rounds {
     return { row, screening, rounds, bestPeer: best, failed }
   }
 
-  /** Hapax as the row says; in the limit's place in an empty database, with nobody beside it. */
-  async #alone(row: PostgresRow): Promise<RowResult> {
-    const { server, pairs, progress, smoke } = this.#options
-    const stored = row.beside === 'stored' ? await this.#fill() : undefined
-    const ours = () =>
-      stored === undefined
-        ? server.withDatabase(false, (url) => server.whileHeld(url, () => this.#spawn(hapax, row.work, url, row.count)))
-        : this.#spawn(hapax, row.work, stored, row.count)
+  /** Hapax as the row says; in the limit's place what it is measured beside. */
+  async #alone(row: PostgresRow, beside: Beside): Promise<RowResult> {
+    const { pairs, progress, smoke } = this.#options
+    if (beside.isWhole) return this.#whole(row, beside)
+    const module = beside.module ?? hapax
+    const sides = {
+      hapax: () => this.#ours(row, beside, module),
+      limit: () =>
+        this.#options.server.withDatabase(beside.counting ?? false, async (url) => {
+          // The handler is known there as it is in a stored set: an event that nobody handles costs a row more.
+          if (beside.tidy) await this.#spawn(tidy, 'tidy', url, 0)
+          return this.#spawn(module, beside.otherWork ?? row.work, url, row.count)
+        }),
+    }
     const rounds: Round[] = []
     for (let index = 0; index < (smoke ? 1 : pairs); index++) {
       progress(`${row.name}: round ${index + 1} of ${pairs}`)
       const round: Record<string, Measured> = {}
-      for (const name of index % 2 === 0 ? ['hapax', 'limit'] : ['limit', 'hapax']) {
-        round[name] = name === 'hapax' ? await ours() : await this.#side(hapax, row, row.count, false)
+      for (const name of index % 2 === 0 ? (['hapax', 'limit'] as const) : (['limit', 'hapax'] as const)) {
+        round[name] = await sides[name]()
       }
       rounds.push(round)
     }
     return { row, screening: {}, rounds, bestPeer: undefined, failed: {} }
   }
 
-  /** The database of the stored rows: filled once. */
-  async #fill(): Promise<string> {
-    if (this.#stored) return this.#stored
-    const { server, progress, storedEvents } = this.#options
-    progress(`filling a database with ${storedEvents.toLocaleString('en')} finished events and a tenth as many waiting`)
-    const url = await server.keptDatabase()
-    const { rate } = await this.#spawn('../postgres/fill.ts', 'whole life', url, storedEvents, fillMs)
-    progress(`filled, ${rate?.toFixed(0)} /s`)
-    this.#stored = url
-    return url
+  async #ours(row: PostgresRow, { place, tidy: after, counting }: Beside, module: string): Promise<Measured> {
+    const { server } = this.#options
+    if (place === 'empty') return this.#side(module, row, row.count, counting ?? false)
+    if (place === 'held') {
+      return server.withDatabase(false, (url) =>
+        server.whileHeld(url, () => this.#spawn(module, row.work, url, row.count)),
+      )
+    }
+    const url = await server.storedDatabase(counting ?? false)
+    const measured = await this.#spawn(module, row.work, url, row.count, { stored: true })
+    if (after) await this.#spawn(tidy, after, url, row.count, { stored: true })
+    return measured
+  }
+
+  /** Both sides by one process, which says what it measured in each window. */
+  async #whole(row: PostgresRow, { module = hapax }: Beside): Promise<RowResult> {
+    const { server, progress } = this.#options
+    progress(`${row.name}: held for ${this.#options.heldMs / 1_000} s`)
+    const measured = await server.withDatabase(false, (url) =>
+      this.#spawn(module, row.work, url, row.count, { timeoutMs: wholeMs }),
+    )
+    const rounds: Round[] = []
+    for (let window = 0; `before ${window} rate` in measured; window++) {
+      rounds.push({ hapax: partOf(measured, `during ${window} `), limit: partOf(measured, `before ${window} `) })
+    }
+    return { row, screening: {}, rounds, bestPeer: undefined, failed: {} }
   }
 
   async #round(row: PostgresRow, peer: Peer | undefined, index: number): Promise<Round> {
@@ -131,16 +154,30 @@ export class Rounds {
     return this.#options.server.withDatabase(counting, (url) => this.#spawn(module, work, url, count))
   }
 
-  async #spawn(module: string, work: string, url: string, count: number, timeout = sideMs): Promise<Measured> {
-    const { smoke, server } = this.#options
+  async #spawn(
+    module: string,
+    work: WorkName,
+    url: string,
+    count: number,
+    { stored = false, timeoutMs = sideMs } = {},
+  ): Promise<Measured> {
+    const { smoke, server, heldMs, pairs } = this.#options
     const path = fileURLToPath(new URL('side.ts', import.meta.url))
     const amount = String(smoke ? Math.ceil(count / 100) : count)
-    const args = [path, module, work, url, amount, ...(server.pid === undefined ? [] : [String(server.pid)])]
-    const side = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout })
+    const args = [path, module, work, url, amount, '--held', String(heldMs), '--pairs', String(smoke ? 1 : pairs)]
+    if (server.pid !== undefined) args.push('--pid', String(server.pid))
+    if (stored) args.push('--stored')
+    const side = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: timeoutMs })
     const [said, [code, signal]] = await Promise.all([text(side.stdout), once(side, 'exit')])
     if (code !== 0) throw new TypeError(`${module} ended with ${signal ?? code} in ${work}.`)
     return JSON.parse(said.trim().split('\n').at(-1) ?? '')
   }
+}
+
+/** What is measured under names with this beginning, without it. */
+function partOf(measured: Measured, beginning: string): Measured {
+  const part = Object.entries(measured).filter(([name]) => name.startsWith(beginning))
+  return Object.fromEntries(part.map(([name, value]) => [name.slice(beginning.length), value]))
 }
 
 function countOf({ counts }: Peer, { work, peerCount }: PostgresRow): number {

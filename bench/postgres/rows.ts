@@ -10,8 +10,12 @@ export interface PostgresGoals {
   readonly timesPeer?: number
   /** A rate beside Hapax's own: failed only if the whole range is below this part of it. */
   readonly reaches?: number
+  /** A time beside Hapax's own: failed only if the whole range is above so many times it. */
+  readonly within?: number
   /** Whatever the others have: at most this. */
   readonly most?: number
+  /** Whatever the others have: at least this. */
+  readonly least?: number
 }
 
 /** One figure of a row, as it is reported. */
@@ -19,19 +23,37 @@ export interface PostgresFigure {
   readonly work: string
   /** Its name in what all sides measure. */
   readonly measured: string
-  readonly unit: '/s' | 'ms' | 'B' | 's'
+  readonly unit: '/s' | 'ms' | 'B' | 's' | 'statements' | '% of the machine'
   readonly goals: PostgresGoals
+}
+
+/** What Hapax is measured beside where it is measured beside itself. */
+export interface Beside {
+  /** The other side, for the report. */
+  readonly against: string
+  /**
+   * Where ours runs; the other one always in an empty database. `held`: another session holds a transaction open there, with a
+   * snapshot and an id, from before its first statement to after its last. `stored`: with many finished and waiting events.
+   */
+  readonly place: 'empty' | 'held' | 'stored'
+  /** Default: Hapax by its public door. */
+  readonly module?: string
+  /** Default: the same work. */
+  readonly otherWork?: WorkName
+  /** What ours leaves unfinished in a stored set is run by this work, unmeasured. */
+  readonly tidy?: WorkName
+  /** The module measures both sides, in windows of one process. */
+  readonly isWhole?: boolean
+  /** Statements of both are counted. */
+  readonly counting?: boolean
 }
 
 /** One work, done by Hapax, by hand and by peers in turns. */
 export interface PostgresRow {
   readonly name: string
   readonly work: WorkName
-  /**
-   * Hapax alone, beside itself. `held`: while another session holds a transaction open, with a snapshot and an id, from
-   * before its first statement to after its last. `stored`: in a database with many finished and waiting events.
-   */
-  readonly beside?: 'held' | 'stored'
+  /** Hapax alone, beside itself. */
+  readonly beside?: Beside
   /** Events of Hapax and of the limit. */
   readonly count: number
   /** Events of a peer: its rate is what counts, and it is lower. */
@@ -92,30 +114,19 @@ export const postgresRows: readonly PostgresRow[] = [
     ],
   },
   ...(['accept', 'whole life', 'drain', 'three steps'] as const).map((work) => {
-    return alone(work, 'held', 'while another session holds a transaction open')
+    const against = 'with nobody beside it'
+    return alone(work, { against, place: 'held' }, 'while another session holds a transaction open')
   }),
 ]
 
-/** Finished events of the stored rows, unless told otherwise. */
-export const storedEvents = 10_000_000
-
-/**
- * Rows of `--long`. Accepts come last: what they leave is unfinished, and whoever runs after them would have to run it.
- *
- * @param stored finished events; a tenth as many wait
- */
-export function longRows(stored: number): readonly PostgresRow[] {
-  const words = `with ${stored.toLocaleString('en')} finished and ${Math.ceil(stored / 10).toLocaleString('en')} waiting`
-  return (['whole life', 'drain', 'three steps', 'accept'] as const).map((work) => alone(work, 'stored', words))
-}
-
-function alone(work: WorkName, beside: 'held' | 'stored', words: string): PostgresRow {
+/** A row of Hapax beside itself, whose rate may be a fifth lower. */
+export function alone(work: WorkName, beside: Beside, words: string): PostgresRow {
   return {
-    name: `${work}, ${beside}`,
+    name: `${work}, ${beside.place}`,
     work,
     beside,
     count: work === 'three steps' ? 20_000 : 40_000,
     peerCount: 0,
-    figures: [rate(`${work} ${words}`, { reaches: 0.8 })],
+    figures: [{ work: `${work} ${words}`, measured: 'rate', unit: '/s', goals: { reaches: 0.8 } }],
   }
 }

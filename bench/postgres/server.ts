@@ -22,6 +22,9 @@ export const serverSettings: Readonly<Record<string, string>> = {
   'pg_stat_statements.track': 'none',
 }
 
+/** The database of a stored set, in a server that has one. */
+export const setDatabase = 'stored'
+
 /** The server that all sides of a run share. */
 export class BenchServer {
   readonly #url: string
@@ -29,7 +32,6 @@ export class BenchServer {
   /** The postmaster's; undefined where the server is not ours, whose processor time cannot be read then. */
   readonly pid: number | undefined
   readonly #stop: () => Promise<void>
-  readonly #kept: string[] = []
   #stopping: Promise<void> | undefined
   #databases = 0
 
@@ -40,10 +42,18 @@ export class BenchServer {
     this.#stop = stop
   }
 
-  /** Starts it; a smoke run takes little memory. */
-  static async start(smoke: boolean): Promise<BenchServer> {
+  /**
+   * Starts it; a smoke run takes little memory.
+   *
+   * @param kept the folder of a server that is there, and stays
+   */
+  static async start(smoke: boolean, kept?: string): Promise<BenchServer> {
     const settings = smoke ? { ...serverSettings, shared_buffers: '128MB', min_wal_size: '80MB' } : serverSettings
-    const server = await startPostgres({ from: 'registry', settings })
+    const server = await startPostgres({
+      from: 'registry',
+      settings,
+      ...(kept === undefined ? {} : { kept, always: true }),
+    })
     const admin = new pg.Client({ connectionString: server.url })
     await admin.connect()
     await admin.query('create extension if not exists pg_stat_statements')
@@ -72,12 +82,15 @@ export class BenchServer {
     }
   }
 
-  /** An empty database that stays until the server stops; answers its URL. */
-  async keptDatabase(): Promise<string> {
-    const name = `bench_${process.pid}_${++this.#databases}`
-    await this.#admin.query(`create database ${name}`)
-    this.#kept.push(name)
-    return withDatabaseName(this.#url, name)
+  /**
+   * The URL of the set in a server that was started with one.
+   *
+   * @param counting as of {@link withDatabase}
+   */
+  async storedDatabase(counting: boolean): Promise<string> {
+    const track = counting ? 'top' : 'none'
+    await this.#admin.query(`alter database ${setDatabase} set pg_stat_statements.track = '${track}'`)
+    return withDatabaseName(this.#url, setDatabase)
   }
 
   /** Calls `work` while another session holds a transaction open in that database: no dead row of it can be cleaned up. */
@@ -93,14 +106,13 @@ export class BenchServer {
     }
   }
 
-  /** Stops it, and drops what it was given to keep. */
+  /** Stops it. */
   stop(): Promise<void> {
     this.#stopping ??= this.#end()
     return this.#stopping
   }
 
   async #end(): Promise<void> {
-    for (const name of this.#kept) await this.#admin.query(`drop database ${name} with (force)`)
     await this.#admin.end()
     await this.#stop()
   }

@@ -2,11 +2,19 @@ import { parseArgs } from 'node:util'
 import { Bench, type Works, workNames } from './contestant.ts'
 
 /**
- * One side of one pair, in a process of its own: `node bench/postgres/side.ts MODULE WORK URL COUNT [PID]`; prints what it
- * measured as its last line.
+ * One side of one pair, in a process of its own: `node bench/postgres/side.ts MODULE WORK URL COUNT [--pid N] [--stored] …`;
+ * prints what it measured as its last line.
  */
-const { positionals } = parseArgs({ allowPositionals: true })
-const [module = '', wanted = '', url = '', count = '0', serverPid] = positionals
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    pid: { type: 'string' },
+    stored: { type: 'boolean', default: false },
+    held: { type: 'string', default: '0' },
+    pairs: { type: 'string', default: '1' },
+  },
+})
+const [module = '', wanted = '', url = '', count = '0'] = positionals
 const work = workNames.find((name) => name === wanted)
 // By name: a peer's packages are installed only where peers are measured.
 const { works }: { readonly works: Works } = await import(new URL(module, import.meta.url).href)
@@ -15,7 +23,12 @@ if (!run) {
   console.error(`${module} has no work ${wanted}: ${Object.keys(works).join(', ')}.`)
   process.exit(2)
 }
-const bench = await Bench.open(url, Number(count), serverPid === undefined ? undefined : Number(serverPid))
+const bench = await Bench.open(url, Number(count), {
+  serverPid: values.pid === undefined ? undefined : Number(values.pid),
+  stored: values.stored,
+  heldMs: Number(values.held),
+  pairs: Number(values.pairs),
+})
 const measured = await run(bench)
 await bench.close()
 console.log(`\n${JSON.stringify(measured)}`)

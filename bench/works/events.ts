@@ -53,3 +53,6 @@ export function counted(body: Handler['body'] = () => ({ ok: true })) {
     })
   return { handler: counting, reached }
 }
+
+/** The type of events whose runs sleep: they are what waits in a stored set. */
+export const sleepingType = 'payment_intent.waiting'

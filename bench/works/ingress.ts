@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url'
 import type { Measured, Side, SideOptions } from '../measure.ts'
 
 /** `POST /in/stripe` with its signature, over HTTP: the server and those who load it are processes of their own. */
-export const ingressHapax: Side = (options) => served('hapax-server.ts', options)
-export const ingressLimit: Side = (options) => served('limit-server.ts', options)
+export const ingressHapax: Side = (options) => served('hapax-server.ts', `sqlite:${options.file}`, options)
+export const ingressLimit: Side = (options) => served('limit-server.ts', options.file, options)
 
-async function served(name: string, { file, count }: SideOptions): Promise<Measured> {
-  const server = start(name, [file])
+async function served(name: string, store: string, { count }: SideOptions): Promise<Measured> {
+  const server = start(name, [store])
   const port = await firstLine(server)
   const load = start('load.ts', [port, String(count)])
   const rate = Number(await firstLine(load))

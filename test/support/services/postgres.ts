@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import {
   chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -40,6 +41,8 @@ export interface PostgresSource {
   readonly access?: readonly string[]
   /** A server of its own, also where one is given. */
   readonly always?: boolean
+  /** Its folder, which stays when it stops; what is there already, is served. Default: one that goes with it. */
+  readonly kept?: string
 }
 
 /**
@@ -64,16 +67,19 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
     }
   }
   const programs = source.from === 'registry' ? registryPrograms() : debianPrograms()
-  const folder = mkdtempSync(join(tmpdir(), 'hapax-postgres-'))
+  if (source.kept) mkdirSync(source.kept, { recursive: true })
+  const folder = source.kept ?? mkdtempSync(join(tmpdir(), 'hapax-postgres-'))
   const user = unprivileged()
   if (user) chownSync(folder, user.uid, user.gid)
   const data = join(folder, 'data')
   const options = { ...user, cwd: folder }
-  execFileSync(
-    join(programs, 'initdb'),
-    ['-D', data, '-U', 'hapax', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+  if (!existsSync(join(data, 'PG_VERSION'))) {
+    execFileSync(
+      join(programs, 'initdb'),
+      ['-D', data, '-U', 'hapax', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
+      { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+  }
   if (source.standby) {
     writeFileSync(join(data, 'standby.signal'), '')
     if (user) chownSync(join(data, 'standby.signal'), user.uid, user.gid)
@@ -97,7 +103,7 @@ export async function startPostgres(source: PostgresSource): Promise<PostgresSer
   const stop = async () => {
     // Open transactions are rolled back, clients are told.
     await ended(child, 'SIGINT')
-    rmSync(folder, { recursive: true, force: true })
+    if (!source.kept) rmSync(folder, { recursive: true, force: true })
   }
   try {
     await ready(child)
