@@ -23,17 +23,13 @@ export const group = 64
 /** Of the latency rows, events a second. */
 export const latencyRate = 200
 
-/** Runs `work` for `count` items by 64 producers, or as many as are given, each awaiting its answer before its next. */
-export async function produce(
-  count: number,
-  work: (index: number) => Promise<unknown>,
-  atOnce = producers,
-): Promise<void> {
+/** Runs `work` for `count` items by 64 producers, each awaiting its answer before its next. */
+export async function produce(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0
   const producer = async () => {
     while (next < count) await work(next++)
   }
-  await Promise.all(Array.from({ length: atOnce }, producer))
+  await Promise.all(Array.from({ length: producers }, producer))
 }
 
 /** Events per second of `work`, with the event loop's delay and the process's memory. */

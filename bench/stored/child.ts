@@ -1,37 +1,61 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface, type Interface } from 'node:readline'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** A node in a process of its own, with which one speaks in lines. */
+/** A node in a process of its own, with which one speaks in lines. It ends when its input does, so at the latest with us. */
 export class Child {
-  readonly process: ChildProcess
-  readonly #lines: AsyncIterator<string>
+  readonly #process: ChildProcess
+  readonly #unread: string[] = []
+  #listener: ((line: string) => void) | undefined
 
   /** @param module beside this file */
   constructor(module: string, args: readonly string[]) {
     const path = fileURLToPath(new URL(module, import.meta.url))
-    const process_ = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const lines: Interface = createInterface({ input: process_.stdout })
-    this.process = process_
-    this.#lines = lines[Symbol.asyncIterator]()
-    process.once('exit', () => process_.kill('SIGKILL'))
+    const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (this.#listener) this.#listener(line)
+      else this.#unread.push(line)
+    })
+    this.#process = child
   }
 
-  /** Its next line, without the word before what it says. */
+  /** From now on what it says goes there; first what nobody has heard yet. */
+  hear(listener: (line: string) => void): void {
+    this.#listener = listener
+    for (const line of this.#unread.splice(0)) listener(line)
+  }
+
+  /** What follows the word when it says it; what it says before is passed over. */
   async said(word: string): Promise<string> {
-    const { value, done } = await this.#lines.next()
-    if (done || !value.startsWith(word)) throw new TypeError(`A child was to say ${word}, and said ${value}.`)
-    return value.slice(word.length).trim()
+    return new Promise((resolve, reject) => {
+      const gone = () => reject(new TypeError(`A child ended before it said ${word}.`))
+      this.#process.once('exit', gone)
+      const unread = this.#unread.splice(0)
+      const look = (line: string) => {
+        if (!line.startsWith(word)) return
+        this.#listener = undefined
+        this.#process.off('exit', gone)
+        resolve(line.slice(word.length).trim())
+      }
+      this.#listener = look
+      for (const [index, line] of unread.entries()) {
+        look(line)
+        if (this.#listener === look) continue
+        this.#unread.push(...unread.slice(index + 1))
+        return
+      }
+    })
   }
 
   tell(line: string): void {
-    this.process.stdin?.write(`${line}\n`)
+    this.#process.stdin?.write(`${line}\n`)
   }
 
-  async end(signal: 'SIGTERM' | 'SIGKILL' | undefined): Promise<void> {
-    const exit = once(this.process, 'exit')
-    if (signal) this.process.kill(signal)
-    if (this.process.exitCode === null && this.process.signalCode === null) await exit
+  /** @param signal default: none, it ends by itself */
+  async end(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const exit = once(this.#process, 'exit')
+    if (signal) this.#process.kill(signal)
+    if (this.#process.exitCode === null && this.#process.signalCode === null) await exit
   }
 }

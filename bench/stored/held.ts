@@ -66,7 +66,7 @@ async function window(port: number, count: number): Promise<Measured> {
   agent.destroy()
   const load = new Child('../ingress/load.ts', [String(port), String(count)])
   const rate = Number(await load.said(''))
-  await load.end(undefined)
+  await load.end()
   return { p50Ms: percentile(times, 50), p99Ms: percentile(times, 99), rate }
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { createHapax } from '../../src/index.ts'
@@ -6,27 +5,32 @@ import { produce, slots } from '../measure.ts'
 import { counted, event, idsOf } from '../works/events.ts'
 
 /**
- * One of several nodes: `node bench/stored/node.ts URL WARMUP COUNT PRODUCERS`. Says `ready` when it is warm; told to go, lives
- * through its events and says `done`, with the second of its begin and of its end.
+ * One of several nodes: `node bench/stored/node.ts URL`. Told `accept N`, accepts so many events; says `ran N` as it goes on,
+ * of what it ran, whoever accepted it; told `stop`, stops, which makes all durable, and says `stopped`. Ends with who began it.
  */
 const { positionals } = parseArgs({ allowPositionals: true })
-const [url = '', warmUp = '0', count = '0', producers = '1'] = positionals
-const { handler, reached } = counted()
+const [url = ''] = positionals
+const tellMs = 5
+const { handler, ran } = counted()
 const hapax = await createHapax({ store: url, handlers: [handler], concurrency: slots })
+process.stdin.once('close', () => process.exit(1))
 await hapax.start()
-const live = (ids: readonly string[]) =>
-  produce(ids.length, (index) => hapax.accept(event(ids[index] ?? '')), Number(producers))
-const warm = reached(Number(warmUp))
-await live(idsOf(Number(warmUp), 'warm'))
-await warm
+let told = 0
+setInterval(() => {
+  if (ran() === told) return
+  told = ran()
+  console.log(`ran ${told}`)
+}, tellMs)
 console.log('ready')
-await once(createInterface({ input: process.stdin }), 'line')
-const ids = idsOf(Number(count))
-const all = reached(Number(warmUp) + Number(count))
-const began = Date.now() / 1_000
-await live(ids)
-await all
-// Every completion is durable when this resolves.
-await hapax.stop()
-console.log(`done ${began} ${Date.now() / 1_000}`)
+for await (const line of createInterface({ input: process.stdin })) {
+  const [verb, number = '0'] = line.split(' ')
+  if (verb === 'stop') {
+    await hapax.stop()
+    console.log('stopped')
+  }
+  if (verb === 'accept') {
+    const ids = idsOf(Number(number), line.replace(' ', '_'))
+    void produce(ids.length, (index) => hapax.accept(event(ids[index] ?? '')))
+  }
+}
 process.exit(0)

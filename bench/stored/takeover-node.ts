@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { createHapax, handler } from '../../src/index.ts'
-import { produce, producers, slots } from '../measure.ts'
+import { produce, slots } from '../measure.ts'
 import { event, idsOf } from '../works/events.ts'
 
 /**
@@ -28,6 +28,7 @@ const settle = handler('settle-payment', { source: 'stripe', on: '*' }, async ({
 const hapax = await createHapax({ store: positionals[0] ?? '', handlers: [settle], concurrency: slots })
 await hapax.start()
 console.log('ready')
+process.stdin.once('close', () => process.exit(1))
 for await (const line of createInterface({ input: process.stdin })) {
   const [verb, number = '0'] = line.split(' ')
   if (verb === 'end') break
@@ -45,7 +46,7 @@ async function hang(ids: readonly string[]): Promise<void> {
       if (--left === 0) resolve()
     }
   })
-  await produce(ids.length, (index) => hapax.accept(event(ids[index] ?? '')), producers)
+  await produce(ids.length, (index) => hapax.accept(event(ids[index] ?? '')))
   await all
   console.log('hanging')
 }

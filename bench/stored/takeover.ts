@@ -30,7 +30,7 @@ export const works: Works = {
     const all = Number(await peer.said('all')) - lease.at
     const after = await spent(bench)
     peer.tell('end')
-    await peer.end(undefined)
+    await peer.end()
     return { firstMs: first, allMs: all, workMs: after.ms - before.ms, statements: after.calls - before.calls }
   },
 }

@@ -51,7 +51,7 @@ export function counted(body: Handler['body'] = () => ({ ok: true })) {
       reach = resolve
       if (count >= wanted) resolve()
     })
-  return { handler: counting, reached }
+  return { handler: counting, reached, ran: () => count }
 }
 
 /** The type of events whose runs sleep: they are what waits in a stored set. */
