@@ -25,6 +25,14 @@ export interface PostgresRecord extends Omit<BenchRecord, 'store' | 'ratioToBest
 
 const byHand = 'by hand, groups as the engine forms them'
 
+/** What a stored set is measured beside. */
+export const againstEmpty = 'in an empty database'
+
+const storedText = `
+What is stored was written by the server after events of the product's own (\`bench/stored/\`), lies in the ranges of the last weeks, and was never
+analysed. Each of its rows begins just after a checkpoint, when the first change of each page is logged whole.
+`
+
 /** Whether the other side is the limit, and not Hapax itself. */
 export function isBesideLimit({ against }: PostgresRecord): boolean {
   return against === byHand
@@ -193,7 +201,7 @@ The sides take turns: Hapax, the limit, and the peer that was best when each was
 each round, with their range. A figure with * is that one run's. Peers do fewer events; their rates do not rise with more.
 
 ${postgresTable(records)}
-
+${records.some(({ against }) => against === againstEmpty) ? storedText : ''}
 Statements are counted by \`pg_stat_statements\` in the run that chose the peers, in no other.
 
 ${costTable(records)}

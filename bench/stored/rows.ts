@@ -1,3 +1,4 @@
+import { againstEmpty as against } from '../postgres/report.ts'
 import { alone, type PostgresFigure, type PostgresRow } from '../postgres/rows.ts'
 import type { Sizes } from './fill.ts'
 
@@ -16,7 +17,6 @@ const figure = (
 export function longRows(sizes: Sizes): readonly PostgresRow[] {
   const words = `with ${sizes.finished.toLocaleString('en')} finished and ${sizes.waiting.toLocaleString('en')} waiting`
   const remembered = `${sizes.identities.toLocaleString('en')} identities`
-  const against = 'in an empty database'
   const stored = (work: 'whole life' | 'drain' | 'three steps') => alone(work, { against, place: 'stored' }, words)
   const accepting = (work: 'accept' | 'half duplicates', tidy: 'tidy' | 'tidy half'): PostgresRow => {
     const row = alone(work, { against, place: 'stored', tidy }, '')
@@ -42,7 +42,7 @@ function takeover(words: string): PostgresRow {
   return {
     name: 'takeover',
     work: 'takeover',
-    beside: { against: 'in an empty database', place: 'stored', module: '../stored/takeover.ts', counting: true },
+    beside: { against, place: 'stored', module: '../stored/takeover.ts', counting: true },
     count: 500,
     peerCount: 0,
     figures: [
