@@ -6,7 +6,7 @@ const mutants = new Mutants()
 afterAll(() => mutants.close())
 
 describe('the checker can fail', () => {
-  it('has every seeded bug of issue 3, and each name once', () => {
+  it('has many seeded bugs, and each name once', () => {
     expect(mutations.length).toBeGreaterThanOrEqual(25)
     expect(new Set(mutations.map((mutation) => mutation.name)).size).toBe(mutations.length)
   })

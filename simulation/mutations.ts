@@ -16,13 +16,17 @@ const settle = 'src/store/memory/settle.ts'
 const own = 'src/store/memory/own.ts'
 const tail = 'src/store/memory/tail.ts'
 const dispatcher = 'src/engine/dispatcher.ts'
+const dueReader = 'src/engine/due-reader.ts'
+const orderQueues = 'src/engine/order-queues.ts'
+const ownedPair = 'src/engine/owned-pair.ts'
 const ownership = 'src/engine/ownership.ts'
+const runMemory = 'src/engine/run-memory.ts'
 const attempt = 'src/engine/attempt.ts'
 const runStep = 'src/engine/run-step.ts'
 const decide = 'src/engine/decide.ts'
 const interventions = 'src/engine/interventions.ts'
 
-/** What the checker must catch: the list of issue 3, and what it found in the engine, put back. */
+/** What the checker must catch: what an engine can get wrong, and what was found in this one, put back. */
 export const mutations: readonly Mutation[] = [
   {
     name: 'settlement without its epoch checked',
@@ -255,9 +259,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'retry timers in memory alone',
-    file: dispatcher,
-    find: 'this.#lookDue(noted)',
-    replace: 'if (this.#dueAt !== undefined) this.#lookDue(noted)',
+    file: dueReader,
+    find: 'this.#look(noted)',
+    replace: 'if (this.#dueAt !== undefined) this.#look(noted)',
     killedBy: 'G5.ends',
     seed: 3,
   },
@@ -311,7 +315,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a low mark that passes what runs',
-    file: dispatcher,
+    file: ownedPair,
     find: "if (entry.stage !== 'standing' && entry.position < position) position = entry.position",
     replace: "if (entry.stage === 'ready' && entry.position < position) position = entry.position",
     killedBy: 'G5.ends',
@@ -319,9 +323,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a page read before a settlement and used after it',
-    file: dispatcher,
-    find: 'if (pair?.cursor === undefined || moved.has(id) || this.#moving.has(id)) return false',
-    replace: 'if (pair?.cursor === undefined) return false',
+    file: 'src/engine/admission.ts',
+    find: 'if (!pair?.isRead || moved.has(id) || memory.moving.has(id)) return false',
+    replace: 'if (!pair?.isRead) return false',
     killedBy: 'G5.final',
     seed: 2547,
   },
@@ -336,14 +340,14 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'one slot too many',
     file: dispatcher,
-    find: 'if (this.#running >= this.#host.concurrency ||',
-    replace: 'if (this.#running > this.#host.concurrency ||',
+    find: 'if (this.#running >= slots ||',
+    replace: 'if (this.#running > slots ||',
     killedBy: 'G8.slots',
     seed: 1,
   },
   {
     name: 'order keys not looked at',
-    file: dispatcher,
+    file: runMemory,
     find: 'const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ??',
     replace: 'const name = ordered && !pair ? orderName(record.tag, event.tenant, event.orderKey ??',
     killedBy: 'G7.one_at_a_time',
@@ -351,24 +355,23 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an order key released while its head retries',
-    file: dispatcher,
-    find: "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'\n    return true",
-    replace:
-      "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'\n    return state.status !== 'scheduled'",
+    file: orderQueues,
+    find: "return state.reason !== 'released' && onDead === 'block'\n  return true",
+    replace: "return state.reason !== 'released' && onDead === 'block'\n  return state.status !== 'scheduled'",
     killedBy: 'G7.one_at_a_time',
     seed: 2,
   },
   {
     name: 'a dead head that should block is skipped',
-    file: dispatcher,
-    find: "return state.reason !== 'released' && this.#host.orderOf(entry.tag) === 'block'",
-    replace: "return state.reason === 'released' && this.#host.orderOf(entry.tag) === 'block'",
+    file: orderQueues,
+    find: "return state.reason !== 'released' && onDead === 'block'",
+    replace: "return state.reason === 'released' && onDead === 'block'",
     killedBy: 'G7.one_at_a_time',
     seed: 13,
   },
   {
     name: 'the last comer goes first',
-    file: 'src/engine/order-queues.ts',
+    file: orderQueues,
     find: 'queue.splice(at, 0, item)',
     replace: 'queue.splice(1, 0, item)',
     killedBy: 'G7.order',
@@ -537,24 +540,24 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'what was let go is not read again',
-    file: dispatcher,
-    find: 'if (this.#letGoWanted || this.#aside < this.#host.bounds.aside / 2) this.#takeUpAgain()',
+    file: 'src/engine/tail-reader.ts',
+    find: 'if (room.takeUpAgain(pairs)) this.#host.takenUpAgain()',
     replace: '',
     killedBy: 'G5.ends',
     seed: 66,
   },
   {
     name: 'what was handed over is not read again',
-    file: dispatcher,
-    find: 'pair.all = true',
-    replace: 'pair.all = false',
+    file: ownedPair,
+    find: 'this.#isReadAgain = true',
+    replace: 'this.#isReadAgain = false',
     killedBy: 'G5.ends',
     seed: 46,
   },
   {
     name: 'a later run of a key goes before one that was let go',
-    file: dispatcher,
-    find: 'if (name !== undefined && this.#letGoKeys.has(name)) {',
+    file: runMemory,
+    find: 'if (name !== undefined && room.isLetGo(name)) {',
     replace: 'if (name === undefined && ordered) {',
     killedBy: 'G7.order',
     seed: 3511,
@@ -569,17 +572,17 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a run admitted while a verb moves it',
-    file: dispatcher,
-    find: "} else if (this.#moving.has(id)) this.#stage(entry, 'moving')\n    else this.#place(entry, isHead)",
+    file: runMemory,
+    find: "} else if (this.#moving.has(entry.id)) room.stage(entry, 'moving')\n    else this.#place(entry, isHead)",
     replace: '} else this.#place(entry, isHead)',
     killedBy: 'G5.final',
     seed: 427,
   },
   {
     name: 'due runs behind a full page are not read',
-    file: dispatcher,
-    find: 'this.#dueAfter = { dueAt: last.state?.dueAt ?? 0, position: last.position, tag: last.tag }',
-    replace: 'this.#dueAfter = undefined',
+    file: dueReader,
+    find: 'this.#after = { dueAt: last.state?.dueAt ?? 0, position: last.position, tag: last.tag }',
+    replace: 'this.#after = undefined',
     killedBy: 'G5.ends',
     seed: 1002,
   },

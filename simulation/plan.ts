@@ -1,4 +1,4 @@
-import type { RunsInMemory } from '../src/engine/dispatcher.ts'
+import type { RunsInMemory } from '../src/engine/room.ts'
 import type { Draw } from './draw.ts'
 
 /** What the outside service makes of one call of a step. */

@@ -1,4 +1,4 @@
-import type { RunsInMemory } from '../src/engine/dispatcher.ts'
+import type { RunsInMemory } from '../src/engine/room.ts'
 import { Draw } from './draw.ts'
 import { drawFaults } from './faults.ts'
 import { type Act, type Deed, type Feature, type Plan, type Reaction, type Send, swarm, type Version } from './plan.ts'

@@ -1,6 +1,6 @@
 import type { Instant } from '../kit/clock.ts'
 import type { RunSummary } from '../store/store.ts'
-import type { Entry } from './dispatcher.ts'
+import type { Entry } from './entry.ts'
 import { freshState } from './interventions.ts'
 
 /** The runs that execute in this process: no record says so, since that would cost a commit each. */

@@ -5,8 +5,9 @@ import { type Clock, type Instant, sleep } from '../kit/clock.ts'
 import type { Log } from '../kit/log.ts'
 import type { InterventionRecord, Owned, RunRecord, Store } from '../store/store.ts'
 import type { Committer } from './committer.ts'
-import type { Dispatcher, Entry } from './dispatcher.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { isUndoable } from './doubts.ts'
+import type { Entry } from './entry.ts'
 import { type Judgement, judge } from './interventions.ts'
 import type { RunNews } from './run-news.ts'
 
@@ -215,7 +216,6 @@ export class Intervener {
       return true
     }
     if (answer !== 'settled') return false
-    if (!isTerminal(state.status) && state.dueAt !== undefined) this.#host.dispatcher().noteDue(state.dueAt)
     const note = state.place === intervention.position ? 'to_the_back' : undefined
     return this.#answer(owned, intervention, undefined, note)
   }

@@ -1,3 +1,5 @@
+import type { RunState } from '../event/run.ts'
+
 /** What an order queue holds: something with an order key and a place in the log. */
 export interface Ordered {
   /** Its event's position, or where a verb put it. */
@@ -53,4 +55,20 @@ export class OrderQueues<Item extends Ordered> {
 
 function goesBefore(item: Ordered, other: Ordered): boolean {
   return item.begun === other.begun ? item.place < other.place : item.begun
+}
+
+/** The name of an order key: keys of two handlers, or of two tenants, are two. */
+export function orderName(tag: string, tenant: string, orderKey: string): string {
+  return `${tag}\n${tenant.length}:${tenant}${orderKey}`
+}
+
+/**
+ * Whether a run that stands so holds its order key.
+ *
+ * @param onDead what its handler says of dead ones; undefined where it is not ordered here.
+ */
+export function holdsKey(state: RunState, onDead: 'block' | 'skip' | undefined): boolean {
+  if (state.status === 'completed' || state.status === 'cancelled') return false
+  if (state.status === 'dead') return state.reason !== 'released' && onDead === 'block'
+  return true
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-export type { RunsInMemory } from '../engine/dispatcher.ts'
+
 export type { Engine, EngineOptions } from '../engine/engine.ts'
+export type { RunsInMemory } from '../engine/room.ts'
 export type { SourceTraits } from '../engine/source-traits.ts'
 export { type CrashOptions, type CrashOutcome, type CrashReport, crashEverywhere } from './crash-everywhere.ts'
 export { FakeClock } from './fake-clock.ts'
