@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { on, order } from '../../test/support/shop.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { limits } from '../kit/limits.ts'
 import { silentLog } from '../kit/log.ts'
 import { memoryStore } from '../store/memory/index.ts'
 import type { Commit, CommitResult, RejectItem, Store } from '../store/store.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { testWorld } from '../testing/test-world.ts'
 import { Committer } from './committer.ts'
+import { handler } from './handler.ts'
 
 /** A store whose commits are answered when the test says so. */
 function held() {
@@ -85,4 +88,12 @@ describe('committer', () => {
       ['malformed_json', 1],
     ])
   })
+})
+
+it('commits what alone is larger than a commit may be', async () => {
+  const world = await testWorld({ handlers: [handler('any', on, () => {})], shards: 1 })
+  const body = new Uint8Array(9_000_000)
+  const big = world.hapax.accept(order('big', { data: undefined, body, contentType: 'application/octet-stream' }))
+  expect(await world.soon(big)).toMatchObject({ outcome: 'accepted' })
+  await world.close()
 })

@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { never, on, order, why } from '../../test/support/shop.ts'
 import { Fatal, RetryLater } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string, orderKey?: string) => {
-  return { source: 'shop', id, type: 'order.paid', data: { total: 5 }, ...(orderKey && { orderKey }) }
-}
-const why = { reason: 'a test', actor: 'me' }
 const retry = { attempts: 5, min: '1s', jitter: 'none' } as const
-const never = () => new Promise<never>(() => {})
 
 describe('a step in doubt (G4)', () => {
   it.each([
@@ -98,7 +93,7 @@ describe('a step in doubt (G4)', () => {
     })
     const world = await testWorld({ handlers: [charging], shards: 1 })
     for (const type of Object.keys(endings)) {
-      const receipt = await world.hapax.accept({ ...order(type), type })
+      const receipt = await world.hapax.accept(order(type, { type }))
       await world.until(async () => {
         const { status } = await world.hapax.runs.get(receipt.runs[0]?.id ?? '')
         expect(status).not.toBe('dead')
@@ -201,9 +196,9 @@ describe('undo', () => {
       if (id === '1') await run.waitFor('never')
     })
     const world = await testWorld({ handlers: [charging], shards: 1 })
-    const first = await world.hapax.accept(order('1', 'key'))
+    const first = await world.hapax.accept(order('1', { orderKey: 'key' }))
     await world.standing(first, 'waiting')
-    const second = await world.hapax.accept(order('2', 'key'))
+    const second = await world.hapax.accept(order('2', { orderKey: 'key' }))
     await world.soon(world.hapax.runs.cancel(first.runs[0]?.id ?? '', { ...why, undo: true }))
     expect(await world.ended(first, '2h')).toMatchObject({ status: 'cancelled' })
     expect(await world.ended(second, '1m')).toMatchObject({ status: 'completed' })

@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { on, order, why } from '../../test/support/shop.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string, orderKey?: string) => {
-  return { source: 'shop', id, type: 'order.paid', data: { total: 5 }, ...(orderKey && { orderKey }) }
-}
-const why = { reason: 'a test', actor: 'me' }
 const expired = { status: 'dead', state: { reason: 'run_expired', error: { code: 'run_expired' } } } as const
 
 describe('expires', () => {
@@ -33,9 +29,9 @@ describe('expires', () => {
       throw new TypeError('down')
     })
     const world = await testWorld({ handlers: [standing], shards: 1 })
-    const first = await world.hapax.accept(order('1', 'key'))
+    const first = await world.hapax.accept(order('1', { orderKey: 'key' }))
     await world.advance('20s')
-    const second = await world.hapax.accept(order('2', 'key'))
+    const second = await world.hapax.accept(order('2', { orderKey: 'key' }))
     expect(await world.ended(first, '15s')).toMatchObject(expired)
     expect(await world.ended(second, '5s')).toMatchObject({ status: 'completed' })
     await world.close()

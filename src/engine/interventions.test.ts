@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { on, order, why } from '../../test/support/shop.ts'
+import { Fatal } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
-
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string) => ({ source: 'shop', id, type: 'order.paid', data: { total: 5 } })
-const why = { reason: 'a test', actor: 'me' }
 
 it('replays a run that was undone only with new keys, and from its start', async () => {
   const keys: string[] = []
@@ -38,4 +37,41 @@ it('replays a run that was undone only with new keys, and from its start', async
   expect(await world.ended(receipt)).toMatchObject({ status: 'completed', state: { generation: 2 } })
   expect(new Set(keys).size).toBe(2)
   await world.close()
+})
+
+onEitherStore((open) => {
+  it('redrive keeps checkpoints and keys; replay starts empty, with new keys when asked', async () => {
+    const keys: string[] = []
+    let broken = true
+    const world = await open({
+      handlers: [
+        handler('pay', on, async (_event, run) => {
+          await run.step('pay', (key) => keys.push(key))
+          await run.step('book', () => {
+            if (broken) throw new Fatal('no such account')
+            return 'booked'
+          })
+        }),
+      ],
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    const id = receipt.runs[0]?.id ?? ''
+    await world.ended(receipt)
+    broken = false
+    expect(await world.soon(world.hapax.runs.retry(id, { reason: 'account made' }))).toMatchObject({
+      outcome: 'applied',
+    })
+    await world.until(async () => (await world.hapax.runs.get(id)).status === 'completed')
+    expect(keys).toHaveLength(1)
+    expect((await world.hapax.runs.get(id)).state?.generation).toBe(2)
+    expect(await world.soon(world.hapax.runs.replay(id, { reason: 'test' }))).toMatchObject({ outcome: 'applied' })
+    await world.until(async () => (await world.hapax.runs.get(id)).state?.generation === 3)
+    await world.until(async () => (await world.hapax.runs.get(id)).status === 'completed')
+    expect(keys).toHaveLength(2)
+    expect(keys[1]).toBe(keys[0])
+    await world.soon(world.hapax.runs.replay(id, { reason: 'test', newKeys: true }))
+    await world.until(() => keys.length === 3)
+    expect(keys[2]).not.toBe(keys[0])
+    await world.close()
+  })
 })

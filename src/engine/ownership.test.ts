@@ -1,9 +1,14 @@
 import { expect, it, vi } from 'vitest'
+import { between } from '../../test/support/between.ts'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { on, order } from '../../test/support/shop.ts'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { limits } from '../kit/limits.ts'
 import { silentLog } from '../kit/log.ts'
 import { memoryStore } from '../store/memory/index.ts'
 import type { Grant, NodeBeat, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { handler } from './handler.ts'
 import { Ownership } from './ownership.ts'
 
 /** A clock whose process can be frozen: time has passed, and no timer has fired yet. */
@@ -101,4 +106,55 @@ it('gives a shard some events in a row, then the next: a commit touches few of t
   expect(turns).toHaveLength(6)
   expect(new Set(turns)).toEqual(new Set([0, 1, 2]))
   await ownership.stop(() => false)
+})
+
+onEitherStore((open) => {
+  it('keeps its times by the store’s clock: a wall that jumps brings nothing forward', async () => {
+    const entered: number[] = []
+    const world = await open({
+      handlers: [
+        handler('nap', on, async (_event, run) => {
+          entered.push(world.clock.monotonicMs())
+          await run.sleep('long', '10s')
+        }),
+      ],
+      // The store of this world has the same wall: between two beats it is the node's alone that jumps.
+      lease: '80s',
+      beat: '20s',
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.standing(receipt, 'scheduled')
+    world.clock.jump(3_600_000)
+    await world.ended(receipt, '1m')
+    expect((entered[1] ?? 0) - (entered[0] ?? 0)).toBeGreaterThanOrEqual(10_000)
+    await world.close()
+  })
+
+  it('takes a pair again only under a new epoch, once it has fenced itself (G6)', async () => {
+    let deaf = false
+    let entered = 0
+    const world = await open({
+      handlers: [handler('slow', on, () => (++entered === 1 ? new Promise(() => {}) : 'done'))],
+      lease: '8s',
+      beat: '2s',
+      wrapStore: between({
+        own: async (go) => {
+          const answer = await go()
+          if (deaf) throw new HapaxError('store_unavailable', { reason: 'the answer was lost' })
+          return answer
+        },
+      }),
+    })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.until(() => entered === 1)
+    // The store hears every beat: to it the lease never ran out.
+    deaf = true
+    await world.advance('10s')
+    deaf = false
+    await world.ended(receipt, '1m')
+    const history = await world.hapax.events.history(receipt.event.key)
+    const settled = history.find((entry) => entry.kind === 'settled')
+    expect(settled?.epoch).toBeGreaterThan(1)
+    await world.close()
+  })
 })

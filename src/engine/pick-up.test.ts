@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { on, order } from '../../test/support/shop.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string) => ({ source: 'shop', id, type: 'order.paid', data: { total: 5 } })
 const other = handler('other', { source: 'elsewhere', on: '*' }, () => {})
 
 describe('unclaimed events', () => {
@@ -51,6 +51,30 @@ describe('unclaimed events', () => {
     await world.until(() => seen.length === 2, '2m')
     expect(seen.sort()).toEqual(['mine', 'theirs'])
     expect(await world.soon(world.hapax.runs.redriveStatus(id))).toMatchObject({ asked: 1, applied: 1 })
+    await world.close()
+  })
+})
+
+onEitherStore((open) => {
+  it('are given to a handler that appears while they are young, and stay listed when they are old', async () => {
+    const world = await open({ handlers: [] })
+    const old = await world.hapax.accept(order('old'))
+    await world.advance('2h')
+    const young = await world.hapax.accept(order('young'))
+    expect(old.runs).toEqual([])
+    const seen: string[] = []
+    const late = await world.node([
+      handler('late', on, (event) => {
+        seen.push(event.id)
+      }),
+    ])
+    await world.advance('30s')
+    await world.until(() => seen.includes('young'))
+    expect(seen).toEqual(['young'])
+    expect((await late.events.list({ unclaimed: true })).events.map((event) => event.id)).toEqual(['old'])
+    await world.soon(late.runs.redrive({ unclaimed: true }, { reason: 'wanted after all' }))
+    await world.until(() => seen.includes('old'))
+    expect(young.outcome).toBe('accepted')
     await world.close()
   })
 })

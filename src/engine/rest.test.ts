@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest'
+import { on, order } from '../../test/support/shop.ts'
 import type { Store } from '../store/store.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string) => ({ source: 'shop', id, type: 'order.paid', data: { total: 5 } })
 const late = handler('late', { ...on, retry: { attempts: 5, min: '20s', jitter: 'none' } }, ({ id }, { attempt }) => {
   if (id.startsWith('late') && attempt === 1) throw new TypeError('down')
 })

@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { on, order } from '../../test/support/shop.ts'
+import { NotSent } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
-
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string) => ({ source: 'shop', id, type: 'order.paid', data: { total: 5 } })
 
 /** A step whose call fails in a way that leaves it in doubt, so often; each time it is tried, its key is noted. */
 function failing(keys: string[], options: { keyTtl: '1m' | '4m'; times: number }) {
@@ -55,4 +55,133 @@ it('counts the keyTtl from the first attempt, over all that came after it', asyn
   // At 0, 2 and 4 minutes; at 6 the key may be forgotten.
   expect(keys).toHaveLength(3)
   await world.close()
+})
+
+onEitherStore((open) => {
+  describe('a step in doubt', () => {
+    const doubtful = { ...on, retry: { attempts: 3, min: '1s', jitter: 'none' } } as const
+
+    it('is confirmed before it is repeated (G4)', async () => {
+      const asked: string[] = []
+      let ran = 0
+      const world = await open({
+        handlers: [
+          handler('pay', doubtful, (_event, run) =>
+            run.step('capture', {
+              run: () => {
+                ran++
+                throw new Error('connection reset')
+              },
+              confirm: (key) => {
+                asked.push(key)
+                return { result: 'captured' }
+              },
+            }),
+          ),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state: { result: '"captured"' } })
+      expect(ran).toBe(1)
+      expect(asked).toHaveLength(1)
+      await world.close()
+    })
+
+    it('marked once is never repeated: its run is unknown until a person decides', async () => {
+      let ran = 0
+      const world = await open({
+        handlers: [
+          handler('mail', doubtful, (_event, run) =>
+            run.step('send', {
+              once: true,
+              run: () => {
+                ran++
+                throw new Error('timeout')
+              },
+            }),
+          ),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      await world.standing(receipt, 'unknown')
+      await world.advance('1d')
+      expect(ran).toBe(1)
+      const id = receipt.runs[0]?.id ?? ''
+      const answer = await world.soon(
+        world.hapax.runs.resolve(id, { reason: 'it is in the outbox', step: 'send', result: 'sent' }),
+      )
+      expect(answer).toMatchObject({ outcome: 'applied' })
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state: { result: '"sent"' } })
+      expect(ran).toBe(1)
+      await world.close()
+    })
+
+    it('is not in doubt where nothing left the house', async () => {
+      let ran = 0
+      const world = await open({
+        handlers: [
+          handler('mail', doubtful, (_event, run) =>
+            run.step('send', {
+              once: true,
+              run: () => {
+                if (++ran < 3) throw new NotSent('no connection')
+                return 'sent'
+              },
+            }),
+          ),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed', state: { result: '"sent"' } })
+      expect(ran).toBe(3)
+      await world.close()
+    })
+
+    it('is known after a crash: begun, neither returned nor refused', async () => {
+      let ran = 0
+      const hang = handler('mail', doubtful, (_event, run) =>
+        run.step('send', {
+          once: true,
+          run: () => {
+            ran++
+            return new Promise(() => {})
+          },
+        }),
+      )
+      const world = await open({ handlers: [hang] })
+      const receipt = await world.hapax.accept(order('1'))
+      await world.until(() => ran === 1)
+      await world.crash()
+      const next = await world.node()
+      await world.advance('30s')
+      expect((await next.runs.get(receipt.runs[0]?.id ?? '')).status).toBe('unknown')
+      expect(ran).toBe(1)
+      await world.close()
+    })
+
+    it('refuses a step name used twice, and a result that is not JSON, at the first attempt', async () => {
+      const world = await open({
+        handlers: [
+          handler('twice', { source: 'shop', on: 'order.twice' }, async (_event, run) => {
+            await run.step('pay', () => 1)
+            await run.step('pay', () => 2)
+          }),
+          handler('dated', { source: 'shop', on: 'order.dated' }, async (_event, run) => {
+            await run.step('when', () => new Date(0))
+          }),
+        ],
+      })
+      const twice = await world.hapax.accept(order('1', { type: 'order.twice' }))
+      const dated = await world.hapax.accept(order('2', { type: 'order.dated' }))
+      expect(await world.ended(twice)).toMatchObject({
+        status: 'dead',
+        state: { reason: 'step_name_repeated', attempt: 1 },
+      })
+      expect(await world.ended(dated)).toMatchObject({
+        status: 'dead',
+        state: { reason: 'result_not_json', attempt: 1 },
+      })
+      await world.close()
+    })
+  })
 })

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { never, on, order, why } from '../../test/support/shop.ts'
 import { Fatal } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
-const on = { source: 'shop', on: 'order.*' } as const
-const order = (id: string) => ({ source: 'shop', id, type: 'order.paid', data: { total: 5 } })
-const why = { reason: 'a test', actor: 'me' }
 const retry = { attempts: 3, min: '1s', jitter: 'none' } as const
-const never = () => new Promise<never>(() => {})
 
 describe('undo', () => {
   it('undoes a step whose attempt crashed inside it, though it is neither `once` nor has a `confirm` (G4)', async () => {
@@ -188,5 +186,78 @@ describe('a person who resolves a run that is unknown', () => {
     expect(await world.ended(receipt, '5m')).toMatchObject({ status: 'dead', state: { reason: 'undone' } })
     expect(undone).toEqual(['b'])
     await world.close()
+  })
+})
+
+onEitherStore((open) => {
+  describe('undo', () => {
+    it('goes in reverse order of checkpoints, each once, and ends as cancelled', async () => {
+      const undone: string[] = []
+      const world = await open({
+        handlers: [
+          handler('saga', { ...on, undoOnDeath: true }, async (_event, run) => {
+            await run.step('hold', { run: () => 'h1', undo: (result) => undone.push(`hold ${result}`) })
+            await run.step('charge', { run: () => 'c1', undo: (result) => undone.push(`charge ${result}`) })
+            throw new Fatal('sold out')
+          }),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      expect(await world.ended(receipt, '1m')).toMatchObject({
+        status: 'dead',
+        state: { reason: 'undone', error: { code: 'Fatal' } },
+      })
+      expect(undone).toEqual(['charge c1', 'hold h1'])
+      await world.close()
+    })
+
+    it('must be said by a cancel of a run that has steps to undo', async () => {
+      const undone: string[] = []
+      const world = await open({
+        handlers: [
+          handler('saga', on, async (_event, run) => {
+            await run.step('hold', { run: () => 'h1', undo: (result) => undone.push(`hold ${result}`) })
+            await run.waitFor('go')
+          }),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      await world.standing(receipt, 'waiting')
+      const id = receipt.runs[0]?.id ?? ''
+      await expect(world.soon(world.hapax.runs.cancel(id, { reason: 'changed mind' }))).rejects.toMatchObject({
+        code: 'undo_unspecified',
+      })
+      expect(await world.soon(world.hapax.runs.cancel(id, { reason: 'changed mind', undo: true }))).toMatchObject({
+        outcome: 'applied',
+      })
+      expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'cancelled' })
+      expect(undone).toEqual(['hold h1'])
+      await world.close()
+    })
+
+    it('retries an undo by the whole policy, however many attempts its death has cost', async () => {
+      let undos = 0
+      const world = await open({
+        handlers: [
+          handler(
+            'saga',
+            { ...on, undoOnDeath: true, retry: { attempts: 3, min: '1s', jitter: 'none' } },
+            async (_event, run) => {
+              await run.step('hold', {
+                run: () => 'held',
+                undo: () => {
+                  if (++undos < 3) throw new Error('not now')
+                },
+              })
+              throw new Error('no')
+            },
+          ),
+        ],
+      })
+      const receipt = await world.hapax.accept(order('1'))
+      expect(await world.ended(receipt, '5m')).toMatchObject({ status: 'dead', state: { reason: 'undone' } })
+      expect(undos).toBe(3)
+      await world.close()
+    })
   })
 })

@@ -1,0 +1,99 @@
+import { expect, it } from 'vitest'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { elsewhere, never, on, order, why } from '../../test/support/shop.ts'
+import { Fatal } from '../event/outcome.ts'
+import { testWorld } from '../testing/test-world.ts'
+import { handler } from './handler.ts'
+
+onEitherStore((open) => {
+  it('goes one at a time per key in the order of accepts, and does not hold up other keys (G7)', async () => {
+    const seen: string[] = []
+    let release: (() => void) | undefined
+    const world = await open({
+      handlers: [
+        handler(
+          'ledger',
+          { ...on, order: true, retry: { attempts: 3, min: '10s', jitter: 'none' } },
+          async (event, run) => {
+            if (event.id === 'a1' && run.attempt === 1) throw new Error('first fails')
+            if (event.id === 'a2') await new Promise<void>((resolve) => (release = resolve))
+            seen.push(event.id)
+          },
+        ),
+      ],
+    })
+    for (const id of ['a1', 'a2', 'a3', 'b1']) await world.hapax.accept(order(id, { orderKey: id.charAt(0) }))
+    await world.until(() => seen.includes('b1'))
+    expect(seen).toEqual(['b1'])
+    await world.advance('11s')
+    await world.until(() => release !== undefined)
+    expect(seen).toEqual(['b1', 'a1'])
+    release?.()
+    await world.until(() => seen.length === 4)
+    expect(seen).toEqual(['b1', 'a1', 'a2', 'a3'])
+    await world.close()
+  })
+
+  it('is blocked by a dead head until it is released, and skips it where told', async () => {
+    const seen: string[] = []
+    const fails = (name: string, onDead: 'block' | 'skip') =>
+      handler(name, { source: 'shop', on: `order.${onDead}`, order: { onDead } }, (event) => {
+        if (event.id.endsWith('1')) throw new Fatal('no')
+        seen.push(event.id)
+      })
+    const world = await open({ handlers: [fails('blocking', 'block'), fails('skipping', 'skip')] })
+    const head = await world.hapax.accept(order('block-1', { type: 'order.block', orderKey: 'k' }))
+    await world.hapax.accept(order('block-2', { type: 'order.block', orderKey: 'k' }))
+    await world.hapax.accept(order('skip-1', { type: 'order.skip', orderKey: 'k' }))
+    await world.hapax.accept(order('skip-2', { type: 'order.skip', orderKey: 'k' }))
+    await world.until(() => seen.includes('skip-2'))
+    await world.advance('1m')
+    expect(seen).toEqual(['skip-2'])
+    await world.soon(world.hapax.runs.cancel(head.runs[0]?.id ?? '', { reason: 'written off' }))
+    await world.until(() => seen.includes('block-2'))
+    expect((await world.hapax.runs.get(head.runs[0]?.id ?? '')).status).toBe('dead')
+    await world.close()
+  })
+})
+
+it('keeps the order of a key while its handler was missing (G7)', async () => {
+  const seen: string[] = []
+  const other = handler('other', elsewhere, () => {})
+  const ordered = handler('ordered', { ...on, order: true }, async ({ id }, run) => {
+    await run.sleep('a moment', '1ms')
+    seen.push(id)
+  })
+  const world = await testWorld({ handlers: [other], shards: 1 })
+  const two = await world.node([other, ordered])
+  await world.advance('5s')
+  for (const id of ['1', '2', '3']) {
+    await two.accept(order(id, { orderKey: 'key' }))
+    await world.advance('1s')
+  }
+  await world.soon(world.hapax.stop())
+  await world.until(() => seen.length === 3, '3m')
+  expect(seen).toEqual(['1', '2', '3'])
+  await world.close()
+})
+
+it('a run that a verb put behind its key is there still, and one that had begun goes first (G7)', async () => {
+  const seen: string[] = []
+  let isBroken = true
+  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
+    if (id === '1' && isBroken) throw new Fatal('broken')
+    seen.push(id)
+    return isBroken ? never() : undefined
+  })
+  const world = await testWorld({ handlers: [ordered], shards: 1 })
+  const receipts = []
+  for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(order(id, { orderKey: 'key' })))
+  await world.until(() => seen.length === 1)
+  const redriven = await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
+  expect(redriven).toMatchObject({ outcome: 'applied', note: 'to_the_back' })
+  await world.crash()
+  isBroken = false
+  await world.node()
+  await world.until(() => seen.length === 4, '2m')
+  expect(seen).toEqual(['2', '2', '3', '1'])
+  await world.close()
+})

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { elsewhere, on, order, why } from '../../test/support/shop.ts'
+import { testWorld } from '../testing/test-world.ts'
+import { handler } from './handler.ts'
+
+const retry = { attempts: 5, min: '1s', jitter: 'none' } as const
+
+describe('what does not fit into memory', () => {
+  const bounds = { held: 4, aside: 2, perKey: 1, page: 2 }
+
+  it('holds up neither other keys nor verbs, and goes in its order when there is room (G5, G7)', async () => {
+    const seen: string[] = []
+    let down = true
+    const ordered = handler('ordered', { ...on, order: true, retry: { ...retry, attempts: 90 } }, ({ id }) => {
+      if (id === 'a0' && down) throw new TypeError('down')
+      seen.push(id)
+    })
+    const world = await testWorld({ handlers: [ordered], shards: 1, bounds })
+    const receipts = []
+    for (let index = 0; index < 12; index++)
+      receipts.push(await world.soon(world.hapax.accept(order(`a${index}`, { orderKey: 'a' }))))
+    await world.advance('5s')
+    const other = await world.soon(world.hapax.accept(order('b0', { orderKey: 'b' })))
+    expect(await world.ended(other)).toMatchObject({ status: 'completed' })
+    const last = receipts.at(-1)?.runs[0]?.id ?? ''
+    expect(await world.soon(world.hapax.runs.cancel(last, why), '4s')).toMatchObject({ outcome: 'applied' })
+    down = false
+    await world.until(() => seen.length === 12, '5m')
+    expect(seen).toEqual(['b0', ...Array.from({ length: 11 }, (_, index) => `a${index}`)])
+    await world.close()
+  })
+
+  it('is there again after a pause, each once', async () => {
+    const seen: string[] = []
+    const slow = handler('slow', on, ({ id }) => seen.push(id))
+    const other = handler('other', elsewhere, () => 'done')
+    const world = await testWorld({ handlers: [slow, other], shards: 1, bounds })
+    await world.soon(world.hapax.controls.pause('handler', 'slow', why))
+    for (let index = 0; index < 9; index++) await world.soon(world.hapax.accept(order(`${index}`)))
+    const receipt = await world.soon(world.hapax.accept({ source: 'elsewhere', id: 'a', type: 'any', data: 1 }))
+    expect(await world.ended(receipt)).toMatchObject({ status: 'completed' })
+    expect(seen).toEqual([])
+    await world.soon(world.hapax.controls.resume('handler', 'slow', why))
+    await world.until(() => seen.length === 9)
+    await world.advance('1m')
+    expect([...seen].sort()).toEqual(Array.from({ length: 9 }, (_, index) => `${index}`))
+    await world.close()
+  })
+})
