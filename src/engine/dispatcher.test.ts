@@ -1,81 +1,126 @@
 import { expect, it } from 'vitest'
+import { eventWith } from '../../test/support/entry.ts'
 import { never, on, order } from '../../test/support/shop.ts'
-import type { EventRecord } from '../event/event.ts'
-import { mintEventKey } from '../event/event-key.ts'
 import type { Registry } from '../event/handler-record.ts'
 import { silentLog } from '../kit/log.ts'
-import { seededRandom } from '../kit/random.ts'
 import { memoryStore } from '../store/memory/index.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { handler } from './handler.ts'
 
-it('keeps what is ready while its lease has run out and the beat that renews it is not answered yet (G5)', async () => {
+const registry: Registry = {
+  version: 1,
+  handlers: [
+    {
+      group: 'g',
+      name: 'any',
+      tag: 'tagtagta',
+      sources: ['*'],
+      types: ['*'],
+      sinceVersion: 1,
+      untilVersion: undefined,
+      firstSeenAt: 0,
+    },
+  ],
+}
+const pair = { group: 'g', shard: 0, epoch: 1 }
+
+/** A dispatcher with two slots and one pair, whose store never answers: it has what is handed over. */
+function alone() {
   const clock = new FakeClock()
-  const ran: string[] = []
-  let holds = false
-  const quietStore = new Proxy(memoryStore({ clock }), {
-    get: (target, name) => (name === 'tail' || name === 'due' ? never : Reflect.get(target, name)),
-  })
-  const registry: Registry = {
-    version: 1,
-    handlers: [
-      { group: 'g', name: 'any', tag: 'tagtagta', sources: ['*'], types: ['*'], sinceVersion: 1, ...neverLeft },
-    ],
-  }
+  /** By the ids of their events, in the order of their beginnings; called, a run ends. */
+  const running = new Map<string, () => void>()
+  const node = { holds: true }
   const dispatcher = new Dispatcher({
     clock,
     log: silentLog,
-    store: quietStore,
+    store: { ...memoryStore({ clock }), tail: never, due: never },
     group: 'g',
     concurrency: 2,
     bounds: { held: 10, aside: 10, perKey: 1, page: 10 },
+    leaseMs: 1_000,
     registry: () => registry,
     refreshRegistry: () => Promise.resolve(registry),
     orderOf: () => undefined,
     now: () => clock.now(),
-    holds: () => holds,
-    run: (entry) => Promise.resolve(void ran.push(entry.event?.id ?? '')),
+    holds: () => node.holds,
+    run: ({ event }) => new Promise((resolve) => running.set(event?.id ?? '', resolve)),
     intervene: () => Promise.resolve(),
-    leaseMs: 1_000,
-    isSuspect: ({ event }) => event?.id === 'suspect',
+    isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
   })
-  const pair = { group: 'g', shard: 0, epoch: 1 }
   dispatcher.granted({ ...pair, graceful: true })
-  for (const id of ['plain', 'suspect']) dispatcher.expect(pair).take(eventWith(id))
-  await clock.settle()
-  expect(ran).toEqual([])
-  holds = true
-  dispatcher.pump()
-  await clock.settle()
-  expect(ran.sort()).toEqual(['plain', 'suspect'])
+  const handOver = (...ids: string[]) => {
+    for (const id of ids) dispatcher.expect(pair).take(eventWith(id))
+  }
+  const end = async (id: string) => {
+    running.get(id)?.()
+    running.delete(id)
+    await clock.settle()
+  }
+  return { clock, node, dispatcher, handOver, running: () => [...running.keys()], end }
+}
+
+it('begins no more at once than it has slots, first come first (G8)', async () => {
+  const { handOver, running, end, dispatcher } = alone()
+  handOver('a', 'b', 'c', 'd')
+  expect(running()).toEqual(['a', 'b'])
+  await end('a')
+  expect(running()).toEqual(['b', 'c'])
+  dispatcher.stop()
+  await end('b')
+  expect(running()).toEqual(['c'])
+})
+
+it('passes by what has left memory while it was in line', async () => {
+  const { handOver, running, end, dispatcher } = alone()
+  handOver('a', 'b', 'c', 'd')
+  const left = dispatcher.entry(0, `${eventWith('c').key}-tagtagta`)
+  if (left) dispatcher.dropped(left)
+  await end('a')
+  expect(running()).toEqual(['b', 'd'])
   dispatcher.stop()
 })
 
-const neverLeft = { untilVersion: undefined, firstSeenAt: 0 }
+it('lets a suspect neither go beside others nor others beside it (G8)', async () => {
+  const { handOver, running, end, dispatcher } = alone()
+  handOver('a', 'suspect', 'c')
+  expect(running()).toEqual(['a'])
+  await end('a')
+  expect(running()).toEqual(['suspect'])
+  await end('suspect')
+  expect(running()).toEqual(['c'])
+  dispatcher.stop()
+})
 
-function eventWith(id: string): EventRecord {
-  return {
-    key: mintEventKey(1, 0, seededRandom(id.length)),
-    position: id.length,
-    shard: 0,
-    tenant: 'default',
-    source: 'shop',
-    id,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    fingerprint: { keyId: 1, hash: 'a' },
-    registryVersion: 1,
-    acceptedAt: 0,
-    headers: {},
-    body: new Uint8Array(),
-  }
-}
+it('keeps what is ready while its lease has run out and the beat that renews it is not answered yet (G5)', async () => {
+  const { node, handOver, running, end, dispatcher } = alone()
+  node.holds = false
+  handOver('plain', 'suspect')
+  expect(running()).toEqual([])
+  node.holds = true
+  dispatcher.pump()
+  expect(running()).toEqual(['suspect'])
+  await end('suspect')
+  expect(running()).toEqual(['plain'])
+  dispatcher.stop()
+})
+
+it('is quiet when nothing executes, and begins nothing once it takes no more (G10)', async () => {
+  const { clock, handOver, running, end, dispatcher } = alone()
+  handOver('a', 'b', 'c')
+  dispatcher.takeNoMore()
+  let isQuiet = false
+  void dispatcher.quiet().then(() => {
+    isQuiet = true
+  })
+  await end('a')
+  expect({ isQuiet, running: running() }).toEqual({ isQuiet: false, running: ['b'] })
+  await end('b')
+  expect({ isQuiet, running: running() }).toEqual({ isQuiet: true, running: [] })
+  await clock.settle()
+  dispatcher.stop()
+})
 
 it('runs alone from the first counted loss on: it begins beside nothing, and nothing begins beside it (G8)', async () => {
   const under = new Map<string, () => void>()

@@ -1,9 +1,10 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { onEitherStore } from '../../test/support/either-store.ts'
 import { elsewhere, never, on, order, why } from '../../test/support/shop.ts'
 import { Fatal } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
+import { holdsKey, type Ordered, OrderQueues, orderName } from './order-queues.ts'
 
 onEitherStore((open) => {
   it('goes one at a time per key in the order of accepts, and does not hold up other keys (G7)', async () => {
@@ -96,4 +97,55 @@ it('a run that a verb put behind its key is there still, and one that had begun 
   await world.until(() => seen.length === 4, '2m')
   expect(seen).toEqual(['2', '2', '3', '1'])
   await world.close()
+})
+
+describe('the queue of a key', () => {
+  const item = (place: number, begun = false): Ordered => ({ place, begun })
+
+  it('has begun ones first, then each in its place, in whichever order they come (G7)', () => {
+    const items = [item(5), item(3), item(9, true), item(4), item(2), item(6, true)]
+    const queues = new OrderQueues<Ordered>()
+    const heads = items.map((one) => queues.add('key', one))
+    expect(heads).toEqual([true, true, true, false, false, true])
+    const out: number[] = []
+    for (let head = queues.head('key'); head; head = queues.head('key')) {
+      out.push(head.place)
+      queues.remove('key', head)
+    }
+    expect(out).toEqual([6, 9, 2, 3, 4, 5])
+    expect(queues.length('key')).toBe(0)
+  })
+
+  it('says who is the new head where the head leaves, and nothing where another leaves', () => {
+    const [one, two, three] = [item(1), item(2), item(3)]
+    const queues = new OrderQueues<Ordered>()
+    for (const each of [one, two, three]) queues.add('key', each)
+    expect(queues.add('another key', item(0))).toBe(true)
+    expect(queues.remove('key', two)).toBeUndefined()
+    expect(queues.remove('key', one)).toBe(three)
+    expect(queues.remove('key', one)).toBeUndefined()
+    expect(queues.head('key')).toBe(three)
+  })
+
+  it('has a name that no other tenant and key have', () => {
+    expect(orderName('tag', 'ab', 'c')).not.toBe(orderName('tag', 'a', 'bc'))
+    expect(orderName('tag', 'a', 'c')).not.toBe(orderName('gat', 'a', 'c'))
+  })
+})
+
+describe('a key', () => {
+  const dead = { status: 'dead', reason: 'Fatal' } as const
+
+  it.each(['ready', 'scheduled', 'waiting', 'unknown', 'undoing'] as const)('is held by what is %s (G7)', (status) => {
+    for (const onDead of ['block', 'skip'] as const) expect(holdsKey({ status, reason: undefined }, onDead)).toBe(true)
+  })
+
+  it.each(['completed', 'cancelled'] as const)('is not held by what is %s', (status) => {
+    expect(holdsKey({ status, reason: undefined }, 'block')).toBe(false)
+  })
+
+  it('is held by what is dead where that blocks, until it is released (G7)', () => {
+    expect([holdsKey(dead, 'block'), holdsKey(dead, 'skip')]).toEqual([true, false])
+    expect(holdsKey({ status: 'dead', reason: 'released' }, 'block')).toBe(false)
+  })
 })

@@ -67,8 +67,11 @@ export function orderName(tag: string, tenant: string, orderKey: string): string
  *
  * @param onDead what its handler says of dead ones; undefined where it is not ordered here.
  */
-export function holdsKey(state: RunState, onDead: 'block' | 'skip' | undefined): boolean {
-  if (state.status === 'completed' || state.status === 'cancelled') return false
-  if (state.status === 'dead') return state.reason !== 'released' && onDead === 'block'
+export function holdsKey(
+  { status, reason }: Pick<RunState, 'status' | 'reason'>,
+  onDead: 'block' | 'skip' | undefined,
+): boolean {
+  if (status === 'completed' || status === 'cancelled') return false
+  if (status === 'dead') return reason !== 'released' && onDead === 'block'
   return true
 }

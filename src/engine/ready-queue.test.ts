@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest'
+import { entryWith } from '../../test/support/entry.ts'
+import { Pauses } from './pauses.ts'
+import { ReadyQueue } from './ready-queue.ts'
+import { Room } from './room.ts'
+
+function queue() {
+  const room = new Room({ held: 10, aside: 10, perKey: 1, page: 10 })
+  const pauses = new Pauses('g', () => ({ version: 1, handlers: [] }))
+  const ready = new ReadyQueue(room, pauses, ({ id }) => id.startsWith('suspect'))
+  let version = 0
+  /** As an operator pauses sources, and no others. */
+  const pause = (...names: string[]) => {
+    const paused = names.map((name) => ({ what: 'source' as const, name, reason: '', actor: '', since: 0 }))
+    expect(pauses.learn({ version: ++version, paused })).toBe(true)
+    ready.putAnew()
+  }
+  const put = (id: string, source = 'shop') => {
+    const entry = { ...entryWith(id, { source }), id }
+    ready.put(entry)
+    return entry
+  }
+  const drain = () => {
+    const ids: string[] = []
+    for (let entry = ready.shift(); entry; entry = ready.shift()) ids.push(entry.id)
+    return ids
+  }
+  return { room, pauses, ready, pause, put, drain }
+}
+
+it('is first come first, suspects before all others', () => {
+  const { ready, put, drain } = queue()
+  for (const id of ['a', 'b', 'suspect 1', 'c', 'suspect 2']) put(id)
+  expect([ready.first()?.id, ready.isFirstSuspect]).toEqual(['suspect 1', true])
+  expect(drain()).toEqual(['suspect 1', 'suspect 2', 'a', 'b', 'c'])
+  expect(ready.isFirstSuspect).toBe(false)
+})
+
+it('keeps what is paused aside, without its body, until it is resumed', () => {
+  const { pause, put, drain } = queue()
+  pause('bank')
+  const held = put('a', 'bank')
+  put('b')
+  expect([held.stage, held.event]).toEqual(['aside', undefined])
+  expect(drain()).toEqual(['b'])
+  pause()
+  expect(held.stage).toBe('ready')
+  expect(drain()).toEqual(['a'])
+})
+
+it('lets a pause have also what was in line before it, and forgets what has left', () => {
+  const { room, pause, put, drain } = queue()
+  put('a')
+  const paused = put('b', 'bank')
+  const left = put('c')
+  room.stage(left, 'gone')
+  pause('bank')
+  expect(paused.stage).toBe('aside')
+  expect(drain()).toEqual(['a'])
+})
+
+it('keeps the newer of two readings of the settings', () => {
+  const { pauses, pause, put } = queue()
+  pause()
+  pause('bank')
+  expect(pauses.learn({ version: 1, paused: [] })).toBe(false)
+  expect(put('a', 'bank').stage).toBe('aside')
+})
