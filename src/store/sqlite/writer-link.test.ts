@@ -1,23 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { newPath, open } from '../../../test/support/sqlite-file.ts'
 import { systemClock } from '../../kit/clock.ts'
+import { silentLog } from '../../kit/log.ts'
+import { ledgerDefaults } from './compaction.ts'
 import { busyMs } from './connection.ts'
-import { sqliteStore } from './index.ts'
-
-let folder = ''
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'hapax-closing-'))
-})
-
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+import { WriterLink } from './writer-link.ts'
 
 test('a close does not wait for a process that holds the file', async () => {
-  const path = join(folder, 'hapax.db')
-  const store = await sqliteStore({ path, clock: systemClock })
+  const path = newPath()
+  const store = await open(path)
   const secret = await store.secret('name', new Uint8Array([7]))
   const holder = new DatabaseSync(path)
   holder.exec('begin immediate')
@@ -26,7 +18,23 @@ test('a close does not wait for a process that holds the file', async () => {
   expect(systemClock.monotonicMs() - beganMs).toBeLessThan(busyMs / 2)
   holder.exec('rollback')
   holder.close()
-  const again = await sqliteStore({ path, clock: systemClock })
-  expect(await again.secret('name', new Uint8Array([8]))).toEqual(secret)
-  await again.close()
+  expect(await (await open(path)).secret('name', new Uint8Array([8]))).toEqual(secret)
+})
+
+test('a writer that dies rejects what was asked, and the next question starts another', async () => {
+  const path = newPath()
+  await (await open(path)).close()
+  const start = { path, shards: 16, ledger: ledgerDefaults, maxPages: undefined, waitMs: 200 }
+  const link = new WriterLink(start, systemClock, silentLog)
+  await link.call('secret', ['a', Buffer.from('one')])
+  // The writer is at the file's lock when it dies: it cannot have answered.
+  const holder = new DatabaseSync(path)
+  holder.exec('begin immediate')
+  const asked = link.call('secret', ['b', Buffer.from('two')])
+  const rejected = expect(asked).rejects.toMatchObject({ code: 'store_unavailable' })
+  const crashed = link.crash()
+  await Promise.all([rejected, crashed])
+  holder.close()
+  expect(Buffer.from(await link.call('secret', ['a', Buffer.from('other')])).toString()).toBe('one')
+  await link.close()
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { completed } from '../../../test/support/run-state.ts'
 import { mintEventKey } from '../../event/event-key.ts'
 import { seededRandom } from '../../kit/random.ts'
 import type { AcceptItem, Commit, NodeBeat, Owned } from '../store.ts'
@@ -195,26 +196,8 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
   const runOf = (item: AcceptItem, index: number) => ({ event: item.key, position: accept[index] ?? 0, tag })
   const [run, other] = [runOf(first, 0), runOf(second, 1)]
   now += 100
-  const state = {
-    status: 'dead',
-    reason: undefined,
-    since: now,
-    generation: 1,
-    turn: 1,
-    attempt: 1,
-    failures: 1,
-    failuresInAll: 1,
-    losses: 0,
-    dueAt: undefined,
-    waitingFor: undefined,
-    result: undefined,
-    error: { code: 'E', message: 'no' },
-    undoBegun: false,
-    keySeries: 0,
-    handlerVersion: undefined,
-    seenIntervention: 0,
-    openedAt: undefined,
-  } as const
+  const error = { code: 'E', message: 'no' }
+  const state = completed({ status: 'dead', since: now, failures: 1, failuresInAll: 1, error })
   const step = { kind: 'step', name: 'a', of: '' } as const
   const times = { startedAt: now, endedAt: now, firstTriedAt: now }
   const result = { owned: pair, run, generation: 1, attempt: 1, step, value: '1', ...times }
