@@ -1,0 +1,13 @@
+import type { Invariant } from '../invariants.ts'
+
+/** A seeded bug: one change of one place of the source, and the invariant that must notice. */
+export interface Mutation {
+  readonly name: string
+  readonly file: string
+  /** Stands in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+  readonly killedBy: Invariant
+  /** The first seed that killed it; looked for again within 20 of it. */
+  readonly seed: number
+}

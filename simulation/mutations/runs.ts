@@ -1,0 +1,173 @@
+import type { Mutation } from './mutation.ts'
+
+const attempt = 'src/engine/attempt.ts'
+const runStep = 'src/engine/run-step.ts'
+const decide = 'src/engine/decide.ts'
+
+/** In an attempt, its steps and doubts, and what is decided of its outcome. */
+export const ofRuns: readonly Mutation[] = [
+  {
+    name: 'result given before its checkpoint is durable',
+    file: attempt,
+    find: 'const answer = await this.write(() => this.host.committer.checkpoint(item))',
+    replace:
+      "void this.write(() => this.host.committer.checkpoint(item))\n    const answer: CheckpointAnswer | undefined = { outcome: 'written' }",
+    killedBy: 'G3.durable_first',
+    seed: 1,
+  },
+  {
+    name: 'checkpoints not looked at when a run resumes',
+    file: attempt,
+    find: 'for (const checkpoint of subject.record.checkpoints) this.checkpoints.set',
+    replace: 'for (const checkpoint of subject.record.checkpoints.slice(0, 0)) this.checkpoints.set',
+    killedBy: 'G3.no_repeat',
+    seed: 6,
+  },
+  {
+    name: 'step key with the attempt in it',
+    file: attempt,
+    find: 'this.subject.record.state?.keySeries ?? 0, step, of)',
+    replace: 'this.subject.record.state?.keySeries ?? 0, step, of + this.subject.attempt)',
+    killedBy: 'G4.key',
+    seed: 1,
+  },
+  {
+    name: 'step key without the step’s name',
+    file: 'src/engine/step-key.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text.
+    find: '${keySeries}/${step.length}:${step}/${of}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text.
+    replace: '${keySeries}/${step.length}/${of}',
+    killedBy: 'G4.key',
+    seed: 1,
+  },
+  {
+    name: 'a step marked once repeated when in doubt',
+    file: runStep,
+    find: 'if (!options.once && !isForgotten(',
+    replace: 'if (!isForgotten(',
+    killedBy: 'G4.once',
+    seed: 55,
+  },
+  {
+    name: 'a doubt left out of settlements that did not come to it',
+    file: 'src/engine/doubts.ts',
+    find: 'tried.set(text, { step, firstTriedAt, doubt: true, ...(undoable && { undoable }), ...(guard && { guard }) })',
+    replace: 'continue',
+    killedBy: 'G4.confirm',
+    seed: 104,
+  },
+  {
+    name: 'an error taken for a refusal',
+    file: runStep,
+    find: 'note(!definite, error)\n    if (!definite && options.once)',
+    replace: 'note(false, error)\n    if (!definite && options.once)',
+    killedBy: 'G4.confirm',
+    seed: 3,
+  },
+  {
+    name: 'undo in the order of doing',
+    file: 'src/engine/undo.ts',
+    find: 'order(other) - order(one)',
+    replace: 'order(one) - order(other)',
+    killedBy: 'G4.undo',
+    seed: 32,
+  },
+  {
+    name: 'an undone step undone again',
+    file: 'src/engine/undo.ts',
+    find: 'if (this.#told.checkpoints.has(stepText(step))) continue',
+    replace: '',
+    killedBy: 'G3.no_repeat',
+    seed: 70,
+  },
+  {
+    name: 'a deferral costs an attempt',
+    file: decide,
+    find: "...base,\n        status: undoing ? 'undoing' : 'scheduled',\n        reason: 'deferred',",
+    replace:
+      "...base,\n        failures: failures + 1,\n        status: undoing ? 'undoing' : 'scheduled',\n        reason: 'deferred',",
+    killedBy: 'G8.attempts',
+    seed: 2,
+  },
+  {
+    name: 'a hand-back costs an attempt',
+    file: decide,
+    find: "return { ...base, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
+    replace: "return { ...base, failures: failures + 1, status: undoing ? 'undoing' : 'ready', reason: 'handed_back'",
+    killedBy: 'G8.attempts',
+    seed: 48,
+  },
+  {
+    name: 'one attempt too many',
+    file: decide,
+    find: 'failed >= outcome.policy.attempts',
+    replace: 'failed > outcome.policy.attempts',
+    killedBy: 'G8.attempts',
+    seed: 2,
+  },
+  {
+    name: 'an undo that inherits the failures before it',
+    file: decide,
+    find: 'error, failures: 0 }',
+    replace: 'error }',
+    killedBy: 'G8.attempts',
+    seed: 1119,
+  },
+  {
+    name: 'a handler entered after its lease ran out',
+    file: 'src/engine/runner.ts',
+    find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',
+    replace: '',
+    killedBy: 'G6.self_fence',
+    seed: 218,
+  },
+  {
+    name: 'a run forgotten when it cannot be read',
+    file: 'src/engine/runner.ts',
+    find: '} catch {\n        await sleep(this.#host.clock, limits.pollMaxMs)\n      }',
+    replace: '} catch {\n        return undefined\n      }',
+    killedBy: 'G5.ends',
+    seed: 320,
+  },
+  {
+    name: 'what an overdue attempt brings is kept',
+    file: attempt,
+    find: 'if (this.#closed) return undefined',
+    replace: '',
+    killedBy: 'G3.no_repeat',
+    seed: 43,
+  },
+  {
+    name: 'a guarded doubt dies unanswered',
+    file: 'src/engine/doubts.ts',
+    find: 'if (one.doubt && one.guard) return true',
+    replace: '',
+    killedBy: 'G4.unanswered',
+    seed: 342,
+  },
+  {
+    name: 'age not looked at between steps',
+    file: attempt,
+    find: 'if (!done) this.expire()',
+    replace: '',
+    killedBy: 'G5.expires',
+    seed: 285,
+  },
+  {
+    name: 'a wait that outlives its run',
+    file: decide,
+    find: 'Math.min(dueAt ?? expiry, expiry)',
+    replace: 'dueAt',
+    killedBy: 'G5.expires',
+    seed: 96,
+  },
+  {
+    name: 'a run that a stop abandons is settled as if nothing were in doubt',
+    file: attempt,
+    find: 'abandon(): void {\n    this.#closed = true',
+    replace: 'abandon(): void {\n    this.tried.clear()\n    this.#closed = true',
+    killedBy: 'G4.once',
+    seed: 4782,
+  },
+]
