@@ -142,7 +142,7 @@ export const filesOfOneJob =
   (files) => [
     ...files.flatMap(({ path, whole }) => {
       const lines = whole.split('\n').length
-      if (!path.startsWith('src/') || path.endsWith('.test.ts') || lines <= linesMax || exceptions[path]) return []
+      if (lines <= linesMax || exceptions[path]) return []
       return [breach(path, undefined, `${lines} lines, at most ${linesMax}: look for its second job`)]
     }),
     ...Object.keys(exceptions).flatMap((path) => {
