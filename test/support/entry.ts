@@ -2,30 +2,13 @@ import { type Entry, entryOf, freshRecord } from '../../src/engine/entry.ts'
 import type { EventRecord } from '../../src/event/event.ts'
 import { mintEventKey } from '../../src/event/event-key.ts'
 import type { Random } from '../../src/kit/random.ts'
+import { acceptItem } from './accept-item.ts'
 
 /** An event as its owner has it; the same id is the same event. */
 export function eventWith(id: string, more: Partial<EventRecord> = {}): EventRecord {
   const letters: Random = { fraction: () => 0, bytes: (length) => Buffer.alloc(length, id) }
-  return {
-    key: mintEventKey(1, 0, letters),
-    position: 1,
-    shard: 0,
-    tenant: 'default',
-    source: 'shop',
-    id,
-    idSigned: true,
-    type: 'order.paid',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    fingerprint: { keyId: 1, hash: 'a' },
-    registryVersion: 1,
-    acceptedAt: 0,
-    headers: {},
-    body: new Uint8Array(),
-    ...more,
-  }
+  const { fingerprints, unclaimed: _unclaimed, ...item } = acceptItem({ key: mintEventKey(1, 0, letters), id })
+  return { ...item, position: 1, acceptedAt: 0, fingerprint: fingerprints[0], ...more }
 }
 
 /** A run of it in its owner's memory, which has no place yet. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import { type ContractWorld, storeContract } from '../../testing/store-contract/index.ts'
 import { type MemoryOptions, memoryStore, memoryWorld } from './index.ts'
@@ -46,24 +47,7 @@ describe('memory store', () => {
     const cursors = owned.map((grant) => ({ ...grant, cursor: 0 }))
     const works: number[] = []
     store.onWork(() => works.push(clock.now()))
-    const item = {
-      key: '01KAVNR2R0000000000000000A',
-      shard: 0,
-      tenant: 'default',
-      source: 'shop',
-      id: '1',
-      idSigned: true,
-      type: 'order.paid',
-      subject: undefined,
-      time: undefined,
-      contentType: 'application/json',
-      orderKey: undefined,
-      registryVersion: 0,
-      headers: {},
-      fingerprints: [{ keyId: 1, hash: 'h' }],
-      body: new Uint8Array(),
-      unclaimed: false,
-    } as const
+    const item = acceptItem()
     const [{ accept }, [early]] = await Promise.all([
       store.commit({ accept: [item] }),
       store.tail({ cursors, limit: 10 }),

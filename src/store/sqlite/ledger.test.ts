@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { mintEventKey } from '../../event/event-key.ts'
 import { silentLog } from '../../kit/log.ts'
 import { seededRandom } from '../../kit/random.ts'
@@ -44,27 +45,8 @@ function newProcess(): Writing {
   return writing
 }
 
-function acceptItem(id: string, more: Partial<AcceptItem> = {}): AcceptItem {
-  return {
-    key: mintEventKey(clock.now(), 0, random),
-    shard: 0,
-    tenant: 'default',
-    source: 'bets',
-    id,
-    idSigned: true,
-    type: 'placed',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: undefined,
-    registryVersion: 0,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: 'same' }],
-    body: Buffer.from('{}'),
-    unclaimed: false,
-    windowMs,
-    ...more,
-  }
+function accepted(id: string, more: Partial<AcceptItem> = {}): AcceptItem {
+  return acceptItem({ key: mintEventKey(clock.now(), 0, random), id, windowMs, ...more })
 }
 
 function moment() {
@@ -81,7 +63,7 @@ let fillers = 0
 
 /** Accepts others until a generation is full, and writes it whole. */
 function seal(process: Writing): void {
-  for (let left = ledger.sealEntries; left > 0; left--) accept(process, acceptItem(`filler ${fillers++}`))
+  for (let left = ledger.sealEntries; left > 0; left--) accept(process, accepted(`filler ${fillers++}`))
   while (process.idle());
 }
 
@@ -97,7 +79,7 @@ const never = { payloadsBefore: 0, journalBefore: 0, identitiesBefore: 0, rows: 
 /** Drops all that was accepted until now, with its identities, but the newest event. */
 function purgeAllBut(process: Writing): void {
   const before = clock.now() + 1
-  accept(process, acceptItem(`newest ${fillers++}`))
+  accept(process, accepted(`newest ${fillers++}`))
   for (let sweeps = 0; sweeps < 8; sweeps++) {
     process.purge({ ...never, journalBefore: before, identitiesBefore: before })
   }
@@ -106,29 +88,29 @@ function purgeAllBut(process: Writing): void {
 describe('a process that another one overtook by a whole generation', () => {
   test('takes the newer of two events of an identity with a window (G2)', async () => {
     const [slow, busy] = [newProcess(), newProcess()]
-    const first = acceptItem('twice')
+    const first = accepted('twice')
     expect(accept(slow, first)).toBe(first.key)
     await clock.advance(windowMs + 1)
-    const second = acceptItem('twice')
+    const second = accepted('twice')
     expect(accept(busy, second)).toBe(second.key)
     seal(busy)
     expect(read('select watermark from progress')[0]).toBeGreaterThan(2)
 
-    expect(accept(slow, acceptItem('twice'))).toBe(second.key)
+    expect(accept(slow, accepted('twice'))).toBe(second.key)
   })
 
   test('takes the newer one also while the next generation is being written', async () => {
     const [slow, busy] = [newProcess(), newProcess()]
-    accept(slow, acceptItem('twice'))
+    accept(slow, accepted('twice'))
     await clock.advance(windowMs + 1)
-    const second = acceptItem('twice')
+    const second = accepted('twice')
     accept(busy, second)
     seal(busy)
-    for (let left = ledger.sealEntries; left > 0; left--) accept(busy, acceptItem(`filler ${fillers++}`))
+    for (let left = ledger.sealEntries; left > 0; left--) accept(busy, accepted(`filler ${fillers++}`))
     busy.idle()
     expect(read("select generation from ledger_generation where state = 'sealing'")).toHaveLength(1)
 
-    expect(accept(slow, acceptItem('twice'))).toBe(second.key)
+    expect(accept(slow, accepted('twice'))).toBe(second.key)
   })
 
   test('takes the newer one in a transaction of the main thread', async () => {
@@ -149,27 +131,27 @@ describe('a process that another one overtook by a whole generation', () => {
       caller.close()
       return answer
     }
-    expect(outbox(acceptItem('twice'))).toEqual({ outcome: 'pending' })
-    expect(outbox(acceptItem('another'))).toEqual({ outcome: 'pending' })
+    expect(outbox(accepted('twice'))).toEqual({ outcome: 'pending' })
+    expect(outbox(accepted('another'))).toEqual({ outcome: 'pending' })
     await clock.advance(windowMs + 1)
-    const second = acceptItem('twice')
+    const second = accepted('twice')
     expect(accept(busy, second)).toBe(second.key)
     seal(busy)
 
-    expect(outbox(acceptItem('twice'))).toEqual({ outcome: 'exists', key: second.key })
+    expect(outbox(accepted('twice'))).toEqual({ outcome: 'exists', key: second.key })
   })
 
   test('never takes the filter of a generation that was dropped for that of a later one (G2)', async () => {
     const [slow, busy] = [newProcess(), newProcess()]
     seal(busy)
-    accept(slow, acceptItem('before'))
+    accept(slow, accepted('before'))
     purgeAllBut(busy)
     expect(read('select count(*) from ledger')).toEqual([0])
-    const item = acceptItem('once')
+    const item = accepted('once')
     accept(busy, item)
     seal(busy)
 
-    expect(accept(slow, acceptItem('once'))).toBe(item.key)
+    expect(accept(slow, accepted('once'))).toBe(item.key)
   })
 })
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { completed } from '../../../test/support/run-state.ts'
 import { mintEventKey } from '../../event/event-key.ts'
 import { seededRandom } from '../../kit/random.ts'
@@ -135,26 +136,9 @@ function moment() {
   return { now, monotonicMs: now - 1_763_000_000_000, boot }
 }
 
-function acceptItem(id: string, more: Partial<AcceptItem> = {}): AcceptItem {
-  return {
-    key: mintEventKey(now, 0, random),
-    shard: 0,
-    tenant: 'default',
-    source: 'bets',
-    id,
-    idSigned: true,
-    type: 'placed',
-    subject: undefined,
-    time: undefined,
-    contentType: 'application/json',
-    orderKey: 'k',
-    registryVersion: 1,
-    headers: {},
-    fingerprints: [{ keyId: 1, hash: id }],
-    body: Buffer.from('{}'),
-    unclaimed: false,
-    ...more,
-  }
+function accepted(id: string, more: Partial<AcceptItem> = {}): AcceptItem {
+  const key = mintEventKey(now, 0, random)
+  return acceptItem({ key, id, orderKey: 'k', fingerprints: [{ keyId: 1, hash: id }], ...more })
 }
 
 const beat: NodeBeat = {
@@ -188,10 +172,10 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
   const [owned] = writing.own(beat, moment()).owned
   if (!owned) throw new Error('the node owns nothing')
   const pair: Owned = { group, shard: owned.shard, epoch: owned.epoch }
-  const first = acceptItem('first', { shard: pair.shard })
-  const second = acceptItem('second', { shard: pair.shard })
+  const first = accepted('first', { shard: pair.shard })
+  const second = accepted('second', { shard: pair.shard })
   const passing = { windowMs: 10, contentWindowMs: 10 }
-  const early = Array.from({ length: 5 }, (_, index) => acceptItem(`early ${index}`, passing))
+  const early = Array.from({ length: 5 }, (_, index) => accepted(`early ${index}`, passing))
   const { accept } = writing.commit(packCommit({ accept: [first, second, ...early] }), moment())
   const runOf = (item: AcceptItem, index: number) => ({ event: item.key, position: accept[index] ?? 0, tag })
   const [run, other] = [runOf(first, 0), runOf(second, 1)]
@@ -204,18 +188,18 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
   const question = { event: first.key, tag, verb: 'retry', detail: '{}', actor: 'me', id: 'once' } as const
   const asked = { key: mintEventKey(now, 0, random), ...question, id: 'before' }
   writing.commit(packCommit({ checkpoint: [result], intervene: [asked] }), moment())
-  const fresh = acceptItem('fresh', passing)
+  const fresh = accepted('fresh', passing)
   const large: Commit = {
     accept: [
       fresh,
       { ...fresh, key: mintEventKey(now, 0, random) },
-      acceptItem('early 0', passing),
+      accepted('early 0', passing),
       { ...second, key: mintEventKey(now, 0, random), fingerprints: [{ keyId: 1, hash: 'another' }] },
-      acceptItem('unclaimed', { unclaimed: true }),
+      accepted('unclaimed', { unclaimed: true }),
     ],
     intervene: [{ key: mintEventKey(now, 0, random), ...question, tag: 'elsewhere' }],
     begin: [{ owned: pair, run: other, generation: 1, attempt: 1, at: now }],
-    checkpoint: [{ ...result, run: other, emits: [acceptItem('emitted')] }],
+    checkpoint: [{ ...result, run: other, emits: [accepted('emitted')] }],
     settle: [
       { owned: pair, run, state: { ...state, seenIntervention: 1_000_000 }, handler: 'h' },
       { owned: pair, run: other, state: { ...state, status: 'scheduled', dueAt: now + 5 }, handler: 'h' },
@@ -248,11 +232,11 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
     commitCall('the same identities, and new ones', {
       accept: [
         { ...fresh, key: mintEventKey(now, 0, random) },
-        acceptItem('first'),
-        acceptItem('emitted'),
-        acceptItem('early 0'),
-        acceptItem('early 3'),
-        ...Array.from({ length: 4 }, (_, index) => acceptItem(`late ${index}`)),
+        accepted('first'),
+        accepted('emitted'),
+        accepted('early 0'),
+        accepted('early 3'),
+        ...Array.from({ length: 4 }, (_, index) => accepted(`late ${index}`)),
       ],
       settle: [{ owned: pair, run: other, state: { ...state, turn: 2, status: 'completed' }, handler: 'h' }],
       intervene: [{ key: mintEventKey(now, 0, random), ...question }],
@@ -262,10 +246,10 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
       ask: (one) =>
         one.purge({ payloadsBefore: now + 1, journalBefore: now + 1, identitiesBefore: now + 1, rows: 100 }),
     },
-    commitCall('after the purge', { accept: [acceptItem('early 3'), acceptItem('late 1'), acceptItem('first')] }),
+    commitCall('after the purge', { accept: [accepted('early 3'), accepted('late 1'), accepted('first')] }),
     { name: 'a beat', ask: (one) => one.own(beat, moment()) },
     { name: 'a slice', ask: (one) => one.idle() },
-    commitCall('after the slice', { accept: [acceptItem('late 2'), acceptItem('late 5')] }),
+    commitCall('after the slice', { accept: [accepted('late 2'), accepted('late 5')] }),
   ]
   writing.close()
   opened.splice(opened.indexOf(writing), 1)
