@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HapaxError } from '../src/errors/hapax-error.ts'
 import type { Failure } from './campaign.ts'
-import type { Mutation } from './mutations/mutation.ts'
+import type { Mutation } from './mutations.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

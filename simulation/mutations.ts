@@ -5,5 +5,7 @@ import { ofRuns } from './mutations/runs.ts'
 import { ofStores } from './mutations/stores.ts'
 import { ofVerbs } from './mutations/verbs.ts'
 
+export type { Mutation }
+
 /** What the checker must catch: what an engine can get wrong, and what was found in this one, put back. */
 export const mutations: readonly Mutation[] = [...ofStores, ...ofNodes, ...ofTheDispatcher, ...ofRuns, ...ofVerbs]
