@@ -1,3 +1,4 @@
+import { ledgerKey } from './ledger.ts'
 import { stablePlans } from './stable-plans.ts'
 
 /**
@@ -52,8 +53,6 @@ export const acceptFunctions = `
   ) returns jsonb language plpgsql as $$
   declare
     before uuid;
-    claimed boolean := false;
-    locked boolean := false;
     known record;
     own record;
     twin record;
@@ -64,30 +63,26 @@ export const acceptFunctions = `
       perform pg_advisory_xact_lock(hashtextextended(p_contents[1]::text, 0));
     end if;
     loop
-      select key into before from :s.ledger where identity = p_identity;
-      if not found then
+      before := ${ledgerKey('p_identity')};
+      if before is null then
         -- Where content may decide, it is judged before the identity is claimed; the lock above holds others off.
         if p_content_window is not null then
           for content in select unnest(p_contents) loop
-            select o.* into twin from :s.ledger l join lateral :s.original_1(l.key) o on true
-              where l.identity = content and p_now - o.accepted_at <= p_content_window;
+            select o.* into twin from ${ledgerKey('content')} l cross join lateral :s.original_1(l.key) o
+              where p_now - o.accepted_at <= p_content_window;
             if found then
               return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
                 twin.key, twin.accepted_at, twin.fingerprint_key, twin.fingerprint, twin.in_journal, 'same_signed_content');
             end if;
           end loop;
         end if;
-        insert into :s.ledger values (p_identity, p_key) on conflict do nothing;
-        claimed := found;
-        exit when claimed;
+        exit when :s.claim_1(p_identity, p_key, null);
         continue;
       end if;
       select o.* into known from :s.original_1(before) o;
       if not found then
         -- Retention has forgotten the event that the entry names.
-        update :s.ledger set key = p_key where identity = p_identity and key = before;
-        claimed := found;
-        exit when claimed;
+        exit when :s.claim_1(p_identity, p_key, before);
         continue;
       end if;
       if before = p_key then
@@ -103,24 +98,20 @@ export const acceptFunctions = `
         return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
           known.key, known.accepted_at, known.fingerprint_key, known.fingerprint, known.in_journal, null);
       end if;
-      if not locked then
-        perform from :s.ledger where identity = p_identity for update;
-        locked := true;
-        continue;
-      end if;
       if p_content_window is not null then
         for content in select unnest(p_contents) loop
-          select o.* into twin from :s.ledger l join lateral :s.original_1(l.key) o on true
-            where l.identity = content and p_now - o.accepted_at <= p_content_window;
+          select o.* into twin from ${ledgerKey('content')} l cross join lateral :s.original_1(l.key) o
+            where p_now - o.accepted_at <= p_content_window;
           if found then
             return :s.repeat_1(p_now, p_position, p_key, p_id, p_fingerprint_keys, p_fingerprints,
               twin.key, twin.accepted_at, twin.fingerprint_key, twin.fingerprint, twin.in_journal, 'same_signed_content');
           end if;
         end loop;
       end if;
-      update :s.ledger set key = p_key where identity = p_identity;
-      insert into :s.succession values (p_key, before) on conflict do nothing;
-      exit;
+      if :s.claim_1(p_identity, p_key, before) then
+        insert into :s.succession values (p_key, before) on conflict do nothing;
+        exit;
+      end if;
     end loop;
     content := case when p_content_window is null then null else p_contents[1] end;
     insert into :s.event values (p_key, p_position, p_shard, p_registry_version, p_fingerprint_keys[1], p_flags, p_now,
@@ -129,7 +120,9 @@ export const acceptFunctions = `
     insert into :s.body values (p_key, p_body);
     if p_flags & 2 <> 0 then insert into :s.unclaimed values (p_position, p_key); end if;
     if content is not null then
-      insert into :s.ledger values (content, p_key) on conflict (identity) do update set key = excluded.key;
+      loop
+        exit when :s.claim_1(content, p_key, ${ledgerKey('content')});
+      end loop;
     end if;
     return jsonb_build_object('o', 'a', 'at', p_now, 'p', p_position);
   end $$;

@@ -1,4 +1,5 @@
 import { rowsOf } from './item-types.ts'
+import { ledgerKey, openGenerations } from './ledger.ts'
 import { pairLock } from './pair-lock.ts'
 import { stablePlans } from './stable-plans.ts'
 
@@ -12,15 +13,32 @@ const isHeld = `(all_held or exists (
 const itsEventIsThere = `(all_there or exists (
             select from :s.event e where e.key = u.key and e.key >= p_least and e.key <= p_greatest offset 0))`
 
-/** Accepts that identity alone decides, together. */
-const claim = (ending: string) => `
-          insert into :s.ledger as l
-          select distinct on (u.identity) u.identity, u.key from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
+/** What of the list nobody has, by identity, so that no two commits hold each other up. */
+const unknown = `select distinct on (u.identity) u.identity, u.key from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
           where u.place <= p_accepts and not exists (select from :s.ledger k where k.identity = u.identity)
-          order by u.identity, u.place ${ending} returning l.key`
+          order by u.identity, u.place`
 
-const claimAll = (ending: string) => `
-        with claimed as (${claim(ending)})
+/** Accepts that identity alone decides, together. */
+const claimAll = `
+        with claimed as (
+          insert into :s.ledger as l
+          select u.identity, u.key, w.generation from (${unknown}) u cross join ${openGenerations}
+          order by u.identity, w.generation returning l.key, l.generation)
+        select array_agg(c.key), count(*) into fresh, fresh_count
+        from claimed c cross join :s.ledger_open o where c.generation = o.newest;`
+
+/** The same where another transaction was in the way: whoever is first in the older generation goes on to the newer. */
+const claimContended = `
+        with older as (
+          insert into :s.ledger as l
+          select u.identity, u.key, o.oldest from (${unknown}) u cross join :s.ledger_open o order by u.identity
+          on conflict do nothing returning l.identity, l.key),
+        newer as (
+          insert into :s.ledger as l
+          select c.identity, c.key, o.newest from older c cross join :s.ledger_open o where o.oldest < o.newest order by c.identity
+          on conflict do nothing returning l.key),
+        claimed as (
+          select c.key from older c cross join :s.ledger_open o where o.oldest = o.newest union all select n.key from newer n)
         select array_agg(c.key), count(*) into fresh, fresh_count from claimed c;`
 
 /** Repeats of what is in the journal with its fingerprint, and can have no other event of their own: as `accept_one_1` has it. */
@@ -29,7 +47,7 @@ const tellRepeats = `
         select u.place, u.key as repeated_by, u.id, u.fingerprint_key, u.fingerprint, e.key, e.accepted_at,
           case when e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint then 'd' else 'c' end as outcome
         from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
-        join :s.ledger l on l.identity = u.identity
+        cross join lateral ${ledgerKey('u.identity')} l
         join :s.event e on e.key = l.key
         where u.place <= p_accepts and u.window_ms is null and u.fingerprint_key <> 0 and e.fingerprint_key <> 0
           and l.key <> u.key and (fresh is null or u.key <> all(fresh))
@@ -131,7 +149,9 @@ export const commitFunction = `
     end if;
 
     if p_accepts > 0 and p_plain and not p_careful then
-${inBoth(claimAll)}
+      if p_contended then ${claimContended}
+      else ${claimAll}
+      end if;
       if fresh_count > 0 then
         insert into :s.event
         select u.key, number + u.place - 1, u.shard, u.registry_version, u.fingerprint_key, u.flags, "now", u.handed_epoch,

@@ -37,6 +37,8 @@ export interface PostgresStoreOptions {
   readonly lookOnly?: boolean
   /** How wide new ranges of the journal are, in ms, for tests. Default: as its retention asks. */
   readonly rangeMs?: number
+  /** Size at which the ledger's next generation is opened, in bytes, for tests. Default: 512 MiB, or more beside many. */
+  readonly generationBytes?: number
   /** The store's time, for tests. Default: the server's clock. */
   readonly now?: () => number
 }
@@ -57,10 +59,10 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
   const connect = () => new pg.Client(config)
   const connections = new Connections(new pg.Pool(config), log)
   const now: Now = options.now ?? (() => null)
-  const ranges = { now, log, widthMs: options.rangeMs }
+  const upkeep = { now, log, widthMs: options.rangeMs, generationBytes: options.generationBytes }
   try {
     await checkServer(connections)
-    if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards, ranges)
+    if (options.migrate === 'auto' && !lookOnly) await migrateSchema(connections, naming, shards, upkeep)
     else await checkSchema(connections, naming)
     const meta = await connections.row(naming.sql('select shards from :s.meta'))
     const me = Buffer.from(options.random.bytes(9)).toString('base64url')
@@ -70,7 +72,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
       naming,
       hints,
       now,
-      ranges,
+      upkeep,
       random: options.random,
       shards: numberIn(meta, 'shards'),
       lookOnly,

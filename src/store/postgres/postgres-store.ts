@@ -47,8 +47,7 @@ import { LateFingerprints } from './late-fingerprint.ts'
 import type { Now } from './now.ts'
 import { Ownerships } from './own.ts'
 import { commitParamCount, commitParams, type Judging } from './params.ts'
-import { Purges } from './purge.ts'
-import type { RangeOptions } from './ranges.ts'
+import { Purges, type UpkeepOptions } from './purge.ts'
 import { Reads } from './read.ts'
 import { Registers } from './registry.ts'
 import { migrateSchema, type Naming } from './schema.ts'
@@ -62,7 +61,7 @@ export interface PostgresStoreParts {
   readonly naming: Naming
   readonly hints: Hints
   readonly now: Now
-  readonly ranges: RangeOptions
+  readonly upkeep: UpkeepOptions
   readonly random: Random
   readonly shards: number
   /** Nothing is written. */
@@ -90,7 +89,7 @@ export class PostgresStore implements Store {
   readonly #naming: Naming
   readonly #hints: Hints
   readonly #now: Now
-  readonly #ranges: RangeOptions
+  readonly #upkeep: UpkeepOptions
   readonly #lookOnly: boolean
   readonly #diagnosis: PostgresStoreParts['diagnosis']
   readonly #late: LateFingerprints
@@ -114,7 +113,7 @@ export class PostgresStore implements Store {
     this.#naming = naming
     this.#hints = parts.hints
     this.#now = now
-    this.#ranges = parts.ranges
+    this.#upkeep = parts.upkeep
     this.#lookOnly = parts.lookOnly
     this.#diagnosis = parts.diagnosis
     this.#late = new LateFingerprints(connections, naming)
@@ -123,7 +122,7 @@ export class PostgresStore implements Store {
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
     this.#searches = new Searches(connections, naming, this.#late)
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
-    this.#purges = new Purges(connections, naming, this.#registers, parts.ranges)
+    this.#purges = new Purges(connections, naming, this.#registers, parts.upkeep)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
@@ -131,7 +130,7 @@ export class PostgresStore implements Store {
   }
 
   migrate(): Promise<void> {
-    return this.#write(() => migrateSchema(this.#connections, this.#naming, this.shards, this.#ranges))
+    return this.#write(() => migrateSchema(this.#connections, this.#naming, this.shards, this.#upkeep))
   }
 
   commit(batch: Commit): Promise<CommitResult> {

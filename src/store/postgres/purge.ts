@@ -5,11 +5,15 @@ import { textIn } from '../sql/columns.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
 import type { Connections } from './connection.ts'
 import { hasEnded } from './ended.ts'
+import { type GenerationOptions, Generations } from './generations.ts'
 import { keyUuid } from './key-bytes.ts'
 import { type RangeOptions, Ranges } from './ranges.ts'
 import { keysParam } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
+
+/** How ranges of the journal and generations of the ledger are kept. */
+export type UpkeepOptions = RangeOptions & GenerationOptions
 
 /** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
 const looksPerRow = 8
@@ -26,14 +30,16 @@ export class Purges {
   readonly #connections: Connections
   readonly #registers: Registers
   readonly #ranges: Ranges
+  readonly #generations: Generations
   readonly #sql: Record<'bodies' | 'dropBodies' | 'events' | 'dropEvents' | 'identities', string>
   #bodiesFrom = zero
   #eventsFrom = zero
 
-  constructor(connections: Connections, naming: Naming, registers: Registers, options: RangeOptions) {
+  constructor(connections: Connections, naming: Naming, registers: Registers, options: UpkeepOptions) {
     this.#connections = connections
     this.#registers = registers
     this.#ranges = new Ranges(connections, naming, registers, options)
+    this.#generations = new Generations(connections, naming, options)
     const columns = `e.key, e.source, e.type, e.registry_version,
       exists (select from :s.standing t where t.key = e.key)
         or exists (select from :s.unfingerprinted w where w.key = e.key and w.repeated_by = e.key) as stands,
@@ -54,7 +60,8 @@ export class Purges {
         insert into :s.origin
         select key, position, identity, content, accepted_at, fingerprint_key, fingerprint from dropped
         on conflict do nothing`),
-      // As long as any event of the identity is kept, it is remembered, by its latest.
+      // As long as any event of the identity is kept, it is remembered, by its latest. An entry of the ledger that names nothing
+      // counts for nothing, and goes with its generation.
       identities: naming.sql(`
         with old as (
           select o.key, o.identity, o.content from :s.origin o
@@ -65,7 +72,7 @@ export class Purges {
               or exists (select from :s.origin b where b.key = s.earlier)))
           order by o.key limit $2::integer),
         ledger_ as (
-          delete from :s.ledger l using old where l.key = old.key and l.identity in (old.identity, old.content)),
+          delete from :s.ledger_0 l using old where l.key = old.key and l.identity in (old.identity, old.content)),
         succession_ as (delete from :s.succession s using old where s.key = old.key),
         late_ as (delete from :s.late_fingerprint f using old where f.key = old.key)
         delete from :s.origin o using old where o.key = old.key returning o.key`),
@@ -89,11 +96,12 @@ export class Purges {
       [request.identitiesBefore, rows],
       limits.storeWorkMs,
     )
+    const isForgetting = await this.#generations.tend({ ...request, rows: rows * looksPerRow })
     return {
       payloads: ranges.payloads + bodies.keys.length,
       events: ranges.events + events.keys.length,
       identities: identities.length,
-      more: ranges.more,
+      more: ranges.more || isForgetting,
     }
   }
 

@@ -7,10 +7,10 @@ export const rangedRelations = ['event', 'body', 'settlement', 'checkpoint', 'be
 export type RangedRelation = (typeof rangedRelations)[number]
 
 /** Runs as the owner of the tables, so that a role that only serves keeps ranges in order. */
-const asOwner = 'security definer set search_path = pg_catalog, pg_temp'
+export const asOwner = 'security definer set search_path = pg_catalog, pg_temp'
 
-/** At most one node at a time changes ranges, and none waits longer than it says. */
-const alone = `
+/** At most one node at a time changes tables, and none waits longer than it says. */
+export const alone = `
     perform set_config('lock_timeout', p_wait_ms::text, true);
     perform pg_advisory_xact_lock(hashtext('hapax ranges'), hashtext(':s'));`
 
@@ -138,6 +138,16 @@ export const rangeFunctions = `
       and l.database = (select d.oid from pg_database d where d.datname = current_database())
   $$;
 
+  -- Who holds a table for long is not waited for: whoever came after us would wait behind us.
+  create or replace function :s.is_held_1(p_relation text) returns boolean language plpgsql as $$
+  declare
+    holders text[] := array(select l.virtualtransaction from :s.lock_holders_1(p_relation) l);
+  begin
+    if holders = '{}' then return false; end if;
+    perform pg_sleep(0.05);
+    return exists (select from :s.lock_holders_1(p_relation) l where l.virtualtransaction = any(holders));
+  end $$;
+
   -- Drops a range, and keeps of it in the default: where it was looked through, what was noted, what stands, and what came
   -- since; else, since its events are gone, what belongs to those that stay.
   create or replace function :s.drop_range_1(
@@ -150,17 +160,11 @@ export const rangeFunctions = `
     low uuid := :s.edge_1(p_low_at);
     high uuid;
     stays uuid[];
-    holders text[];
   begin
     dropped := 0;
-    -- Who holds the table for long is not waited for: whoever came after us would wait behind us.
-    select array_agg(l.virtualtransaction) into holders from :s.lock_holders_1(p_relation) l;
-    if holders is not null then
-      perform pg_sleep(0.05);
-      if exists (select from :s.lock_holders_1(p_relation) l where l.virtualtransaction = any(holders)) then
-        outcome := 'busy';
-        return;
-      end if;
+    if :s.is_held_1(p_relation) then
+      outcome := 'busy';
+      return;
     end if;
     begin
       ${alone}

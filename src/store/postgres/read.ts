@@ -20,6 +20,7 @@ import { uuidArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
 import type { LateFingerprints } from './late-fingerprint.ts'
+import { ledgerKey } from './ledger.ts'
 import { identityBytes, type Param } from './params.ts'
 import type { Naming } from './schema.ts'
 
@@ -52,7 +53,7 @@ export class Reads {
     this.#positionSql = naming.sql('select position from :s.event where key = $1::uuid')
     this.#recordsSql = naming.sql('select * from :s.records_1($1, $2, $3, $4)')
     this.#identitySql = naming.sql(
-      'select o.* from :s.ledger l join lateral :s.original_1(l.key) o on true where l.identity = $1::uuid',
+      `select o.* from ${ledgerKey('$1::uuid')} l cross join lateral :s.original_1(l.key) o`,
     )
   }
 

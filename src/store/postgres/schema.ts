@@ -60,14 +60,15 @@ export function migrationPlan(
   })
   const plan = [...steps, functionsStatement(naming)]
   // In the same transaction: what is accepted before its range is there would keep it from being made.
-  return from === 0 ? [first, ...plan, firstRanges(naming, ranges)] : plan
+  return from === 0 ? [first, ...plan, firstTimes(naming, ranges)] : plan
 }
 
-function firstRanges(naming: Naming, ranges?: Pick<RangeOptions, 'now' | 'widthMs'>): string {
+function firstTimes(naming: Naming, ranges?: Pick<RangeOptions, 'now' | 'widthMs'>): string {
   const now = ranges?.now() ?? 'null'
   const width = ranges?.widthMs ?? rangeWidthMs(limits.journalRetentionMs)
   const relations = rangedRelations.map((relation) => `'${relation}'`).join(', ')
-  return naming.sql(`select :s.make_ranges_1(${now}, r, ${width}, 10000) from unnest(array[${relations}]) r`)
+  return naming.sql(`select :s.make_ranges_1(${now}, r, ${width}, 10000) from unnest(array[${relations}]) r;
+    update :s.ledger_generation set opened_at = :s.now_1(${now})`)
 }
 
 function functionsStatement(naming: Naming): string {

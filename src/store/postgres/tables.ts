@@ -10,6 +10,8 @@
  *   (decision 18), named in `journal_range`, and in a `_default` beside them: what outlived its range, and what was minted
  *   by a clock far off. Retention drops a range, for which `range_scan` and `range_kept` say how far it was looked through,
  *   and what of it stays.
+ * - Identities lie in generations (decision 20), of which the newest is written and all are looked at. A later entry of an
+ *   identity goes before an earlier one: what is sealed is never updated.
  * - What needs attention stands in a small table of its own, so that looking for trouble never scans the healthy.
  */
 export const tableMigrations: readonly string[] = [
@@ -23,7 +25,28 @@ export const tableMigrations: readonly string[] = [
     timeline text collate "C" not null
   );
 
-  create table :s.ledger (identity uuid primary key, key uuid not null);
+  -- Generation 0 is what outlived its own.
+  create table :s.ledger (identity uuid not null, key uuid not null, generation integer not null) partition by list (generation);
+  create table :s.ledger_0 partition of :s.ledger (primary key (identity)) for values in (0);
+  create table :s.ledger_1 partition of :s.ledger (primary key (identity)) for values in (1);
+  -- Those that are written: one, or while the newest is new, two; and the last one that was dropped.
+  create table :s.ledger_open (
+    one integer primary key check (one = 1),
+    dropped integer not null,
+    oldest integer not null,
+    newest integer not null,
+    mark bigint
+  );
+  insert into :s.ledger_open values (1, 0, 1, 1, null);
+  -- When it was opened and sealed, and how far it was looked through before it goes.
+  create table :s.ledger_generation (
+    number integer primary key,
+    opened_at double precision not null,
+    sealed_at double precision,
+    after uuid not null,
+    is_through boolean not null
+  );
+  insert into :s.ledger_generation values (1, 0, null, '00000000-0000-0000-0000-000000000000', false);
   create table :s.event (
     key uuid primary key,
     position bigint not null,
