@@ -7,6 +7,7 @@ import { systemRandom } from '../../kit/random.ts'
 import type { AcceptAnswer, AcceptItem, PurgeRequest, Store } from '../store.ts'
 import { postgresStore } from './index.ts'
 import { itemTypeOids } from './item-types.ts'
+import { keyUuid } from './key-bytes.ts'
 import { commitParamCount, commitParams } from './params.ts'
 import { Naming } from './schema.ts'
 
@@ -275,6 +276,23 @@ it('keeps the last event of an identity whose window passed, wherever the one be
     items.push(next)
     for (const one of items) expect(await accept(one)).toMatchObject(accepted)
   }
+})
+
+it('looks again in the snapshot that tells what is written: what came since the first look may be sealed', async () => {
+  const [item, late] = [acceptItem(), acceptItem()]
+  expect(await accept(item)).toMatchObject(accepted)
+  await openNext()
+  await mark()
+  await sealed()
+  const claim = (before: string | null) =>
+    sql("select :s.claim_1(:s.identity_1('default', 'shop', $1), $2, $3) as is_first", [
+      item.id,
+      keyUuid(late.key),
+      before && keyUuid(before),
+    ])
+  expect(await claim(null)).toEqual([{ is_first: false }])
+  expect(await claim(late.key)).toEqual([{ is_first: false }])
+  expect(await accept(again(item))).toMatchObject(duplicateOf(item))
 })
 
 it('judges unsigned ids by their content across generations', async () => {
