@@ -38,7 +38,7 @@ const sqliteFile: ModelStore = {
 
 let schemas = 0
 
-/** A schema of its own on the server of the run, with ranges so short that walks pass through many. */
+/** A schema of its own on the server of the run, with ranges so short and generations so small that walks pass through many. */
 const postgresSchema: ModelStore = {
   name: 'postgres',
   rangeMs: 40_000,
@@ -55,6 +55,7 @@ const postgresSchema: ModelStore = {
           now: () => clock.now(),
           shards,
           rangeMs: 40_000,
+          generationBytes: 1,
           connections: 2,
           migrate: 'auto',
         }),

@@ -2,6 +2,7 @@ import { type Finding, fine, warning } from '../finding.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
 import type { Diagnosis } from './diagnose.ts'
+import { generationOverdueMs } from './generations.ts'
 
 /** Tables that stay small however much goes through: their dead rows are read with each look. */
 const small = ['standing', 'pair', 'node', 'meta', 'intervention', 'unclaimed', 'pause', 'rejected']
@@ -101,6 +102,24 @@ export async function rangeFindings({ connections, naming, now }: Diagnosis): Pr
     return [warning('ranges', found, 'ranges made ahead', todo)]
   })
   return findings.length > 0 ? findings : [fine('ranges', `${parents.size} tables have theirs made ahead`)]
+}
+
+/** Whether an older generation of the ledger waits for long to be sealed: accepts write each identity twice until it is. */
+export async function ledgerFindings({ connections, naming, now }: Diagnosis): Promise<Finding[]> {
+  const row = await connections.row(
+    naming.sql(`
+      select o.oldest < o.newest as is_changing, :s.now_1($1::double precision) - g.opened_at as since_ms,
+        (select count(*) from :s.ledger_generation) as generations
+      from :s.ledger_open o join :s.ledger_generation g on g.number = o.newest`),
+    [now()],
+  )
+  const minutes = Math.floor(numberIn(row, 'since_ms') / 60_000)
+  if (row.is_changing === true && minutes * 60_000 > generationOverdueMs) {
+    const found = `the ledger's last two generations have both been written for ${minutes} minutes`
+    const todo = 'end the transactions that horizon tells of, and let a node run: its sweep goes on'
+    return [warning('ledger', found, 'one, but for moments', todo)]
+  }
+  return [fine('ledger', `generations of the ledger: ${numberIn(row, 'generations')}`)]
 }
 
 /** What a partition takes, in milliseconds; from inclusive, to exclusive. */

@@ -245,6 +245,22 @@ describe('a server that is set well', () => {
     expect(await about()).toEqual([])
     await here.admin.query('drop table hapax.ranged, hapax.hashed')
   })
+
+  it('tells of two generations of the ledger that are written for long', async () => {
+    const about = async () => (await here.look('ledger')).map(({ state, found }) => ({ state, found }))
+    const fine = { state: 'ok', found: 'generations of the ledger: 1' }
+    expect(await about()).toEqual([fine])
+    const change = (newest: number, openedAt: number) =>
+      here.admin.query(`update hapax.ledger_open set newest = ${newest};
+        update hapax.ledger_generation set number = ${newest}, opened_at = ${openedAt}`)
+    await change(2, systemClock.now())
+    expect(await about()).toEqual([fine])
+    await change(2, systemClock.now() - 2 * 3_600_000)
+    expect(await about()).toMatchObject([
+      { state: 'warn', found: expect.stringMatching(/both been written for 1(19|20) minutes/) },
+    ])
+    await change(1, systemClock.now())
+  })
 })
 
 describe('a server that is set badly', () => {

@@ -7,7 +7,13 @@ import type { Connections } from './connection.ts'
 import { clockFindings, connectionFindings, hintFindings, roleFindings } from './diagnose-access.ts'
 import { horizonFindings } from './diagnose-horizon.ts'
 import { settingFindings } from './diagnose-settings.ts'
-import { rangeFindings, retentionFindings, statisticFindings, tableFindings } from './diagnose-tables.ts'
+import {
+  ledgerFindings,
+  rangeFindings,
+  retentionFindings,
+  statisticFindings,
+  tableFindings,
+} from './diagnose-tables.ts'
 import type { Now } from './now.ts'
 import type { Naming } from './schema.ts'
 
@@ -69,6 +75,7 @@ const looks: Readonly<Record<string, (diagnosis: Diagnosis) => Promise<Finding[]
   tables: tableFindings,
   statistics: statisticFindings,
   ranges: rangeFindings,
+  ledger: ledgerFindings,
   retention: retentionFindings,
 }
 

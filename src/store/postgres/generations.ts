@@ -22,7 +22,7 @@ const generationsKept = 4
 const waitMs = 100
 
 /** Accepts write twice while an older generation cannot be sealed; after so long it is told. */
-const overdueMs = 3_600_000
+export const generationOverdueMs = 3_600_000
 
 /** How generations are kept. */
 export interface GenerationOptions {
@@ -89,7 +89,7 @@ export class Generations {
   async #seal(sinceMs: number): Promise<void> {
     await this.#connections.rows(this.#sql.mark)
     const sealed = await this.#connections.row(this.#sql.seal, [this.#options.now()])
-    const isOverdue = sealed.is_sealed !== true && sinceMs > overdueMs
+    const isOverdue = sealed.is_sealed !== true && sinceMs > generationOverdueMs
     if (isOverdue && !this.#isTold)
       this.#options.log.warn(
         'identities are written twice: a transaction is open from before the ledger’s generation',

@@ -51,6 +51,7 @@ class PostgresWorld implements ContractWorld {
       now: () => this.#clock.now(),
       shards,
       rangeMs: this.rangeMs,
+      generationBytes: 1,
       connections: 3,
       migrate: 'auto',
     })
