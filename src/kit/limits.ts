@@ -119,6 +119,10 @@ export const limits = {
   redrivesHeld: 100,
   /** Runs of one redrive that were asked and not answered yet: at 100 a second, an answer may take half a second. */
   redriveOpen: 50,
+  /** Events whose runs one statement reads: as many duplicates as a commit may answer. */
+  gatheredKeys: 512,
+  /** Such statements of a process under way at once: they share its connections with commits and tails. */
+  gatheredStatements: 2,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const

@@ -99,9 +99,9 @@ export const readFunctions = `
       where t.group_name = p_group and t.shard = p_shard and t.order_key is not null order by t.position;
   end $$;
 
-  -- All that the runs of these events left, and the repeats where they are asked for. The bounds, the least and the greatest
+  -- All that the runs of these events left; where it is asked for, the repeats, and the places of the events. The bounds, the least and the greatest
   -- of the keys, keep all ranges but theirs closed; planned for the keys themselves, a page took a millisecond more.
-  create or replace function :s.records_1(p_keys uuid[], p_least uuid, p_greatest uuid, p_repeats boolean)
+  create or replace function :s.records_1(p_keys uuid[], p_least uuid, p_greatest uuid, p_repeats boolean, p_places boolean)
   returns table (kind text, "row" jsonb) language plpgsql ${stablePlans} as $$
   #variable_conflict use_column
   begin
@@ -110,6 +110,8 @@ export const readFunctions = `
       union all select 'checkpoint', to_jsonb(t) from :s.checkpoint t where t.key = any(p_keys) and ${between}
       union all select 'begin', to_jsonb(t) from :s.begin_record t where t.key = any(p_keys) and ${between}
       union all select 'intervention', to_jsonb(t) from :s.intervention t where t.event = any(p_keys)
+      union all select 'event', jsonb_build_object('key', t.key, 'position', t."position") from :s.event t
+        where p_places and t.key = any(p_keys) and ${between}
       union all select 'repeat', to_jsonb(t) from :s.repeat t where p_repeats and t.key = any(p_keys) and ${between};
   end $$;
 
