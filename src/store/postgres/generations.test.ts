@@ -112,9 +112,8 @@ class Hand {
 
 const openNext = async () => {
   const [{ newest } = { newest: 0 }] = await sql<{ newest: number }>('select newest from :s.ledger_open')
-  expect(await sql('select :s.open_generation_1($1, $2, 5000) as is_open', [nowMs, newest])).toEqual([
-    { is_open: true },
-  ])
+  await sql('select :s.make_generation_1($1, 5000)', [newest])
+  expect(await sql('select :s.open_generation_1($1, $2) as is_open', [nowMs, newest])).toEqual([{ is_open: true }])
 }
 const mark = () => sql('select :s.mark_generation_1()')
 const seal = async () => (await sql<{ done: boolean }>('select :s.seal_generation_1($1) as done', [nowMs]))[0]?.done
@@ -203,7 +202,8 @@ it('writes the older generation too until all who know of it alone have ended, a
 
 it('waits for who began while the opening was under way, and did not see it', async () => {
   const [opening, hand, item] = [await holding(), await holding(), acceptItem()]
-  await opening.run(`select :s.open_generation_1(${nowMs}, 1, 5000)`)
+  await sql('select :s.make_generation_1(1, 5000)')
+  await opening.run(`select :s.open_generation_1(${nowMs}, 1)`)
   await hand.accept([item])
   await opening.run('commit')
   await mark()
@@ -393,6 +393,7 @@ it('tells where a transaction of another hour keeps two being written; no accept
   const [item, hand] = [acceptItem(), await holding()]
   await accept(item)
   await hand.run("select :s.accept('shop', 'open for long', 'order.paid', '{}')")
+  await sweep()
   await sweep()
   nowMs += 2 * 3_600_000
   await sweep()

@@ -7,13 +7,13 @@ import type { Now } from './now.ts'
 import type { Naming } from './schema.ts'
 
 /**
- * How large a generation grows, at 68 bytes an identity: 8 million. Each sealed one costs an accept a look of 3 µs, since
- * nothing of it is at hand; the one that is written costs the log each of its 40,000 pages anew after a checkpoint.
+ * How large a generation grows, at 68 bytes an identity: 4 million. After a checkpoint each of its 20,000 leaf pages goes to
+ * the log once more, 110 MB; each sealed one costs an accept a look of 2 to 3 µs, since nothing of it is at hand.
  */
-const generationBytes = 512 * 1_048_576
+const generationBytes = 256 * 1_048_576
 
 /** Beside many sealed ones the next may be this part of them all: their number grows with the logarithm. */
-const partOfSealed = 2
+const partOfSealed = 3
 
 /** Generations that share the time for which identities are kept: where few come, they must be forgotten too. */
 const generationsKept = 4
@@ -28,7 +28,7 @@ export const generationOverdueMs = 3_600_000
 export interface GenerationOptions {
   readonly now: Now
   readonly log: Log
-  /** Size at which the next is opened. Default: 512 MiB, or more beside many. */
+  /** Size at which the next is opened. Default: 256 MiB, or more beside many. */
   readonly generationBytes: number | undefined
 }
 
@@ -36,7 +36,7 @@ export interface GenerationOptions {
 export class Generations {
   readonly #connections: Connections
   readonly #options: GenerationOptions
-  readonly #sql: Record<'look' | 'open' | 'mark' | 'seal' | 'pass' | 'drop', string>
+  readonly #sql: Record<'look' | 'make' | 'open' | 'mark' | 'seal' | 'pass' | 'drop', string>
   #isTold = false
 
   constructor(connections: Connections, naming: Naming, options: GenerationOptions) {
@@ -48,14 +48,15 @@ export class Generations {
       look: naming.sql(`
         select :s.now_1($1::double precision) as now, o.oldest, o.newest, o.mark,
           (select g.opened_at from :s.ledger_generation g where g.number = o.newest) as opened_at,
-          ${size('o.newest')} as written,
+          ${size('o.newest')} as written, ${size('o.newest + 1')} is not null as has_next,
           (select coalesce(sum(${size('g.number')}), 0)::bigint from :s.ledger_generation g where g.number < o.newest) as sealed,
           (select g.number from :s.ledger_generation g
             where g.number = (select min(f.number) from :s.ledger_generation f)
               and g.sealed_at < $2::double precision and g.sealed_at < $3::double precision
               and not exists (select from :s.journal_range r where r.relation = 'event' and r.low_at < g.sealed_at)) as ended
         from :s.ledger_open o`),
-      open: naming.sql('select :s.open_generation_1($1, $2, $3) as is_open'),
+      make: naming.sql('select :s.make_generation_1($1, $2)'),
+      open: naming.sql('select :s.open_generation_1($1, $2) as is_open'),
       mark: naming.sql('select :s.mark_generation_1()'),
       seal: naming.sql('select :s.seal_generation_1($1) as is_sealed'),
       pass: naming.sql('select :s.pass_generation_1($1, $2) as is_through'),
@@ -77,8 +78,9 @@ export class Generations {
     const [at, openedAt] = [numberIn(found, 'now'), numberIn(found, 'opened_at')]
     const isOld = at - openedAt > (at - identitiesBefore) / generationsKept
     if (oldest < newest) await this.#seal(at - openedAt)
+    else if (found.has_next !== true) await this.#connections.rows(this.#sql.make, [newest, waitMs])
     else if (written >= most || (isOld && written > 0)) {
-      const { is_open } = await this.#connections.row(this.#sql.open, [now, newest, waitMs])
+      const { is_open } = await this.#connections.row(this.#sql.open, [now, newest])
       if (is_open === true) await this.#seal(0)
     }
     const ended = optionalNumberIn(found, 'ended')
@@ -93,9 +95,7 @@ export class Generations {
     if (isOverdue && !this.#isTold)
       this.#options.log.warn(
         'identities are written twice: a transaction is open from before the ledger’s generation',
-        {
-          sinceMs,
-        },
+        { sinceMs },
       )
     this.#isTold = isOverdue
   }

@@ -28,18 +28,28 @@ export const ledgerFunctions = `
     return true;
   end $$;
 
-  -- The generation after this one is written too from now on.
-  create or replace function :s.open_generation_1(p_now double precision, p_after integer, p_wait_ms integer)
+  -- The table of the generation after this one, long before it is written: a statement knows the partitions that were there
+  -- when its plan was taken, a little before its snapshot.
+  create or replace function :s.make_generation_1(p_after integer, p_wait_ms integer)
   returns boolean language plpgsql ${asOwner} as $$
   declare
     name text := 'ledger_' || p_after + 1;
   begin
     ${alone}
-    update :s.ledger_open o set newest = o.newest + 1 where o.oldest = o.newest and o.newest = p_after;
-    if not found then return false; end if;
     execute format('create table :s.%I (like :s.ledger, primary key (identity))', name);
     -- Attached, not made as a partition: that would shut out writers.
     execute format('alter table :s.ledger attach partition :s.%I for values in (%s)', name, p_after + 1);
+    return true;
+  exception when lock_not_available or duplicate_table then
+    return false;
+  end $$;
+
+  -- The generation after this one is written too from now on.
+  create or replace function :s.open_generation_1(p_now double precision, p_after integer)
+  returns boolean language plpgsql set lock_timeout = '100ms' as $$
+  begin
+    update :s.ledger_open o set newest = o.newest + 1 where o.oldest = o.newest and o.newest = p_after;
+    if not found then return false; end if;
     insert into :s.ledger_generation values (p_after + 1, :s.now_1(p_now), null, '${noIdentity}', false);
     return true;
   exception when lock_not_available then
@@ -120,6 +130,6 @@ export const ledgerFunctions = `
     return false;
   end $$;
 
-  revoke execute on function :s.open_generation_1(double precision, integer, integer),
+  revoke execute on function :s.make_generation_1(integer, integer),
     :s.drop_generation_1(integer, integer) from public;
 `

@@ -73,6 +73,12 @@ export interface PostgresStoreParts {
 /** Tries of a commit that another transaction was in the way of: each begins with nothing written. */
 const mostTries = 8
 
+/**
+ * States after which a commit is asked again: a row or a type that came meanwhile, and a generation of the ledger that is
+ * written since the statement's plan was taken (23514).
+ */
+const again = new Set(['23505', '42804', '23514'])
+
 /** The store in one schema of a PostgreSQL database. */
 export class PostgresStore implements Store {
   readonly kind = 'postgres'
@@ -246,8 +252,7 @@ export class PostgresStore implements Store {
         return result
       } catch (error) {
         const state = sqlState(error)
-        if (tries === mostTries || !(isPassing(error) || state === '23505' || state === '42804'))
-          throw storeError(error)
+        if (tries === mostTries || !(isPassing(error) || again.has(state ?? ''))) throw storeError(error)
         // A lock that was not had in time: the identity that is held elsewhere must not spoil the others.
         if (state === '55P03') judging = { ...judging, careful: true }
         if (state === '23505') judging = { ...judging, contended: true }
