@@ -19,6 +19,9 @@ const relations = ['event', 'body', 'settlement', 'checkpoint', 'begin_record', 
 const chunkEvents = 2_500
 const chunkIdentities = 8_000
 
+/** As many as the store puts into a generation before it opens the next. */
+const generationIdentities = 4_000_000
+
 /** So many sessions write at once, one chunk after the other: the processors of a small machine. */
 const writers = 2
 
@@ -61,8 +64,7 @@ export async function fill(url: string, sizes: Sizes, progress: (text: string) =
     await inChunks(url, 'events', events - old, chunkEvents, progress, (writer, from, to) =>
       write(writer, old + from, old + to),
     )
-    progress('the ledger')
-    await fillLedger(client)
+    await fillLedger(client, progress)
     await passMarks(client)
     progress('vacuum')
     await client.query('vacuum (freeze, parallel 2)')
@@ -74,11 +76,30 @@ export async function fill(url: string, sizes: Sizes, progress: (text: string) =
   }
 }
 
-/** Every identity of an event, or of one whose history is gone. In their order: at random it would be written all over. */
-async function fillLedger(client: pg.Client): Promise<void> {
-  await client.query(`insert into hapax.ledger (identity, key)
-    select identity, key from (select identity, key from hapax.event union all select identity, key from hapax.origin) l
-    where not exists (select from hapax.ledger k where k.identity = l.identity) order by identity`)
+/**
+ * Every identity of an event, or of one whose history is gone, in generations as large as the store's own, which open and seal
+ * them. In their order: at random they would be written all over.
+ */
+async function fillLedger(client: pg.Client, progress: (text: string) => void): Promise<void> {
+  const all = '(select identity, key from hapax.event union all select identity, key from hapax.origin)'
+  const { rows } = await client.query<{ count: string }>(`select count(*) from ${all} l`)
+  const generations = Math.min(256, Math.ceil(Number(rows[0]?.count) / generationIdentities))
+  for (let index = 0; index < generations; index++) {
+    progress(`the ledger: generation ${index + 1} of ${generations}`)
+    if (index > 0) {
+      await client.query('select hapax.make_generation_1($1, 10000)', [index])
+      await client.query('select hapax.open_generation_1($1, $2)', [Date.now(), index])
+      await client.query('select hapax.mark_generation_1()')
+      await client.query('select hapax.seal_generation_1($1)', [Date.now()])
+    }
+    // What came in one time is of all parts of the keys; those of the two events that the product made are there.
+    await client.query(
+      `insert into hapax.ledger (identity, key, generation)
+      select identity, key, $1 from ${all} l where get_byte(uuid_send(identity), 15) * $2 / 256 = $1 - 1
+      order by identity on conflict do nothing`,
+      [index + 1, generations],
+    )
+  }
 }
 
 /** Ranges of a store that has been there for weeks: the ones that a migration makes begin today. */
