@@ -1,5 +1,5 @@
 import type { Invariant, Sometimes, Violation } from './invariants.ts'
-import { drawPlan } from './workload.ts'
+import { onMemory, type Setting } from './setting.ts'
 import { simulate } from './world.ts'
 
 /** A seed that failed. */
@@ -24,13 +24,16 @@ export async function campaign(options: {
   readonly seeds: number
   /** Ends at the first seed that breaches this one, or any. */
   readonly until?: Invariant | 'any'
+  /** Default: the memory store. */
+  readonly setting?: Setting
   readonly progress?: (done: number, failures: number) => void
 }): Promise<Campaign> {
+  const { draw, ground } = options.setting ?? onMemory
   const reached = new Set<Sometimes>()
   const failures: Failure[] = []
   let [events, steps, virtualMs, done] = [0, 0, 0, 0]
   for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
-    const outcome = await simulate(drawPlan(seed))
+    const outcome = await simulate(draw(seed), { ground })
     done++
     events += outcome.events
     steps += outcome.steps

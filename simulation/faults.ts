@@ -1,8 +1,8 @@
 import { Draw } from './draw.ts'
-import type { Fault } from './plan.ts'
+import type { Fault, StoreFault } from './plan.ts'
 
 /** Fault kinds in groups: a seed has each group or has not. */
-const groups: readonly (readonly Fault['kind'][])[] = [
+const groups: readonly (readonly StoreFault['kind'][])[] = [
   ['crash'],
   ['stall'],
   ['cut'],
@@ -35,7 +35,7 @@ function stallsInBeats(seed: number, busyMs: number, nodes: number, leaseMs: num
   return Array.from({ length: draw.whole(2, 6) }, () => drawFault(draw, 'stall_in_beat', busyMs, nodes, leaseMs))
 }
 
-function drawFault(draw: Draw, kind: Fault['kind'], busyMs: number, nodes: number, leaseMs: number): Fault {
+function drawFault(draw: Draw, kind: StoreFault['kind'], busyMs: number, nodes: number, leaseMs: number): Fault {
   const at = { atMs: draw.whole(20, busyMs), node: draw.whole(0, nodes - 1) }
   switch (kind) {
     case 'crash': {

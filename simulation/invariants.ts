@@ -115,5 +115,17 @@ export const sometimes = [
   'zombie woke with runs',
 ] as const
 
+/** What is there with a driver and a server alone. */
+export const driverSometimes = [
+  'commit held open',
+  'crash with an open commit',
+  'a commit waited for another',
+  'a grant waited for an open commit',
+  'lock not had in time',
+  'row written by another meanwhile',
+  'statement cancelled',
+  'connections ended by the server',
+] as const
+
 /** A point that must be reached. */
-export type Sometimes = (typeof sometimes)[number]
+export type Sometimes = (typeof sometimes)[number] | (typeof driverSometimes)[number]

@@ -10,10 +10,10 @@ import type { Mutation } from './mutations.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** A mutant may loop for ever in one moment of virtual time: it is ended after this, and counts as not caught. */
-const patienceMs = 240_000
+const patienceMs = { memory: 240_000, postgres: 600_000 } as const
 
-/** How far from the recorded seed it is looked for. */
-const around = 20
+/** How far from the recorded seed it is looked for, before and after. */
+const around = { memory: [20, 20], postgres: [0, 4] } as const
 
 /** What became of a mutant. */
 export interface Verdict {
@@ -26,9 +26,14 @@ export interface Verdict {
 /** A copy of the source tree, in which one bug at a time is planted. */
 export class Mutants {
   readonly #folder = mkdtempSync(join(tmpdir(), 'hapax-mutants-'))
+  readonly #store: keyof typeof around
+  readonly #server: string | undefined
 
-  constructor() {
-    for (const part of ['src', 'simulation', 'package.json'])
+  /** @param server URL of the PostgreSQL that they are simulated on; none: the memory store */
+  constructor(server?: string) {
+    this.#store = server === undefined ? 'memory' : 'postgres'
+    this.#server = server
+    for (const part of ['src', 'simulation', 'test/support/services', 'package.json'])
       cpSync(join(root, part), join(this.#folder, part), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'))
   }
@@ -38,8 +43,9 @@ export class Mutants {
     const path = join(this.#folder, mutation.file)
     const source = readFileSync(path, 'utf8')
     writeFileSync(path, mutated(source, mutation))
-    const from = search === undefined ? Math.max(1, mutation.seed - around) : 1
-    const seeds = search ?? mutation.seed + around - from + 1
+    const [before, after] = around[this.#store]
+    const from = search === undefined ? Math.max(1, mutation.seed - before) : 1
+    const seeds = search ?? mutation.seed + after - from + 1
     try {
       const failures = await this.#simulate(from, seeds, mutation.killedBy)
       const caught = failures.find(({ violations }) =>
@@ -53,9 +59,22 @@ export class Mutants {
   }
 
   #simulate(seed: number, seeds: number, until: string): Promise<readonly Failure[]> {
-    const args = ['simulation/run.ts', '--seed', `${seed}`, '--seeds', `${seeds}`, '--until', until, '--json']
+    const args = [
+      'simulation/run.ts',
+      '--seed',
+      `${seed}`,
+      '--seeds',
+      `${seeds}`,
+      '--until',
+      until,
+      '--json',
+      '--store',
+      this.#store,
+    ]
     return new Promise((resolve) => {
-      const limits = { cwd: this.#folder, timeout: patienceMs, maxBuffer: 64 * 1_048_576 }
+      // Theirs is not to start a server: one that is ended for its patience would leave it behind.
+      const env = { ...process.env, ...(this.#server !== undefined && { HAPAX_TEST_POSTGRES_URL: this.#server }) }
+      const limits = { cwd: this.#folder, env, timeout: patienceMs[this.#store], maxBuffer: 64 * 1_048_576 }
       execFile(process.execPath, args, limits, (_error, output, complaint) => {
         try {
           const { failures }: { failures: readonly Failure[] } = JSON.parse(output)

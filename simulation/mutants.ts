@@ -1,19 +1,24 @@
 import { parseArgs } from 'node:util'
 import { Mutants } from './mutant-runner.ts'
 import { mutations } from './mutations.ts'
+import { driverMutations } from './postgres/mutations.ts'
+import { simulatedServer } from './postgres/setting.ts'
 
 /**
  * `npm run simulate:mutants`: each seeded bug must be caught by the invariant meant for it, near the seed that caught it
- * before. `--search N` looks for the first seed from 1 instead, among N.
+ * before. `--store postgres` plants those of the PostgreSQL driver. `--search N` looks for the first seed from 1 instead, among N.
  */
 const { values } = parseArgs({
   options: {
     search: { type: 'string' },
     only: { type: 'string' },
+    store: { type: 'string', default: 'memory' },
   },
 })
-const chosen = mutations.filter((mutation) => values.only === undefined || mutation.name.includes(values.only))
-const mutants = new Mutants()
+const server = values.store === 'postgres' ? await simulatedServer() : undefined
+const all = server ? driverMutations : mutations
+const chosen = all.filter((mutation) => values.only === undefined || mutation.name.includes(values.only))
+const mutants = new Mutants(server?.url)
 let survived = 0
 try {
   for (const mutation of chosen) {
@@ -28,6 +33,7 @@ try {
   }
 } finally {
   mutants.close()
+  await server?.stop()
 }
 console.log(`${chosen.length - survived} of ${chosen.length} seeded bugs caught by the invariant meant for them`)
 if (survived > 0) process.exitCode = 1

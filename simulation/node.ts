@@ -1,18 +1,15 @@
 import { createEngine, type Engine } from '../src/engine/engine.ts'
 import type { SourceTraits } from '../src/engine/source-traits.ts'
-import type { Clock } from '../src/kit/clock.ts'
 import { silentLog } from '../src/kit/log.ts'
 import { seededRandom } from '../src/kit/random.ts'
-import type { Store } from '../src/store/store.ts'
-import { faultyStore } from '../src/testing/faulty-store.ts'
 import { codeOf } from './code.ts'
 import { Draw } from './draw.ts'
+import type { Ground, NodeWire } from './ground.ts'
 import type { Model } from './model.ts'
 import { NodeClock } from './node-clock.ts'
 import type { OutsideService } from './outside.ts'
 import type { NodePlan, Plan, Version } from './plan.ts'
 import type { Life, Schedule } from './schedule.ts'
-import { SimulatedWire, type Weather } from './wire.ts'
 
 const shop: SourceTraits = {
   name: 'shop',
@@ -27,17 +24,15 @@ const shop: SourceTraits = {
 export interface Surroundings {
   readonly plan: Plan
   readonly schedule: Schedule
-  readonly carrier: Clock
   readonly model: Model
   readonly outside: OutsideService
-  readonly weather: Weather
-  connect(): Store
+  readonly ground: Ground
 }
 
 /** A machine: it starts, dies, and starts again with whichever code is deployed. */
 export class SimulatedNode {
   readonly index: number
-  readonly wire: SimulatedWire
+  readonly wire: NodeWire
   version: Version = 'first'
   /** The engine that takes calls; undefined while there is none. */
   engine: Engine | undefined
@@ -45,6 +40,7 @@ export class SimulatedNode {
   readonly #plan: NodePlan
   #starts = 0
   #jumpedMs = 0
+  #isOver = false
   #life: Life = { alive: false, stillUntilMs: 0 }
   #clock: NodeClock | undefined
 
@@ -52,7 +48,7 @@ export class SimulatedNode {
     this.index = index
     this.#plan = plan
     this.#world = world
-    this.wire = new SimulatedWire(index, world, {
+    this.wire = world.ground.wire(index, {
       die: () => this.kill('for the commit that it sent'),
       stall: (ms) => this.stall(ms),
     })
@@ -68,7 +64,7 @@ export class SimulatedNode {
   }
 
   start(): void {
-    if (this.#life.alive) return
+    if (this.#life.alive || this.#isOver) return
     this.#starts++
     const life = { alive: true, stillUntilMs: 0 }
     this.#life = life
@@ -78,17 +74,22 @@ export class SimulatedNode {
     clock.jump(this.#jumpedMs)
     this.#clock = clock
     this.#world.model.watch.tell(this.name, `starts, code ${this.version}`)
-    this.#boot(life, clock).catch(() => {
+    const boot = () => this.#boot(life, clock)
+    const { beside } = this.#world.schedule
+    const booted = beside ? beside.within(life, boot) : boot()
+    booted.catch(() => {
       // A process that cannot start ends, and its supervisor starts another.
       if (!life.alive) return
       life.alive = false
+      this.wire.gone(life)
       this.#world.schedule.at(this.#world.schedule.nowMs + 300, () => this.start())
     })
   }
 
   async #boot(life: Life, clock: NodeClock): Promise<void> {
-    const { plan, model, outside, connect } = this.#world
-    const store = faultyStore(connect(), this.wire.of(this.name, clock))
+    const { plan, model, outside } = this.#world
+    const opened = this.wire.open(this.name, clock, life)
+    const store = opened instanceof Promise ? await opened : opened
     const site = { node: this.name, clock, outside, model }
     const engine = await createEngine({
       store,
@@ -114,7 +115,14 @@ export class SimulatedNode {
     this.#world.model.watch.tell(this.name, `dies ${why}`)
     this.#life.alive = false
     this.engine = undefined
+    this.wire.gone(this.#life)
     this.#world.model.runs.nodeDied(this.name)
+  }
+
+  /** Its world is over: it does not start again. */
+  end(): void {
+    this.#isOver = true
+    this.kill('with its world')
   }
 
   /** Its event loop stands still. */
@@ -154,6 +162,7 @@ export class SimulatedNode {
       const ended = (tookMs: number | undefined) => {
         if (life.alive) model.runs.nodeDied(name)
         life.alive = false
+        this.wire.gone(life)
         resolve(tookMs)
       }
       const timer = schedule.at(begunAtMs + patienceMs, () => ended(undefined))

@@ -77,10 +77,14 @@ export type Act = { readonly atMs: number; readonly node: number } & (
 export type Version = 'first' | 'renamed' | 'without_audit'
 
 /** What breaks. Counts are of the node's next calls of that kind. */
-export type Fault = { readonly atMs: number; readonly node: number } & (
+export type Fault = { readonly atMs: number; readonly node: number } & (StoreFault | DriverFault)
+
+/** What breaks between a node and its store, whichever that is. */
+export type StoreFault =
   | {
       readonly kind: 'crash'
-      readonly when: 'now' | 'before_commit' | 'after_commit' | 'torn_commit'
+      /** `open_commit`: what it sent is carried out, and committed long after; below a driver alone. */
+      readonly when: 'now' | 'before_commit' | 'after_commit' | 'torn_commit' | 'open_commit'
       readonly downMs: number
     }
   | { readonly kind: 'stall'; readonly ms: number }
@@ -96,7 +100,14 @@ export type Fault = { readonly atMs: number; readonly node: number } & (
   | { readonly kind: 'store_down' | 'store_full'; readonly ms: number }
   | { readonly kind: 'clock_jump'; readonly ms: number }
   | { readonly kind: 'hints_lost'; readonly ms: number }
-)
+
+/** What breaks below a driver alone. */
+export type DriverFault =
+  /** The statement is carried out, and its transaction stays open so long before it commits. */
+  | { readonly kind: 'commit_open'; readonly calls: number; readonly ms: number }
+  | { readonly kind: 'statement_cancelled'; readonly calls: number }
+  /** The server ends all connections of the node, whatever they are at. */
+  | { readonly kind: 'connections_ended' }
 
 /** A node of the cluster as it begins. */
 export interface NodePlan {

@@ -6,6 +6,14 @@ export interface Life {
   stillUntilMs: number
 }
 
+/** What goes on beside the schedule, in real time: virtual time waits for it. */
+export interface Beside {
+  /** Resolves when nothing is under way there that the schedule must wait for; undefined: nothing is. */
+  settled(): Promise<void> | undefined
+  /** Makes a call of a process, so that what it begins there is known to be its own. */
+  within<Result>(life: Life, fire: () => Result): Result
+}
+
 interface Planned {
   atMs: number
   readonly dueMs: number
@@ -22,6 +30,7 @@ export class Schedule {
   nowMs = 0
   /** Calls made. */
   steps = 0
+  beside: Beside | undefined
   readonly #heap: Planned[] = []
   #order = 0
 
@@ -54,15 +63,20 @@ export class Schedule {
       }
       this.nowMs = next.atMs
       this.steps++
-      fire()
+      if (life && this.beside) this.beside.within(life, fire)
+      else fire()
       await this.rest()
     }
     this.nowMs = Math.max(this.nowMs, untilMs)
   }
 
-  /** All promises that can go on have gone on. */
-  rest(): Promise<void> {
-    return new Promise((resolve) => systemClock.turn(resolve))
+  /** All promises that can go on have gone on, and nothing is under way beside. */
+  async rest(): Promise<void> {
+    await turned()
+    for (let settled = this.beside?.settled(); settled; settled = this.beside?.settled()) {
+      await settled
+      await turned()
+    }
   }
 
   #push(planned: Planned): void {
@@ -96,6 +110,10 @@ export class Schedule {
     }
     heap[index] = last
   }
+}
+
+function turned(): Promise<void> {
+  return new Promise((resolve) => systemClock.turn(resolve))
 }
 
 /** After a standstill all is due at once: by its own time first, then as it was planned. */

@@ -1,3 +1,4 @@
+import type { MakeGround } from './ground.ts'
 import type { Invariant } from './invariants.ts'
 import type { Plan } from './plan.ts'
 import { simulate } from './world.ts'
@@ -9,12 +10,12 @@ const triesMax = 400
  * A smaller plan that breaches the same invariant: faults, acts, events, deeds and nodes are left out, one by one and many
  * at once, as long as it still does.
  */
-export async function shrink(plan: Plan, invariant: Invariant): Promise<Plan> {
+export async function shrink(plan: Plan, invariant: Invariant, ground?: MakeGround): Promise<Plan> {
   let smallest = plan
   let tries = 0
   const stillBreaks = async (candidate: Plan): Promise<boolean> => {
     if (tries++ >= triesMax) return false
-    const { violations } = await simulate(candidate)
+    const { violations } = await simulate(candidate, ground && { ground })
     return violations.some((violation) => violation.invariant === invariant)
   }
   for (let before: Plan | undefined; before !== smallest && tries < triesMax; ) {

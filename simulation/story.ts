@@ -1,13 +1,14 @@
+import type { MakeGround } from './ground.ts'
 import { invariants, type Violation } from './invariants.ts'
 import type { Plan } from './plan.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './world.ts'
 
 /** What went wrong in a plan, made small, for a person to read: what was breached, the plan, and what happened. */
-export async function storyOf(plan: Plan, violation: Violation): Promise<string> {
+export async function storyOf(plan: Plan, violation: Violation, ground?: MakeGround): Promise<string> {
   const { invariant } = violation
-  const smallest = await shrink(plan, invariant)
-  const { story, violations } = await simulate(smallest, { tells: true })
+  const smallest = await shrink(plan, invariant, ground)
+  const { story, violations } = await simulate(smallest, { tells: true, ...(ground && { ground }) })
   const told = violations.find((one) => one.invariant === invariant) ?? violation
   const end = story.findIndex((line) => line.includes(`${invariant}:`))
   const { sends, acts, faults, nodes, ...cluster } = smallest

@@ -1,6 +1,8 @@
 import type { Clock } from '../src/kit/clock.ts'
-import type { Passage, StoreCall, Wire } from '../src/testing/faulty-store.ts'
+import type { Store } from '../src/store/store.ts'
+import { faultyStore, type Passage, type StoreCall, type Wire } from '../src/testing/faulty-store.ts'
 import { Draw } from './draw.ts'
+import type { NodeOfWire, NodeWire } from './ground.ts'
 import type { Sometimes } from './invariants.ts'
 import type { Model } from './model.ts'
 import type { NodeClock } from './node-clock.ts'
@@ -22,12 +24,13 @@ export interface WireWorld {
   readonly model: Model
   readonly weather: Weather
   readonly schedule: { readonly nowMs: number }
+  connect(): Store
 }
 
-type Armed = Extract<Fault, { readonly calls: number }>['kind'] | 'before_commit' | 'after_commit' | 'torn_commit'
+type Armed = Extract<Fault, { readonly calls: number }>['kind'] | Extract<Fault, { readonly kind: 'crash' }>['when']
 
 /** The way between a node and the store: latencies by seed, and whatever was armed for its next calls. */
-export class SimulatedWire {
+export class SimulatedWire implements NodeWire {
   readonly #world: WireWorld
   readonly #latencies: Draw
   readonly #armed = new Map<Armed, number>()
@@ -41,7 +44,7 @@ export class SimulatedWire {
   #hintlessUntilMs = 0
   #isHealed = false
 
-  constructor(index: number, world: WireWorld, node: { die(): void; stall(ms: number): void }) {
+  constructor(index: number, world: WireWorld, node: NodeOfWire) {
     this.#world = world
     this.#latencies = new Draw(world.plan.seed, `latencies of node ${index}`)
     this.#stall = (ms) => {
@@ -75,17 +78,19 @@ export class SimulatedWire {
     this.#hintlessUntilMs = 0
   }
 
-  /** The wire of one start of the node. */
-  of(name: string, clock: NodeClock): Wire {
-    const { model, carrier } = this.#world
-    return {
+  open(name: string, clock: NodeClock): Store {
+    const { model, carrier, connect } = this.#world
+    const wire: Wire = {
       carrier,
       node: clock,
       passage: (call) => this.#passage(name, call),
       hintMs: () => (this.#world.schedule.nowMs < this.#hintlessUntilMs ? undefined : this.#latencyMs()),
       carriedOut: (call, answer, again) => model.carriedOut(name, call, answer, again),
     }
+    return faultyStore(connect(), wire)
   }
+
+  gone(): void {}
 
   #latencyMs(): number {
     return this.#latencies.random.fraction() * this.#world.plan.latencyMs

@@ -1,8 +1,9 @@
 import { parseRunId } from '../src/event/run.ts'
-import { memoryWorld } from '../src/store/memory/index.ts'
-import type { Commit, CommitResult, Store } from '../src/store/store.ts'
+import type { Store } from '../src/store/store.ts'
 import { Draw } from './draw.ts'
+import type { MakeGround } from './ground.ts'
 import type { Sometimes, Violation } from './invariants.ts'
+import { memoryGround } from './memory-ground.ts'
 import { Watch } from './model/watch.ts'
 import { Model } from './model.ts'
 import { SimulatedNode } from './node.ts'
@@ -12,7 +13,6 @@ import { OutsideService } from './outside.ts'
 import type { Fault, Plan } from './plan.ts'
 import { Schedule } from './schedule.ts'
 import { Senders } from './senders.ts'
-import type { Weather } from './wire.ts'
 
 /** How long a healed world may take until all has ended: a handler that was missed is looked for every 30 s. */
 const convergesMs = 240_000
@@ -28,11 +28,19 @@ export interface Outcome {
   readonly lastedMs: number
 }
 
+/** How a plan is lived through. */
+export interface SimulateOptions {
+  /** Keeps what happens, for a story. */
+  readonly tells?: boolean
+  /** What the nodes stand on. Default: the memory store. */
+  readonly ground?: MakeGround
+}
+
 /**
  * Lives a plan through: first everything may break and nothing may go wrong; then nothing breaks any more and everything
  * must end. The same plan is the same run.
  */
-export async function simulate(plan: Plan, options: { readonly tells?: boolean } = {}): Promise<Outcome> {
+export async function simulate(plan: Plan, options: SimulateOptions = {}): Promise<Outcome> {
   const schedule = new Schedule()
   const carrier = new NodeClock(schedule)
   const watch = new Watch({
@@ -42,11 +50,9 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     tells: options.tells ?? false,
   })
   const model = new Model(watch, plan.concurrency)
-  const memory = memoryWorld({ clock: carrier, shards: plan.shards, acceptSpans: plan.acceptSpans })
   const outside = new OutsideService(carrier, new Draw(plan.seed, 'outside'))
-  const weather: Weather = { storeDownUntilMs: 0, storeFullUntilMs: 0 }
-  const connect = () => (plan.acceptSpans ? memory.connect() : acceptsApart(memory.connect()))
-  const surroundings = { plan, schedule, carrier, model, outside, weather, connect }
+  const ground = await (options.ground ?? memoryGround)({ plan, schedule, carrier, model })
+  const surroundings = { plan, schedule, model, outside, ground }
   const nodes = plan.nodes.map((node, index) => new SimulatedNode(index, node, surroundings))
   const senders = new Senders(schedule, model, nodes)
   const operator = new Operator(schedule, model, nodes, senders, plan)
@@ -62,6 +68,9 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     await converge()
   } finally {
     process.off('unhandledRejection', unheard)
+    // One that is just starting, or is to start, would hold what it stands on.
+    for (const node of nodes) node.end()
+    await ground.close()
   }
   return {
     violations: watch.violations,
@@ -76,8 +85,7 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     const node = nodes[fault.node]
     if (!node) return
     const { nowMs } = schedule
-    if (fault.kind === 'store_down') weather.storeDownUntilMs = nowMs + fault.ms
-    if (fault.kind === 'store_full') weather.storeFullUntilMs = nowMs + fault.ms
+    ground.strike(fault)
     if (fault.kind === 'stall') node.stall(fault.ms)
     if (fault.kind === 'clock_jump') {
       watch.reach('clock jumped')
@@ -99,8 +107,7 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
   /** Nothing breaks any more: all must end, in time, and what the store has must be what was heard. */
   async function converge(): Promise<void> {
     watch.tell('world', 'heals')
-    weather.storeDownUntilMs = 0
-    weather.storeFullUntilMs = 0
+    ground.heal()
     for (const node of nodes) {
       node.wire.heal()
       node.start()
@@ -122,7 +129,7 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
     do await schedule.until(schedule.nowMs + 500)
     while (schedule.nowMs < heardByMs && model.runs.unheard().length > 0)
     for (const left of model.runs.unheard()) watch.violate('G5.signal', left)
-    await compareStore(connect())
+    await compareStore(await ground.look())
     await stopAll()
   }
 
@@ -142,47 +149,17 @@ export async function simulate(plan: Plan, options: { readonly tells?: boolean }
 
   async function compareStore(store: Store): Promise<void> {
     for (const event of model.ledger.events.values()) {
-      const kept = await read(store.event(event.key))
+      const kept = await ground.read(store.event(event.key))
       if (!kept)
         watch.violate(event.emittedBy === undefined ? 'G1.receipt' : 'G4.emit', `${event.key} is not in the store`)
     }
     for (const run of model.runs.all) {
       if (run.settlements === 0) continue
       const { event, tag } = parseRunId(run.id)
-      const record = await read(store.run(event, tag))
-      const history = await read(store.history(event))
+      const record = await ground.read(store.run(event, tag))
+      const history = await ground.read(store.history(event))
       const settled = history.filter((entry) => entry.kind === 'settled' && entry.tag === tag)
       model.compare(run.id, record, settled.length)
     }
   }
-
-  /** Lets the store answer. */
-  async function read<Value>(promise: Promise<Value>): Promise<Value> {
-    let settled = false
-    const watched = promise.finally(() => {
-      settled = true
-    })
-    await schedule.until(schedule.nowMs + 1_000, () => settled)
-    return watched
-  }
-}
-
-/**
- * Where the shard learns of events later, a commit's answer waits for that, and its decisions would be heard of late: they
- * go in a commit of their own, in the same moment.
- */
-function acceptsApart(store: Store): Store {
-  const commit = async (batch: Commit): Promise<CommitResult> => {
-    const { accept = [], ...decisions } = batch
-    if (accept.length === 0) return store.commit(batch)
-    const [accepted, decided] = await Promise.all([store.commit({ accept }), store.commit(decisions)])
-    return { ...decided, accept: accepted.accept }
-  }
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === 'commit') return commit
-      const member: unknown = Reflect.get(target, name, target)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
 }

@@ -97,6 +97,10 @@ describe('each rule can fail', () => {
     expect(importArrows(one('src/engine/x.ts', "import { a } from '../kit/clock.ts'\n"))).toEqual([])
     expect(importArrows(one('simulation/x.ts', "import { a } from '../src/store/sqlite/index.ts'\n"))).toHaveLength(1)
     expect(importArrows(one('simulation/x.ts', "import { a } from '../src/engine/engine.ts'\n"))).toEqual([])
+    const driver = "import { a } from '../../src/store/postgres/index.ts'\n"
+    const server = "import { a } from '../../test/support/services/postgres.ts'\n"
+    expect(importArrows(one('simulation/model/x.ts', driver + server))).toHaveLength(2)
+    expect(importArrows(one('simulation/postgres/x.ts', driver + server))).toEqual([])
   })
 
   it('clocks, environment, errors', () => {

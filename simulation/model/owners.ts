@@ -25,6 +25,13 @@ export class Owners {
     for (const [name, pair] of this.#pairs) {
       if (pair.node === node && !mine.has(name)) this.#pairs.delete(name)
     }
+    this.granted(node, answer)
+    this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
+  }
+
+  /** The store has given these pairs to the node, under the lease that it has. */
+  granted(node: string, answer: Pick<Ownership, 'owned'>): void {
+    const now = this.#watch.nowMs
     for (const grant of answer.owned) {
       const name = nameOf(grant)
       const before = this.#pairs.get(name)
@@ -38,7 +45,6 @@ export class Owners {
       this.#pairs.set(name, { node, epoch: grant.epoch })
       this.#lastEpochs.set(name, grant.epoch)
     }
-    this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
   }
 
   #released(node: string, owned: Owned): void {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { Clock } from '../../kit/clock.ts'
 import { type Log, silentLog } from '../../kit/log.ts'
@@ -41,6 +42,8 @@ export interface PostgresStoreOptions {
   readonly generationBytes?: number
   /** The store's time, for tests. Default: the server's clock. */
   readonly now?: () => number
+  /** Makes the way of each connection, for tests. Default: a socket. */
+  readonly stream?: () => Duplex
 }
 
 /**
@@ -55,7 +58,7 @@ export async function postgresStore(options: PostgresStoreOptions): Promise<Stor
   const naming = new Naming(options.schema ?? 'hapax')
   const { default: pg } = await loadDriver()
   const poolSize = options.connections ?? 8
-  const config = poolConfig(url, poolSize)
+  const config = { ...poolConfig(url, poolSize), ...(options.stream && { stream: options.stream }) }
   const connect = () => new pg.Client(config)
   const connections = new Connections(new pg.Pool(config), log)
   const now: Now = options.now ?? (() => null)
