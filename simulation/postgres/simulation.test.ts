@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemRandom } from '../../src/kit/random.ts'
 import { campaign } from '../campaign.ts'
-import { driverSometimes } from '../invariants.ts'
+import { driverSometimes, type Sometimes } from '../invariants.ts'
 import { storyOf } from '../story.ts'
 import { simulate } from '../world.ts'
 import { onPostgres } from './setting.ts'
 
 const isLong = process.env.HAPAX_TEST_LONG === '1'
 
-/** From here on so many seeds reach all that a driver and a server have of their own. */
+/** From here on so many seeds reach what a driver and a server have of their own, but for what is rare. */
 const firstSeed = 1
 const fixedSeeds = 20
 const freshSeeds = isLong ? 3_000 : 6
+
+/** One seed in forty. */
+const rare: Sometimes = 'row written by another meanwhile'
 
 let setting: Awaited<ReturnType<typeof onPostgres>>
 
@@ -33,13 +36,15 @@ describe('the simulation below the PostgreSQL driver', () => {
   it(`keeps every promise in ${fixedSeeds} seeds, and meets what only a driver and a server have`, async () => {
     const found = await campaign({ seed: firstSeed, seeds: fixedSeeds, until: 'any', setting })
     expect(await toldOf(found)).toBe('')
-    expect(driverSometimes.filter((point) => !found.reached.has(point))).toEqual([])
+    expect(driverSometimes.filter((point) => point !== rare && !found.reached.has(point))).toEqual([])
   }, 900_000)
 
   it(`keeps every promise in ${freshSeeds} fresh seeds`, async () => {
     const seed = 1_000_000 + Math.floor(systemRandom().fraction() * 1e9)
     console.log(`fresh seeds from ${seed}: npm run simulate -- --store postgres --seed ${seed} --seeds ${freshSeeds}`)
-    expect(await toldOf(await campaign({ seed, seeds: freshSeeds, until: 'any', setting }))).toBe('')
+    const found = await campaign({ seed, seeds: freshSeeds, until: 'any', setting })
+    expect(await toldOf(found)).toBe('')
+    if (isLong) expect(setting.points.filter((point) => !found.reached.has(point))).toEqual([])
   }, 14_400_000)
 
   it('is the same run for the same seed, to the last line, on a real server too', async () => {

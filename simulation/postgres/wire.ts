@@ -218,8 +218,9 @@ export class PostgresWire implements NodeWire {
     if (this.#take('open_commit')) {
       reached('crash with an open commit')
       dies(requestMs + replyMs / 2)
-      // Peers tail past it, or take over from it.
-      return { ...passes, openMs: this.#world.plan.leaseMs * this.#draw.pick([0.5, 1.2, 1.8]) }
+      const longMs = this.#world.plan.leaseMs * this.#draw.pick([0.5, 1.2, 1.8])
+      // Peers tail past it, or take over from it; or it is under way until they have.
+      return this.#draw.chance(0.6) ? { ...passes, openMs: longMs } : { ...passes, requestMs: longMs }
     }
     if (this.#take('torn_commit')) {
       reached('crash in the middle of a commit')
