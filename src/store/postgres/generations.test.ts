@@ -1,14 +1,13 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeEach, expect, inject, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { PostgresHand } from '../../../test/support/postgres-hand.ts'
 import { systemClock } from '../../kit/clock.ts'
 import type { Log } from '../../kit/log.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { AcceptAnswer, AcceptItem, PurgeRequest, Store } from '../store.ts'
 import { postgresStore } from './index.ts'
-import { itemTypeOids } from './item-types.ts'
 import { keyUuid } from './key-bytes.ts'
-import { commitParamCount, commitParams } from './params.ts'
 import { Naming } from './schema.ts'
 
 /** The ledger while its generations change under accepts that are held open. */
@@ -22,7 +21,7 @@ let nowMs = began
 let store: Store
 let warned: string[]
 const stores: Store[] = []
-const hands: pg.Client[] = []
+const hands: PostgresHand[] = []
 
 beforeEach(async () => {
   naming = new Naming(`generations_${process.pid}_${++schemas}`)
@@ -62,52 +61,10 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
   return (await admin.query<Row>(naming.sql(text).replaceAll(':s', naming.schema), values)).rows
 }
 
-/** A connection whose transaction stays open until it is told. */
-async function holding(begin = 'begin'): Promise<Hand> {
-  const client = new pg.Client({ connectionString: url })
-  hands.push(client)
-  await client.connect()
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-  const types = (await client.query(naming.sql(itemTypeOids))).rows[0]
-  await client.query(begin)
-  return new Hand(client, rows[0]?.pid ?? 0, types)
-}
-
-class Hand {
-  readonly client: pg.Client
-  readonly #pid: number
-  readonly #types: ReturnType<typeof JSON.parse>
-
-  constructor(client: pg.Client, pid: number, types: unknown) {
-    this.client = client
-    this.#pid = pid
-    this.#types = types
-  }
-
-  /** Its commit, in the open transaction; resolves when it has run, whoever it waits for. */
-  async accept(items: readonly AcceptItem[], contended = false): Promise<unknown[]> {
-    const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
-    const params = commitParams({ accept: items }, nowMs, { careful: false, contended }, this.#types)
-    const text = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
-    return (await this.client.query<{ accept: unknown[] }>(text, [...params])).rows[0]?.accept ?? []
-  }
-
-  run(text: string): Promise<unknown> {
-    return this.client.query(naming.sql(text))
-  }
-
-  /** Resolves once somebody waits for this transaction to end. */
-  async isWaitedFor(): Promise<void> {
-    await expect
-      .poll(async () => {
-        const rows = await sql<{ pid: number }>(
-          'select w.pid from pg_locks w where not w.granted and $1 = any(pg_blocking_pids(w.pid))',
-          [this.#pid],
-        )
-        return rows.length
-      })
-      .toBeGreaterThan(0)
-  }
+async function holding(begin = 'begin'): Promise<PostgresHand> {
+  const hand = await PostgresHand.open(url, naming, begin)
+  hands.push(hand)
+  return hand
 }
 
 const openNext = async () => {
@@ -188,7 +145,7 @@ it('of all accepts of an identity, one is accepted, in whatever generation it li
 
 it('writes the older generation too until all who know of it alone have ended, and only then seals it', async () => {
   const [item, hand] = [acceptItem(), await holding()]
-  await hand.accept([item])
+  await hand.accept([item], nowMs)
   await openNext()
   await mark()
   expect(await seal()).toBe(false)
@@ -204,7 +161,7 @@ it('waits for who began while the opening was under way, and did not see it', as
   const [opening, hand, item] = [await holding(), await holding(), acceptItem()]
   await sql('select :s.make_generation_1(1, 5000)')
   await opening.run(`select :s.open_generation_1(${nowMs}, 1)`)
-  await hand.accept([item])
+  await hand.accept([item], nowMs)
   await opening.run('commit')
   await mark()
   expect(await seal()).toBe(false)
@@ -226,7 +183,7 @@ it('writes the newer generation too while there are two: who sees the older seal
   await openNext()
   await mark()
   const [item, hand] = [acceptItem(), await holding()]
-  await hand.accept([item])
+  await hand.accept([item], nowMs)
   await sealed()
   const answer = accept(again(item))
   await hand.isWaitedFor()
@@ -239,9 +196,9 @@ it('lets who comes late to the newer generation lose there, whatever it wrote in
   await openNext()
   await mark()
   const [blocking, late] = [await holding(), await holding()]
-  await blocking.accept([first])
+  await blocking.accept([first], nowMs)
   const [lateFirst, lateSecond] = [again(first), again(second)]
-  const answer = late.accept([lateFirst, lateSecond], true)
+  const answer = late.accept([lateFirst, lateSecond], nowMs, true)
   await blocking.isWaitedFor()
   await sealed()
   expect(await accept(second)).toMatchObject(accepted)
@@ -263,7 +220,7 @@ it('keeps the last event of an identity whose window passed, wherever the one be
     nowMs += 2_000
     const hand = await holding()
     const next = again(last, { windowMs })
-    await hand.accept([next])
+    await hand.accept([next], nowMs)
     if (turn % 2 === 0) {
       await openNext()
       await mark()
