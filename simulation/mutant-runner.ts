@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const patienceMs = { memory: 240_000, postgres: 600_000 } as const
 
 /** How far from the recorded seed it is looked for, before and after. */
-const around = { memory: [20, 20], postgres: [0, 4] } as const
+const around = { memory: [20, 20], postgres: [0, 60] } as const
 
 /** What became of a mutant. */
 export interface Verdict {

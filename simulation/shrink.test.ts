@@ -11,7 +11,7 @@ it('tells a failing seed as a shrunk story that a person can read', () => {
   const root = fileURLToPath(new URL('..', import.meta.url))
   const folder = mkdtempSync(join(tmpdir(), 'hapax-story-'))
   try {
-    for (const part of ['src', 'simulation', 'package.json'])
+    for (const part of ['src', 'simulation', 'test/support/services', 'package.json'])
       cpSync(join(root, part), join(folder, part), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const mutation = mutations.find(({ name }) => name === 'other content called a duplicate')
