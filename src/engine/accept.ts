@@ -5,6 +5,7 @@ import { type EventKey, mintEventKey } from '../event/event-key.ts'
 import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { runId } from '../event/run.ts'
+import type { RunStatus } from '../event/run-status.ts'
 import { type Clock, sleep } from '../kit/clock.ts'
 import { toMs } from '../kit/duration.ts'
 import type { HmacKey } from '../kit/hmac.ts'
@@ -88,7 +89,7 @@ export class Accepter {
       outcome: answer.outcome,
       durability,
       event: { key: answer.original, acceptedAt: answer.acceptedAt },
-      runs: await this.#runsOf(answer.original, item),
+      runs: await this.#runsOf(answer.original, item, answer.statuses),
       ...(answer.reason === undefined ? {} : { reason: answer.reason }),
     }
   }
@@ -257,13 +258,17 @@ export class Accepter {
     return handlers
   }
 
-  async #runsOf(original: EventKey, item: AcceptItem): Promise<Receipt['runs']> {
+  async #runsOf(
+    original: EventKey,
+    item: AcceptItem,
+    statuses: Readonly<Record<string, RunStatus>> | undefined,
+  ): Promise<Receipt['runs']> {
     const handlers = this.#handlers(item.source, item.type)
     return Promise.all(
       handlers.map(async ({ tag, name }) => {
         const id = runId({ event: original, tag })
-        const record = await this.#host.store.run(original, tag)
-        const status = record?.state?.status ?? 'ready'
+        const settled = statuses ? statuses[tag] : (await this.#host.store.run(original, tag))?.state?.status
+        const status = settled ?? 'ready'
         return {
           id,
           handler: name,

@@ -226,6 +226,11 @@ export type AcceptAnswer =
       readonly original: EventKey
       readonly acceptedAt: Instant
       readonly reason?: 'same_signed_content'
+      /**
+       * What the runs of the first event had come to, by tag, where the store had it at hand; of one that is not named
+       * nothing was settled. Absent: ask for each.
+       */
+      readonly statuses?: Readonly<Record<string, RunStatus>>
     }
   /** Another open transaction holds the identity. */
   | { readonly outcome: 'in_flight' }

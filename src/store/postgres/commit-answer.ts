@@ -1,7 +1,8 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { EventKey } from '../../event/event-key.ts'
+import type { RunStatus } from '../../event/run-status.ts'
 import { numberIn } from '../sql/columns.ts'
-import { checkpointOf, type Row } from '../sql/rows.ts'
+import { checkpointOf, type Row, statusOf } from '../sql/rows.ts'
 import type {
   AcceptAnswer,
   CheckpointAnswer,
@@ -21,6 +22,8 @@ interface OtherAccept {
   readonly p?: number
   readonly k?: string
   readonly r?: 'same_signed_content' | null
+  /** Of the first event's runs, by tag, where it was looked for; null: nothing was settled. */
+  readonly s?: Readonly<Record<string, number>> | null
 }
 
 /** The answers of a commit: of what went well the statement says nothing. */
@@ -56,13 +59,23 @@ export function commitAnswer(batch: Commit, row: Row): CommitResult {
   }
 }
 
-function acceptAnswer({ o, at, p, k, r }: OtherAccept): AcceptAnswer {
+function acceptAnswer({ o, at, p, k, r, s }: OtherAccept): AcceptAnswer {
   if (o === 'f') return { outcome: 'in_flight' }
   if (o === 'a') return { outcome: 'accepted', acceptedAt: at, position: p }
   const original: EventKey = keyOfUuid(k ?? '')
   if (o === 'u') return { outcome: 'unfingerprinted', original }
   const outcome = o === 'd' ? 'duplicate' : 'conflict'
-  return { outcome, original, acceptedAt: at, ...(r ? { reason: r } : {}) }
+  return {
+    outcome,
+    original,
+    acceptedAt: at,
+    ...(r ? { reason: r } : {}),
+    ...(s === undefined ? {} : { statuses: statusesOf(s) }),
+  }
+}
+
+function statusesOf(numbers: Readonly<Record<string, number>> | null): Record<string, RunStatus> {
+  return Object.fromEntries(Object.entries(numbers ?? {}).map(([tag, number]) => [tag, statusOf(number)]))
 }
 
 /** A list that the statement answers as JSON; null where there is nothing to say. */

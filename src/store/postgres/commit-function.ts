@@ -41,11 +41,17 @@ const claimContended = `
           select c.key from older c cross join :s.ledger_open o where o.oldest = o.newest union all select n.key from newer n)
         select array_agg(c.key), count(*) into fresh, fresh_count from claimed c;`
 
-/** Repeats of what is in the journal with its fingerprint, and can have no other event of their own: as `accept_one_1` has it. */
+/**
+ * Repeats of what is in the journal with its fingerprint, and can have no other event of their own: as `accept_one_1` has it.
+ * Their receipts tell what the first one's runs came to: asked for by itself, that took longer than the rest of a repeat.
+ */
 const tellRepeats = `
       with met as materialized (
         select u.place, u.key as repeated_by, u.id, u.fingerprint_key, u.fingerprint, e.key, e.accepted_at,
-          case when e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint then 'd' else 'c' end as outcome
+          case when e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint then 'd' else 'c' end as outcome,
+          (select jsonb_object_agg(s.tag, s.status) from (
+            select distinct on (s.tag) s.tag, s.status from :s.settlement s where s.key = e.key
+            order by s.tag, s.generation desc, s.turn desc) s) as statuses
         from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
         cross join lateral ${ledgerKey('u.identity')} l
         join :s.event e on e.key = l.key
@@ -56,7 +62,7 @@ const tellRepeats = `
         insert into :s.repeat
         select m.key, m.repeated_by, number + m.place - 1, case m.outcome when 'd' then 'duplicate' else 'conflict' end, "now",
           m.id, null, m.fingerprint_key, m.fingerprint from met m on conflict do nothing)
-      select jsonb_agg(jsonb_build_object('i', m.place - 1, 'o', m.outcome, 'k', m.key, 'at', m.accepted_at, 'r', null)),
+      select jsonb_agg(jsonb_build_object('i', m.place - 1, 'o', m.outcome, 'k', m.key, 'at', m.accepted_at, 'r', null, 's', m.statuses)),
         coalesce(array_agg(m.place::integer), '{}')
       into accept, told from met m;`
 

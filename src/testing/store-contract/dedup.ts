@@ -12,14 +12,44 @@ export const dedupCases = contractCases('dedup', {
     const first = await scene.tryAccept(item)
     await scene.world.advance(10)
     const answer = await scene.tryAccept(scene.again(item, { shard: 1 }))
-    assert.deepEqual(answer, { outcome: 'duplicate', original: item.key, acceptedAt: acceptedAtOf(first) })
+    assert.partialDeepStrictEqual(answer, {
+      outcome: 'duplicate',
+      original: item.key,
+      acceptedAt: acceptedAtOf(first),
+    })
   },
   'the same identity with other content is a conflict, and the first stands (G2)': async (scene) => {
     const item = scene.item()
     const first = await scene.tryAccept(item)
     const answer = await scene.tryAccept(scene.again(item, { fingerprints: other }))
-    assert.deepEqual(answer, { outcome: 'conflict', original: item.key, acceptedAt: acceptedAtOf(first) })
+    assert.partialDeepStrictEqual(answer, {
+      outcome: 'conflict',
+      original: item.key,
+      acceptedAt: acceptedAtOf(first),
+    })
     assert.deepEqual(defined(await scene.store.event(item.key)).fingerprint, item.fingerprints[0])
+  },
+  "a repeat tells what the first event's runs came to, or leaves it to be asked (G2)": async (scene) => {
+    const event = await scene.accept()
+    const { tenant, source, id } = event
+    const again = async () => {
+      const answer = await scene.tryAccept({
+        ...scene.item(),
+        tenant,
+        source,
+        id,
+        fingerprints: [defined(event.fingerprint)],
+      })
+      assert.equal(answer.outcome, 'duplicate')
+      return answer.outcome === 'duplicate' ? answer.statuses : undefined
+    }
+    const before = await again()
+    if (before === undefined) return
+    assert.deepEqual(before, {})
+    await scene.settle(scene.settlement(event, { status: 'scheduled', dueAt: 7 }))
+    assert.deepEqual(await again(), { [scene.tag]: 'scheduled' })
+    await scene.settle(scene.settlement(event, { turn: 2 }))
+    assert.deepEqual(await again(), { [scene.tag]: 'completed' })
   },
   'of two items of one identity in a batch the first is accepted (G2)': async (scene) => {
     const item = scene.item()
