@@ -75,6 +75,11 @@ export class Backend {
     return !this.#isGone && this.#isBlocked
   }
 
+  /** It has done what it was given so far. */
+  get isAtRest(): boolean {
+    return this.#awaited === undefined
+  }
+
   get isGone(): boolean {
     return this.#isGone
   }

@@ -5,7 +5,7 @@ import { drawPlan } from '../workload.ts'
 /** What a driver and a server cannot do: TCP delivers nothing twice, and a full disk needs a disk. */
 const elsewhere: ReadonlySet<Fault['kind']> = new Set(['commit_twice', 'store_full'])
 
-const kinds = ['commit_open', 'crash', 'statement_cancelled', 'connections_ended'] as const
+const kinds = ['commit_open', 'crash', 'statement_cancelled', 'connections_ended', 'lose_reply'] as const
 
 /** The plan of a seed, with what breaks below a driver, and with commits that meet. */
 export function drawDriverPlan(seed: number): Plan {
@@ -27,7 +27,7 @@ function drawDriverFaults(seed: number, plan: Plan, busyMs: number): Fault[] {
       const downMs = draw.pick([500, plan.leaseMs])
       if (kind === 'crash') return { ...at, kind, when: 'open_commit', downMs }
       if (kind === 'commit_open') return { ...at, kind, calls, ms }
-      return kind === 'statement_cancelled' ? { ...at, kind, calls } : { ...at, kind }
+      return kind === 'connections_ended' ? { ...at, kind } : { ...at, kind, calls }
     })
   })
 }

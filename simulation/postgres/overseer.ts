@@ -90,6 +90,10 @@ export class Overseer {
     return new Map(rows.map(({ name, ms }) => [name, ms]))
   }
 
+  async tellTime(schema: string, at: number): Promise<void> {
+    await this.#locker.query(`select setval('${schema}.simulated_clock', ${at})`)
+  }
+
   /** Which of these processes wait for a lock that another one holds. */
   async blocked(pids: readonly number[]): Promise<ReadonlySet<number>> {
     const { rows } = await this.#client.query<{ pid: number }>({

@@ -4,7 +4,7 @@ import type { Beside, Life, Schedule } from '../schedule.ts'
 import { Backend, type BackendListener } from './backend.ts'
 import { type Overseer, waitsShorter } from './overseer.ts'
 import { within } from './processes.ts'
-import { before, type Group, nameOf } from './protocol.ts'
+import { before, type Group, nameOf, sync } from './protocol.ts'
 
 /** After so long without a word it is asked whether a lock is waited for: the server has looked for deadlocks by then. */
 const askAfterMs = 12
@@ -71,6 +71,24 @@ export class SimulatedServer implements Beside {
     if (group.uncommitted === undefined) backend.give(group.bytes, 'ready')
     else if (commits) backend.giveBehind(this.#tellsTime(), group.bytes, 'ready')
     else backend.giveBehind(this.#tellsTime(), group.uncommitted, 'executed')
+  }
+
+  /** Commits what was given without its commit. */
+  commit(backend: Backend): void {
+    // Who waited for it goes on at this time. While it waits itself, its own answers are still to come.
+    if (backend.isAtRest) backend.giveBehind(this.#tellsTime(), sync, 'ready')
+    else backend.give(sync, 'ready')
+  }
+
+  /** The process's client is gone: who waited for it goes on at this time, too. */
+  end(backend: Backend): void {
+    if (![...this.#backends].some(({ isWaiting }) => isWaiting)) backend.end()
+    else {
+      this.task(async () => {
+        await this.overseer.tellTime(this.schema, this.#now())
+        backend.end()
+      })
+    }
   }
 
   /** Gives it a statement, and cancels that where it waits for a lock. */

@@ -3,7 +3,7 @@ import type { Commit } from '../../src/store/store.ts'
 import type { Life, Schedule } from '../schedule.ts'
 import type { Backend, Said } from './backend.ts'
 import { commitUnderWay } from './processes.ts'
-import { type Group, Groups, sync } from './protocol.ts'
+import { type Group, Groups } from './protocol.ts'
 import type { SimulatedServer } from './server.ts'
 
 /** What becomes of one statement on its way. Spans are milliseconds. */
@@ -102,7 +102,7 @@ export class SimulatedSocket extends Duplex {
 
   /** Its process is gone: what it had sent arrives, and then the end of the connection. */
   abandon(): void {
-    if (!this.#isLeaving) this.#goes(this.#way.latencyMs(), () => this.#backend?.end())
+    if (!this.#isLeaving) this.#goes(this.#way.latencyMs(), () => this.#leave())
     this.#isLeaving = true
   }
 
@@ -149,7 +149,7 @@ export class SimulatedSocket extends Duplex {
       }
       case 'breaks':
         if (passage.when === 'before') {
-          this.#goes(passage.requestMs, () => this.#backend?.end())
+          this.#goes(passage.requestMs, () => this.#leave())
           this.#breaks(passage.replyMs)
         } else this.#goes(passage.requestMs, give(passage.when === 'after'))
         return
@@ -188,7 +188,11 @@ export class SimulatedSocket extends Duplex {
   #commit(): void {
     const backend = this.#backend
     if (!backend || backend.isGone) return
-    backend.give(sync, 'ready')
+    this.#way.server.commit(backend)
+  }
+
+  #leave(): void {
+    if (this.#backend) this.#way.server.end(this.#backend)
   }
 
   /** What was sent without its commit is carried out. */
@@ -196,7 +200,7 @@ export class SimulatedSocket extends Duplex {
     const { passage, group } = this.#asked ?? {}
     if (group) this.#way.opens()
     if (passage?.kind !== 'breaks') return
-    this.#backend?.end()
+    this.#leave()
     this.#breaks(passage.replyMs)
   }
 
@@ -212,7 +216,7 @@ export class SimulatedSocket extends Duplex {
     this.#way.answered(group, commit, said)
     if (passage.kind === 'passes') this.#comes(passage.replyMs, () => this.push(said.bytes))
     if (passage.kind === 'breaks') {
-      this.#backend?.end()
+      this.#leave()
       this.#breaks(passage.replyMs)
     }
   }
