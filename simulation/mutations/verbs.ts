@@ -44,4 +44,12 @@ export const ofVerbs: readonly Mutation[] = [
     killedBy: 'G5.answered',
     seed: 19,
   },
+  {
+    name: 'a verb that is let go when the lease ran out while it was judged',
+    file: 'src/engine/intervener.ts',
+    find: 'this.#host.lose(owned)\n    }\n    const chain',
+    replace: '}\n    const chain',
+    killedBy: 'G5.answered',
+    seed: 2789494,
+  },
 ]

@@ -73,6 +73,8 @@ export class Intervener {
           await sleep(this.#host.clock, againMs)
         }
       }
+      // The lease has run out, and its timer has not noticed yet: a beat answered late would renew a pair that has forgotten it.
+      this.#host.lose(owned)
     }
     const chain = (this.#chains.get(name) ?? Promise.resolve()).then(work)
     this.#chains.set(name, chain)
