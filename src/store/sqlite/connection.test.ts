@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../kit/clock.ts'
 import { prepareFile } from './connection.ts'
@@ -20,6 +21,22 @@ vi.mock('node:fs', async (original) => {
   }
   return { ...real, statfsSync, openSync }
 })
+
+/** Opens the file of each round in the moment in which all others do. */
+const opener = `
+  const { workerData, parentPort } = require('node:worker_threads')
+  import(workerData.module).then(({ connect }) => {
+    const gate = new Int32Array(workerData.gate)
+    for (let round = 0; round < workerData.rounds; round++) {
+      // All of a round open its file at once.
+      if (Atomics.add(gate, round, 1) + 1 === workerData.openers) Atomics.notify(gate, round)
+      for (let seen = Atomics.load(gate, round); seen < workerData.openers; seen = Atomics.load(gate, round)) {
+        Atomics.wait(gate, round, seen)
+      }
+      try { connect({ path: workerData.folder + '/' + round + '.db', cacheKib: 64 }).close() }
+      catch (error) { parentPort.postMessage(round + ': ' + error.message) }
+    }
+  })`
 
 describe('a SQLite file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hapax-connection-'))
@@ -74,5 +91,20 @@ describe('a SQLite file', () => {
     const store = await sqliteStore({ path: join(own, 'hapax.db'), clock: systemClock })
     await store.close()
     expect(readdirSync(own)).toEqual(['hapax.db'])
+  })
+
+  it('is opened by all who open it at once, when it is new', async () => {
+    const [openers, rounds] = [3, 40]
+    const gate = new SharedArrayBuffer(rounds * 4)
+    const module = new URL('./connection.ts', import.meta.url).href
+    const failed: unknown[] = []
+    await Promise.all(
+      Array.from({ length: openers }, () => {
+        const worker = new Worker(opener, { eval: true, workerData: { module, gate, folder, openers, rounds } })
+        worker.on('message', (text) => failed.push(text))
+        return new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject))
+      }),
+    )
+    expect(failed).toEqual([])
   })
 })

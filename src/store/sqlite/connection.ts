@@ -42,6 +42,9 @@ function isAtLeast(version: string, major: number, minor: number): boolean {
   return foundMajor > major || (foundMajor === major && foundMinor >= minor)
 }
 
+/** Between two tries of what SQLite does not wait for itself, in milliseconds. */
+const pauseMs = 5
+
 /** How long a writer waits for another process's transaction, in milliseconds; then it is `store_busy` (DESIGN section 8). */
 export const busyMs = 5_000
 
@@ -104,7 +107,7 @@ export function connect(options: ConnectionOptions): DatabaseSync {
   })
   if (!options.readOnly) {
     database.exec('pragma page_size = 8192')
-    database.exec('pragma journal_mode = wal')
+    keepLog(database, options.waitMs ?? busyMs)
   }
   database.exec(`
     pragma synchronous = full;
@@ -115,6 +118,22 @@ export function connect(options: ConnectionOptions): DatabaseSync {
     pragma recursive_triggers = off;
   `)
   return database
+}
+
+/**
+ * Of several that open a new file at once, one turns it to the log, and the others are busy at that very moment: SQLite waits for
+ * nobody there, whatever its timeout. Two servers that were started together ended by it.
+ */
+function keepLog(database: DatabaseSync, waitMs: number): void {
+  for (let leftMs = waitMs; ; leftMs -= pauseMs) {
+    try {
+      database.exec('pragma journal_mode = wal')
+      return
+    } catch (error) {
+      if (!isBusy(error) || leftMs <= 0) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+    }
+  }
 }
 
 /**
