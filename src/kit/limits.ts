@@ -119,6 +119,8 @@ export const limits = {
   redrivesHeld: 100,
   /** Runs of one redrive that were asked and not answered yet: at 100 a second, an answer may take half a second. */
   redriveOpen: 50,
+  /** Larger bodies of a page are read for those events alone that are taken of it: a takeover looks at 2,000 to take 500. */
+  tailBodyBytes: 16_384,
   /** Events whose runs one statement reads: as many duplicates as a commit may answer. */
   gatheredKeys: 512,
   /** Such statements of a process under way at once: they share its connections with commits and tails. */

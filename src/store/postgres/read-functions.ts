@@ -1,14 +1,20 @@
+import { limits } from '../../kit/limits.ts'
 import { plansByKey, stablePlans } from './stable-plans.ts'
 
-// In full where it may be due: of what has settled runs, which a takeover passes over, the body is not read.
+// In full where it may be due: of what has settled runs, which a takeover passes over, the body is not read; nor a large one,
+// since a page has more rows than are taken of it.
 const event = `e.*, s.settled, b.is_whole, b.bytes`
 const itsRest = `
         cross join lateral (
           select case when a.unfinished = 1
             then array(select distinct s.tag from :s.settlement s where s.key = e.key) end as settled offset 0) s
         cross join lateral (select coalesce(cardinality(s.settled), 0) = 0 as is_whole offset 0) w
+        left join lateral (
+          select b.bytes, octet_length(b.bytes) > ${limits.tailBodyBytes} as is_large from :s.body b
+          where w.is_whole and b.key = e.key offset 0) x on true
         cross join lateral (
-          select w.is_whole, (select b.bytes from :s.body b where w.is_whole and b.key = e.key) as bytes offset 0) b`
+          select w.is_whole and x.is_large is not true as is_whole, case when x.is_large is not true then x.bytes end as bytes
+          offset 0) b`
 const columns = `e.registry_version, e.key, e.position, e.source, e.type, e.settled, e.is_whole, e.shard, e.fingerprint_key, e.flags,
         e.accepted_at, e.tenant, e.id, e.fingerprint, e.content_type, e.order_key, e.rest, e.bytes`
 /** Those of a row that is no event, all but the registry's version, with their types. */

@@ -6,7 +6,7 @@ import { systemClock } from '../../kit/clock.ts'
 import { silentLog } from '../../kit/log.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { Row } from '../sql/rows.ts'
-import type { Owned, Store } from '../store.ts'
+import type { Owned, OwnedCursor, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
 import { postgresStore } from './index.ts'
 import { LateFingerprints } from './late-fingerprint.ts'
@@ -86,6 +86,21 @@ it('gives what committed late also where a page before broke off, after whicheve
     }
   } finally {
     await connections.close()
+  }
+})
+
+it('brings every event with its body, however large that is', async () => {
+  const read = async (cursor: OwnedCursor) => {
+    const [page] = await store.tail({ cursors: [cursor], limit: 1_000 })
+    if (!page) throw new Error('no page')
+    return page
+  }
+  const { cursor } = await read(owned)
+  const items = [1, 16_384, 16_385, 400_000].map((bytes) => acceptItem({ body: Buffer.alloc(bytes, bytes % 251) }))
+  await store.commit({ accept: items })
+  for (const from of [{ ...owned, cursor }, owned]) {
+    const bodies = new Map((await read(from)).events.map(({ event }) => [event.key, event.body]))
+    for (const { key, body } of items) expect(Buffer.compare(bodies.get(key) ?? Buffer.alloc(0), body)).toBe(0)
   }
 })
 
