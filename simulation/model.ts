@@ -117,7 +117,7 @@ export class Model {
   #sameAgain(batch: Commit, result: CommitResult): void {
     for (const kind of ['accept', 'intervene', 'begin', 'checkpoint', 'settle'] as const) {
       for (const [index, item] of (batch[kind] ?? []).entries()) {
-        const answer = result[kind][index]
+        const answer = lasting(result[kind][index])
         // What was refused was not written: why, may change.
         const wasRefused = refusals.has(outcomeOf(this.#answers.get(item))) && refusals.has(outcomeOf(answer))
         if (this.#answers.has(item) && !wasRefused && !isDeepStrictEqual(this.#answers.get(item), answer)) {
@@ -148,6 +148,13 @@ export class Model {
 }
 
 const refusals: ReadonlySet<unknown> = new Set(['stale', 'finished', 'look_again', 'refused', 'not_found'])
+
+/** What an answer says for good: how the runs of a first event stand is told of the moment in which it was asked. */
+function lasting(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('statuses' in answer)) return answer
+  const { statuses: _statuses, ...rest } = answer
+  return rest
+}
 
 function outcomeOf(answer: unknown): unknown {
   return typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'outcome') : answer
