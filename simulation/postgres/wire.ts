@@ -52,7 +52,9 @@ export class PostgresWire implements NodeWire {
   }
 
   break(fault: Fault): void {
-    const untilMs = this.#world.schedule.nowMs + ('ms' in fault ? fault.ms : 0)
+    const { schedule, plan } = this.#world
+    // What a cut holds on its way comes through when the world heals, not when the cut would have ended.
+    const untilMs = Math.min(schedule.nowMs + ('ms' in fault ? fault.ms : 0), plan.healsAtMs)
     if ('calls' in fault) this.#armed.set(fault.kind, (this.#armed.get(fault.kind) ?? 0) + fault.calls)
     if (fault.kind === 'stall_in_beat') this.#stallMs = fault.ms
     if (fault.kind === 'slow_read') this.#slowReadMs = fault.ms
