@@ -12,7 +12,7 @@ function queue() {
   /** As an operator pauses sources, and no others. */
   const pause = (...names: string[]) => {
     const paused = names.map((name) => ({ what: 'source' as const, name, reason: '', actor: '', since: 0 }))
-    expect(pauses.learn({ version: ++version, paused })).toBe(true)
+    expect(pauses.learn({ version: ++version, paused, circuits: [], limits: [] })).toBe(true)
     ready.putAnew()
   }
   const put = (id: string, source = 'shop') => {
@@ -63,6 +63,6 @@ it('keeps the newer of two readings of the settings', () => {
   const { pauses, pause, put } = queue()
   pause()
   pause('bank')
-  expect(pauses.learn({ version: 1, paused: [] })).toBe(false)
+  expect(pauses.learn({ version: 1, paused: [], circuits: [], limits: [] })).toBe(false)
   expect(put('a', 'bank').stage).toBe('aside')
 })

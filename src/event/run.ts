@@ -49,7 +49,7 @@ export interface RecordedError {
  */
 export interface RunState {
   readonly status: RunStatus
-  /** Why it stands so, in a word: `retry`, `sleep`, `deferred`, `signal`, `no_handler`, `handed_back`, an error code … */
+  /** Why it stands so, in a word: `retry`, `sleep`, `deferred`, `signal`, `no_handler`, `circuit_open`, `handed_back`, an error code … */
   readonly reason: string | undefined
   readonly since: Instant
   /** One life from begin to a terminal status; operator verbs open the next. From 1. */
@@ -86,6 +86,8 @@ export interface RunState {
    * the place of its event.
    */
   readonly place?: number
+  /** The dependency that it is parked for, or whose failure it retries. */
+  readonly dependency?: string
 }
 
 /** What makes a step of a run: names are unique within a run and kind, together with `of`. */

@@ -6,7 +6,9 @@ import type { RecordedError, RunAddress, RunState, StepAddress } from '../event/
 import type { RunStatus } from '../event/run-status.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Abilities } from './abilities.ts'
+import type { CircuitRecord, CircuitTurn, CircuitTurned } from './circuits.ts'
 import type { Finding } from './finding.ts'
+import type { LimitClaim, LimitShare } from './shared-limits.ts'
 
 /**
  * THE SEAM. Whole operations, not rows: lists in, one answer per item out, in the same order. Every store keeps these
@@ -65,6 +67,11 @@ export interface Store {
   /** Runtime settings that operators change: a deploy does not undo them. */
   settings(): Promise<Settings>
   changeSetting(change: SettingChange): Promise<Settings>
+  /**
+   * Turns a dependency's circuit for all nodes, where it is as whoever turns it has seen it; else says how it is. Asked again
+   * with the same `seen` it is not turned twice.
+   */
+  turnCircuit(turn: CircuitTurn): Promise<CircuitTurned>
 
   // --- reading
   event(key: EventKey): Promise<EventRecord | undefined>
@@ -400,6 +407,8 @@ export interface NodeBeat {
   readonly lowMarks: readonly (Owned & { readonly position: number })[]
   /** Of a node at rest: looked at with the beat, so that a poll need not. A store that does not look passes them over. */
   readonly cursors?: readonly OwnedCursor[]
+  /** What it uses of the limits that all nodes share, and wants; of one that it does not name it gives its share back. */
+  readonly limits?: readonly LimitClaim[]
 }
 
 /** A pair that its node gives back. */
@@ -427,6 +436,8 @@ export interface Ownership {
    * {@link Store.onWork}: it need not be asked before the next beat.
    */
   readonly quiet?: boolean
+  /** One share for each limit that the beat named: the node's until its lease ends. */
+  readonly limits?: readonly LimitShare[]
 }
 
 /** A pair that the node owns, and how it came by it. */
@@ -632,11 +643,30 @@ export interface StoreCounts {
 export interface Settings {
   readonly version: number
   readonly paused: readonly Pause[]
+  /** Of the dependencies whose circuit ever turned. */
+  readonly circuits: readonly CircuitRecord[]
+  readonly limits: readonly LimitSetting[]
 }
 
-/** A handler or source that an operator holds. */
+/** Limits of a dependency that hold in the place of those that its declaration says. */
+export interface DependencyLimits {
+  /** Calls a second over all nodes. Absent: as declared. */
+  readonly rate?: number | undefined
+  /** Calls at once over all nodes. Absent: as declared. */
+  readonly concurrency?: number | undefined
+}
+
+/** A dependency's limits as an operator set them. */
+export interface LimitSetting extends DependencyLimits {
+  readonly dependency: string
+  readonly since: Instant
+  readonly actor: string
+  readonly reason: string | undefined
+}
+
+/** A handler, source or dependency that an operator holds. */
 export interface Pause {
-  readonly what: 'handler' | 'source'
+  readonly what: 'handler' | 'source' | 'dependency'
   readonly name: string
   readonly since: Instant
   readonly actor: string
@@ -644,13 +674,15 @@ export interface Pause {
 }
 
 /** What an operator changes. */
-export interface SettingChange {
-  readonly verb: 'pause' | 'resume'
-  readonly what: Pause['what']
+export type SettingChange = {
   readonly name: string
   readonly actor: string
   readonly reason?: string
-}
+} & (
+  | { readonly verb: 'pause' | 'resume'; readonly what: Pause['what'] }
+  /** Replaces what was set before; with neither of the two, the declaration holds again. */
+  | ({ readonly verb: 'limit'; readonly what: 'dependency' } & DependencyLimits)
+)
 
 /** Every span counts from the acceptance. An event with a run that is unfinished, unknown or dead stays whole, however old. */
 export interface PurgeRequest {

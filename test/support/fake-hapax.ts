@@ -34,7 +34,7 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
   const byKey = new Map<string, EventRecord>()
   const rejected: string[] = []
   const asked: FakeHapax['asked'] = []
-  let settings: Settings = { version: 1, paused: [] }
+  let settings: Settings = { version: 1, paused: [], circuits: [], limits: [] }
 
   const accept = async (event: NewEvent): Promise<Receipt> => {
     if (fake.failWith) throw fake.failWith
@@ -171,11 +171,15 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
     controls: {
       pause: async (what, name, intent) => {
         const pause = { what, name, since: 1, actor: intent.actor ?? 'library', reason: intent.reason }
-        settings = { version: settings.version + 1, paused: [...settings.paused, pause] }
+        settings = { ...settings, version: settings.version + 1, paused: [...settings.paused, pause] }
         return { ...settings, matches }
       },
       resume: async (_what, name) => {
-        settings = { version: settings.version + 1, paused: settings.paused.filter((pause) => pause.name !== name) }
+        settings = {
+          ...settings,
+          version: settings.version + 1,
+          paused: settings.paused.filter((pause) => pause.name !== name),
+        }
         return { ...settings, matches }
       },
       settings: async () => settings,

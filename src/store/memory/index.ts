@@ -7,7 +7,7 @@ import { answer, intervene, reject } from './intervene.ts'
 import { own } from './own.ts'
 import { purge } from './purge.ts'
 import { eventOf, runOf } from './read.ts'
-import { changeSetting, register, registryOf, settingsOf } from './registry.ts'
+import { changeSetting, register, registryOf, settingsOf, turnCircuit } from './registry.ts'
 import { counts, searchEvents, searchRuns } from './search.ts'
 import { begin, checkpoint, settle } from './settle.ts'
 import { MemoryState } from './state.ts'
@@ -98,6 +98,7 @@ function connect(state: MemoryState): Store {
       }),
     settings: () => inTurn(() => settingsOf(state)),
     changeSetting: (change) => inTurn(() => changeSetting(state, change)),
+    turnCircuit: (turn) => inTurn(() => turnCircuit(state, turn)),
     event: (key) =>
       inTurn(() => {
         const entry = arrived(state, key)

@@ -1,3 +1,4 @@
+import { type LentShare, type LimitClaim, type LimitShare, lend } from '../shared-limits.ts'
 import { askedOf, grantedTo, type Taker } from '../shares.ts'
 import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership, Released } from '../store.ts'
 import type { MemoryState, Pair } from './state.ts'
@@ -9,7 +10,7 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
   dropLapsed(state)
   const takes = beat.owns && beat.handlers.length > 0
   const leaseUntilMs = state.clock.monotonicMs() + beat.leaseMs
-  state.nodes.set(node, { group, takes, handlers: beat.handlers, leaseUntilMs })
+  state.nodes.set(node, { group, takes, handlers: beat.handlers, leaseUntilMs, lent: new Map() })
   const pairs = Array.from({ length: state.shards }, (_, shard) => state.pair(group, shard))
   for (const released of beat.release) release(pairs[released.shard], node, released)
   for (const { shard, epoch, position } of beat.lowMarks) raiseLowMark(pairs[shard], node, epoch, position)
@@ -35,7 +36,19 @@ export function own(state: MemoryState, beat: NodeBeat): Ownership {
     registryVersion: state.registryVersion,
     settingsVersion: state.settingsVersion,
     ...(beat.cursors && { quiet: isQuiet(state, beat.cursors) }),
+    ...(beat.limits && { limits: beat.limits.map((claim) => lendTo(state, node, claim)) }),
   }
+}
+
+/** A share that becomes smaller counts as it was until its node says that it has the smaller one. */
+function lendTo(state: MemoryState, node: string, claim: LimitClaim): LimitShare {
+  const others = [...state.nodes].flatMap(([name, { lent }]): LentShare[] => {
+    const one = name === node ? undefined : lent.get(claim.name)
+    return one ? [{ node: name, ...one }] : []
+  })
+  const share = lend(node, claim, others, state.clock.now())
+  state.nodes.get(node)?.lent.set(claim.name, { share: Math.max(share, claim.held), eager: claim.eager })
+  return { name: claim.name, share }
 }
 
 /** Hints of a store in one process are always heard. */

@@ -1,5 +1,6 @@
 import type { HandlerDeclaration, HandlerRecord, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
+import { type CircuitTurn, type CircuitTurned, turned } from '../circuits.ts'
 import { registryChange } from '../registry-change.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import { dropLapsed } from './own.ts'
@@ -36,7 +37,7 @@ function announce(state: MemoryState, group: string, node: string, declared: rea
   if (before) before.handlers = handlers
   else {
     const leaseUntilMs = state.clock.monotonicMs() + limits.leaseMs
-    state.nodes.set(node, { group, takes: false, handlers, leaseUntilMs })
+    state.nodes.set(node, { group, takes: false, handlers, leaseUntilMs, lent: new Map() })
   }
 }
 
@@ -51,16 +52,49 @@ export function registryOf(state: MemoryState): Registry {
 }
 
 export function settingsOf(state: MemoryState): Settings {
-  return { version: state.settingsVersion, paused: [...state.paused] }
+  return {
+    version: state.settingsVersion,
+    paused: [...state.paused],
+    circuits: [...state.circuits.values()].sort((a, b) => compareText(a.dependency, b.dependency)),
+    limits: [...state.limits.values()].sort((a, b) => compareText(a.dependency, b.dependency)),
+  }
+}
+
+export function changeSetting(state: MemoryState, change: SettingChange): Settings {
+  if (change.verb === 'limit') setLimits(state, change)
+  else setPause(state, change)
+  return settingsOf(state)
 }
 
 /** A pause that is there stays as it was: its actor and since are on record. */
-export function changeSetting(state: MemoryState, change: SettingChange): Settings {
-  const { verb, what, name, actor, reason } = change
+function setPause(state: MemoryState, { verb, what, name, actor, reason }: SettingChange): void {
   const isPaused = state.paused.some((pause) => pause.what === what && pause.name === name)
-  if (isPaused === (verb === 'pause')) return settingsOf(state)
+  if (isPaused === (verb === 'pause')) return
   state.settingsVersion++
   if (verb === 'pause') state.paused.push({ what, name, since: state.clock.now(), actor, reason })
   else state.paused = state.paused.filter((pause) => pause.what !== what || pause.name !== name)
-  return settingsOf(state)
+}
+
+function setLimits(state: MemoryState, change: Extract<SettingChange, { readonly verb: 'limit' }>): void {
+  const { name: dependency, rate, concurrency, actor, reason } = change
+  if (rate === undefined && concurrency === undefined) {
+    if (state.limits.delete(dependency)) state.settingsVersion++
+    return
+  }
+  state.settingsVersion++
+  state.limits.set(dependency, { dependency, rate, concurrency, since: state.clock.now(), actor, reason })
+}
+
+/** Turns a dependency's circuit, where it is as it was seen. */
+export function turnCircuit(state: MemoryState, turn: CircuitTurn): CircuitTurned {
+  const before = state.circuits.get(turn.dependency)
+  const after = turned(before, turn, state.clock.now())
+  if (!after) return { applied: false, circuit: before }
+  state.settingsVersion++
+  state.circuits.set(turn.dependency, after)
+  return { applied: true, circuit: after }
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -4,6 +4,8 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerRecord } from '../../event/handler-record.ts'
 import type { StepAddress } from '../../event/run.ts'
 import type { Clock, Instant } from '../../kit/clock.ts'
+import type { CircuitRecord } from '../circuits.ts'
+import type { LentShare } from '../shared-limits.ts'
 import type {
   BeginRecord,
   CheckpointRecord,
@@ -11,6 +13,7 @@ import type {
   InterveneItem,
   InterventionRecord,
   LedgerEntry,
+  LimitSetting,
   Owned,
   Pause,
   SettleItem,
@@ -84,6 +87,8 @@ export interface NodeEntry {
   takes: boolean
   handlers: readonly string[]
   leaseUntilMs: number
+  /** By limit, the most that it may be using of it. */
+  readonly lent: Map<string, Omit<LentShare, 'node'>>
 }
 
 /**
@@ -112,6 +117,8 @@ export class MemoryState {
   handlers: HandlerRecord[] = []
   settingsVersion = 0
   paused: Pause[] = []
+  readonly circuits = new Map<string, CircuitRecord>()
+  readonly limits = new Map<string, LimitSetting>()
   readonly secrets = new Map<string, Uint8Array>()
   readonly rejected = new Map<string, { source: string; code: string; count: number }>()
   readonly listeners = new Set<() => void>()

@@ -50,6 +50,7 @@ export type SettleRest = Partial<
     | 'seenIntervention'
     | 'openedAt'
     | 'place'
+    | 'dependency'
   >
 > &
   Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
@@ -70,6 +71,7 @@ export function settleRest(item: SettleItem): string | null {
     state.seenIntervention === 0 &&
     state.openedAt === undefined &&
     state.place === undefined &&
+    state.dependency === undefined &&
     item.intervention === undefined &&
     item.tried === undefined &&
     item.keepCheckpoints === undefined
@@ -87,6 +89,7 @@ export function settleRest(item: SettleItem): string | null {
     seenIntervention: state.seenIntervention || undefined,
     openedAt: state.openedAt,
     place: state.place,
+    dependency: state.dependency,
     intervention: item.intervention,
     tried: item.tried,
     keepCheckpoints: item.keepCheckpoints,

@@ -74,6 +74,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
     seenIntervention: rest.seenIntervention ?? 0,
     openedAt: rest.openedAt,
     ...(rest.place === undefined ? {} : { place: rest.place }),
+    ...(rest.dependency === undefined ? {} : { dependency: rest.dependency }),
   }
 }
 

@@ -1,11 +1,13 @@
 import { acceptCases } from './accept.ts'
 import { checkpointCases } from './checkpoint.ts'
+import { circuitCases } from './circuits.ts'
 import type { ContractCase } from './contract-case.ts'
 import { crashCases } from './crash.ts'
 import { dedupCases } from './dedup.ts'
 import { dueCases } from './due.ts'
 import { epochCases } from './epochs.ts'
 import { interveneCases } from './intervene.ts'
+import { limitCases } from './limits.ts'
 import { orderCases } from './order.ts'
 import { ownershipCases } from './ownership.ts'
 import { purgeCases } from './purge.ts'
@@ -41,6 +43,8 @@ export const storeContract: readonly ContractCase[] = [
   ...orderCases,
   ...readCases,
   ...registryCases,
+  ...limitCases,
+  ...circuitCases,
   ...crashCases,
   ...purgeCases,
 ]
