@@ -8,12 +8,14 @@ export type {
   AcceptEvent,
   AcceptOptions,
   Controls,
+  DependencyView,
   Events,
   EventView,
   HapaxCore,
   HeldRun,
   Intent,
   NewEvent,
+  NewLimits,
   PauseAnswer,
   PendingAccept,
   Readiness,
@@ -41,11 +43,14 @@ export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
 export type { ContentType, EventRecord, Fingerprint, Identity } from './event/event.ts'
 export type { EventKey } from './event/event-key.ts'
 export type { HandlerDeclaration, HandlerRecord, Registry } from './event/handler-record.ts'
-export { Fatal, NotSent, RetryLater, WaitTimeout } from './event/outcome.ts'
+export { CircuitOpen, Fatal, NotGranted, NotSent, RetryLater, WaitTimeout } from './event/outcome.ts'
 export type { Durability, Receipt, ReceiptRun } from './event/receipt.ts'
 export type { RecordedError, RunAddress, RunState, StepAddress } from './event/run.ts'
 export type { RunStatus } from './event/run-status.ts'
 export type { SchemaResult, StandardSchema } from './event/standard-schema.ts'
+export type { CallVerdict } from './flow/call-failure.ts'
+export { type CircuitOptions, type Dependency, type DependencyOptions, dependency } from './flow/dependency.ts'
+export type { Rate } from './flow/rate.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
 export type { ByteBudget } from './ingress/byte-budget.ts'
@@ -58,8 +63,10 @@ export type { Random } from './kit/random.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'
+export type { CircuitRecord, CircuitState, CircuitTurn, CircuitTurned } from './store/circuits.ts'
 export type { Finding } from './store/finding.ts'
 export type { MigrateMode } from './store/open-store.ts'
+export type { LimitClaim, LimitShare } from './store/shared-limits.ts'
 export type {
   AcceptAnswer,
   AcceptedWithin,
@@ -73,6 +80,7 @@ export type {
   Commit,
   CommitResult,
   Decision,
+  DependencyLimits,
   DuePage,
   DuePlace,
   EventQuery,
@@ -85,6 +93,7 @@ export type {
   InterventionRecord,
   LateFingerprint,
   LedgerEntry,
+  LimitSetting,
   NodeBeat,
   Owned,
   OwnedCursor,

@@ -3,15 +3,20 @@ import type { EventKey } from '../event/event-key.ts'
 import type { Durability, Receipt } from '../event/receipt.ts'
 import type { RunState } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
+import type { Rate } from '../flow/rate.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Duration } from '../kit/duration.ts'
 import type { StrictJson } from '../kit/strict-json.ts'
+import type { CircuitRecord, CircuitState } from '../store/circuits.ts'
 import type {
   CheckpointRecord,
+  DependencyLimits,
   EventQuery,
   EventSummary,
   HistoryEntry,
   InterventionRecord,
+  LimitSetting,
+  Pause,
   RunQuery,
   RunSummary,
   Settings,
@@ -107,6 +112,8 @@ export type HeldRun =
   | { readonly reason: 'paused'; readonly by: string }
   /** `by`: the run that goes first. */
   | { readonly reason: 'behind'; readonly by: string }
+  /** A dependency that its handler uses is down; `by`: its name. Such a run is shown as `parked`. */
+  | { readonly reason: 'circuit_open'; readonly by: string }
 
 /** One event as it is shown, with its runs. */
 export interface EventView {
@@ -235,19 +242,66 @@ export interface Readiness {
   readonly durability: Durability
 }
 
-/** Pause and resume: runtime data, which a deploy does not undo. */
+/** What operators set for all nodes: runtime data, which a deploy does not undo. */
 export interface Controls {
   /**
-   * Holds the runs of a handler, or of a source's events; what executes goes on. Any name may be paused, also before a
-   * deploy brings it: `matches` says what it holds today.
+   * Holds the runs of a handler, of a source's events, or of handlers that use a dependency; what executes goes on. Any name
+   * may be paused, also before a deploy brings it: `matches` says what it holds today.
    *
    * @throws `invalid_query` for an empty name
    */
-  pause(what: 'handler' | 'source', name: string, intent: Intent): Promise<PauseAnswer>
+  pause(what: Pause['what'], name: string, intent: Intent): Promise<PauseAnswer>
   /** Lets them go on. */
-  resume(what: 'handler' | 'source', name: string, intent: Intent): Promise<PauseAnswer>
+  resume(what: Pause['what'], name: string, intent: Intent): Promise<PauseAnswer>
   settings(): Promise<Settings>
   counts(): Promise<StoreCounts>
+  /** Every dependency that this process knows, or that an operator or a circuit has named, by name. */
+  dependencies(): Promise<readonly DependencyView[]>
+  /** @throws `not_found` */
+  dependency(name: string): Promise<DependencyView>
+  /** Opens the circuit on all nodes, and holds it open until it is closed: runs are parked. */
+  open(dependency: string, intent: Intent): Promise<DependencyView>
+  /** Closes the circuit on all nodes, without a probe; what was parked comes back in waves. */
+  close(dependency: string, intent: Intent): Promise<DependencyView>
+  /**
+   * Sets limits in the place of the declared ones, on all nodes within some beats; with neither of the two the declaration holds
+   * again.
+   *
+   * @throws `invalid_query`
+   */
+  limit(dependency: string, limits: NewLimits, intent: Intent): Promise<DependencyView>
+}
+
+/** Limits that an operator sets; what is left out is as declared. */
+export interface NewLimits {
+  /** Calls over all nodes, like `'50/s'`. */
+  readonly rate?: Rate | undefined
+  /** Calls at once over all nodes. */
+  readonly concurrency?: number | undefined
+}
+
+/** A dependency as it is shown. */
+export interface DependencyView {
+  readonly name: string
+  readonly circuit: CircuitState
+  /** How its circuit last turned; undefined: it never did. */
+  readonly turned: CircuitRecord | undefined
+  /** What the code of the process that was asked says. */
+  readonly declared: DependencyLimits
+  /** What holds. */
+  readonly limits: DependencyLimits
+  /** What an operator set. */
+  readonly setting: LimitSetting | undefined
+  readonly paused: Pause | undefined
+  /** Handlers of the process that was asked which use it. */
+  readonly handlers: readonly string[]
+  /** On the node that was asked: runs that wait for it and that are under way, calls and failed calls since it started. */
+  readonly here: {
+    readonly waiting: number
+    readonly active: number
+    readonly calls: number
+    readonly failures: number
+  }
 }
 
 /** What a Hapax is to who embeds it. */

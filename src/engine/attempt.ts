@@ -45,6 +45,8 @@ export interface AttemptHost {
   /** The item of a follow-up event, with its id and identity made. */
   toEmit(parent: EventRecord, event: EmittedEvent, id: string): Promise<AcceptItem>
   progressed(run: string, fraction: number, note: string | undefined): void
+  /** Whether the circuit of this dependency is open. */
+  isDown(dependency: string): boolean
 }
 
 /** One execution of a run: what it starts from. */
@@ -64,6 +66,8 @@ export interface AttemptSubject {
 /** What executes now, as its node sees it. */
 export interface LiveAttempt {
   readonly ended: boolean
+  /** Aborts when it ends. */
+  readonly signal: AbortSignal
   /** Whether a checkpointed or doubtful step has an undo. */
   readonly undoable: boolean
   /** Ends it with this outcome, unless it has ended. `lost` always wins: nothing may be settled then. */
@@ -145,6 +149,10 @@ export class Attempt implements LiveAttempt {
 
   get ended(): boolean {
     return this.#ended !== undefined
+  }
+
+  get signal(): AbortSignal {
+    return this.aborts.signal
   }
 
   get undoable(): boolean {
@@ -342,7 +350,7 @@ export class Attempt implements LiveAttempt {
   readonly #threw = (error: unknown): void => {
     const known = typeof error === 'object' && error !== null ? this.#origins.get(error) : undefined
     const origin = known ?? { policy: this.subject.handler.retry, step: undefined }
-    this.end(classify(error, origin, this.host.now()))
+    this.end(classify(error, origin, this.host.now(), this.host.isDown))
   }
 
   /** With nothing in flight and something to wait for, the attempt ends: the code gets two turns to begin something else. */

@@ -15,9 +15,15 @@ export type Outcome =
       readonly kind: 'failed'
       readonly error: RecordedError
       readonly policy: RetryPolicy
+      /** At whose call. */
+      readonly dependency?: string | undefined
+      /** Not before then, as the other side asked. */
+      readonly notBefore?: Instant | undefined
     }
   | { readonly kind: 'fatal'; readonly error: RecordedError }
   | { readonly kind: 'deferred'; readonly error: RecordedError; readonly until: Instant }
+  /** A dependency that it needs is down: it comes back when that is up. */
+  | { readonly kind: 'parked'; readonly error: RecordedError; readonly dependency: string }
   | {
       readonly kind: 'suspended'
       readonly status: 'scheduled' | 'waiting'
@@ -61,6 +67,8 @@ export interface AttemptFacts {
   /** Leases lost before it, in this generation. */
   readonly losses: number
   readonly seenIntervention: number
+  /** The failure before was an outage's: it costs nothing. */
+  readonly refunded?: boolean
 }
 
 /**
@@ -77,7 +85,8 @@ export function decide(
   now: Instant,
   random: Random,
 ): RunState {
-  const failures = facts.progressed ? 0 : (before?.failures ?? 0)
+  const refund = facts.refunded ? 1 : 0
+  const failures = facts.progressed ? 0 : Math.max(0, (before?.failures ?? 0) - refund)
   const base: RunState = {
     status: 'ready',
     reason: undefined,
@@ -86,7 +95,7 @@ export function decide(
     turn: (before?.turn ?? 0) + 1,
     attempt: facts.attempt,
     failures,
-    failuresInAll: before?.failuresInAll ?? 0,
+    failuresInAll: Math.max(0, (before?.failuresInAll ?? 0) - refund),
     losses: facts.losses,
     dueAt: undefined,
     waitingFor: undefined,
@@ -121,13 +130,14 @@ export function decide(
         return { ...counted, status: 'unknown', reason: 'step_in_doubt', error }
       }
       if (exhausted) return dead(counted, 'attempts_exhausted', outcome.error, policy, now)
-      const dueAt = now + backoffMs(outcome.policy, failed, random)
+      const dueAt = Math.max(now + backoffMs(outcome.policy, failed, random), outcome.notBefore ?? 0)
       return {
         ...counted,
         status: undoing ? 'undoing' : 'scheduled',
         reason: 'retry',
         dueAt: beforeItExpires(dueAt),
         error,
+        ...(outcome.dependency === undefined ? {} : { dependency: outcome.dependency }),
       }
     }
 
@@ -147,6 +157,17 @@ export function decide(
         reason: 'deferred',
         dueAt: beforeItExpires(outcome.until),
         error: afterDeath(before, outcome.error),
+      }
+
+    case 'parked':
+      // Due at once: its owner has it in memory, in the line of those that wait for the dependency, the oldest first.
+      return {
+        ...base,
+        status: undoing ? 'undoing' : 'parked',
+        reason: 'circuit_open',
+        dueAt: now,
+        error: afterDeath(before, outcome.error),
+        dependency: outcome.dependency,
       }
 
     case 'suspended':

@@ -48,6 +48,9 @@ function alone() {
     run: ({ event }) => new Promise((resolve) => running.set(event?.id ?? '', resolve)),
     intervene: () => Promise.resolve(),
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
+    usesOf: () => [],
+    lineOf: () => undefined,
+    expiryOf: () => undefined,
   })
   dispatcher.granted({ ...pair, graceful: true })
   const handOver = (...ids: string[]) => {

@@ -1,6 +1,9 @@
+import type { EventRecord } from '../event/event.ts'
 import type { Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
+import type { Line } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type {
   Grant,
@@ -43,6 +46,12 @@ export interface DispatcherHost {
   intervene(owned: Owned, intervention: InterventionRecord): Promise<void>
   /** Whether a run lost its node before and must run alone. */
   isSuspect(entry: Entry): boolean
+  /** The dependencies that runs of the handler with this tag use. */
+  usesOf(tag: string): readonly string[]
+  /** The line of what a run uses; undefined: nothing that has limits. */
+  lineOf(entry: Entry): Line | undefined
+  /** When a run is too old to begin; undefined: never. */
+  expiryOf(tag: string, event: EventRecord, state: RunState | undefined): Instant | undefined
 }
 
 /**
@@ -59,6 +68,8 @@ export class Dispatcher {
   readonly #tail: TailReader
   readonly #due: DueReader
   #running = 0
+  /** Of those, runs that use dependencies. */
+  #runningInLines = 0
   /** A suspect runs: nothing goes beside it. */
   #isAlone = false
   #isTaking = true
@@ -67,9 +78,10 @@ export class Dispatcher {
   constructor(host: DispatcherHost) {
     this.#host = host
     const room = new Room(host.bounds)
-    const pauses = new Pauses(host.group, host.registry)
-    const ready = new ReadyQueue(room, pauses, host.isSuspect)
-    const memory = new RunMemory({ room, ready, pauses, orderOf: host.orderOf, wake: () => this.#tail.wake() })
+    const pauses = new Pauses(host.group, host.registry, host.usesOf)
+    const ready = new ReadyQueue({ room, pauses, isSuspect: host.isSuspect, lineOf: host.lineOf })
+    const { orderOf, expiryOf } = host
+    const memory = new RunMemory({ room, ready, orderOf, expiryOf, wake: () => this.#tail.wake() })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -93,15 +105,21 @@ export class Dispatcher {
   /** Starts runs while there are slots. */
   pump(): void {
     while (this.#isTaking && !this.#isAlone) {
-      const entry = this.#ready.first()
+      const entry = this.#ready.first(this.#runningInLines < this.#slotsOfLines)
       if (!entry) return
       // A suspect neither goes beside others, nor others beside it.
-      const alone = this.#ready.isFirstSuspect
+      const alone = this.#ready.isAlone(entry)
       const slots = alone ? 1 : this.#host.concurrency
       if (this.#running >= slots || this.#waitsForBeat(entry)) return
       this.#ready.shift()
       if (this.#goes(entry)) this.#launch(entry, alone)
     }
+  }
+
+  /** However slow what they use is, runs that use nothing go on. */
+  get #slotsOfLines(): number {
+    const { concurrency } = this.#host
+    return Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
   }
 
   /** The lease has run out and the node has not fenced itself: a beat that is answered late still renews it. */
@@ -111,7 +129,7 @@ export class Dispatcher {
 
   /** An entry may have left memory, or lost its place, while it was queued. */
   #goes(entry: Entry): boolean {
-    return entry.stage === 'ready' && this.#memory.isHead(entry)
+    return this.#ready.goes(entry) && this.#memory.isHead(entry)
   }
 
   #launch(entry: Entry, alone: boolean): void {
@@ -120,8 +138,13 @@ export class Dispatcher {
     entry.begun = true
     this.#running++
     if (alone) this.#isAlone = true
+    const turn = this.#ready.begin(entry)
+    entry.turn = turn
+    if (turn) this.#runningInLines++
     this.#host.run(entry).then(() => {
       this.#running--
+      if (turn) this.#runningInLines--
+      turn?.end()
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()
@@ -170,6 +193,11 @@ export class Dispatcher {
     this.#due.noteMoved(runId(record))
     if (state.dueAt !== undefined) this.#due.noteDue(state.dueAt)
     this.#memory.moved(owned, record, state)
+  }
+
+  /** What runs use has more room, or less. */
+  lineChanged(): void {
+    this.pump()
   }
 
   /** Pauses were read. */
@@ -228,6 +256,7 @@ export class Dispatcher {
   renewed(quiet: boolean): void {
     this.#tail.renewed(quiet)
     this.#due.timeLearned()
+    this.#ready.expire(this.#host.now())
     this.pump()
   }
 

@@ -13,14 +13,17 @@ import type { Owned, Settings, Store } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
+import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Executing } from './executing.ts'
+import { expiryOf } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { LateFingerprints } from './late-fingerprints.ts'
+import { NodeDependencies } from './node-dependencies.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
@@ -99,7 +102,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const handlerName = (tag: string): string => handlerOfTag(registry, tag)?.name ?? tag
   const isRunning = (run: string): boolean =>
     dispatcher.entry(shardOfKey(parseRunId(run).event), run)?.stage === 'running'
-  const applySettings = (settings: Settings): void => dispatcher.settings(settings)
+  const applySettings = (settings: Settings): void => {
+    dependencies.learn(settings)
+    dispatcher.settings(settings)
+  }
+  const dependencies: NodeDependencies = new NodeDependencies({
+    clock,
+    log,
+    node,
+    store,
+    handlers: options.handlers,
+    handlerOf: (tag) => index.get(tag),
+    now: () => ownership.now(),
+    beat: () => ownership.beat(),
+    changed: () => dispatcher.lineChanged(),
+  })
 
   const ownership: Ownership = new Ownership(
     store,
@@ -124,6 +141,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       restingCursors: () => dispatcher.restingCursors(),
       renewed: (quiet) => dispatcher.renewed(quiet),
       notRenewed: () => dispatcher.renewed(false),
+      claims: () => dependencies.states.claims(),
+      lent: (shares) => dependencies.states.lent(shares),
+      lapsed: () => dependencies.states.lapsed(),
     },
   )
 
@@ -162,6 +182,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     progressed: (run: string, fraction: number, note: string | undefined) => {
       progress.set(run, { fraction, note })
     },
+    isDown: (dependency: string) => dependencies.isDown(dependency),
+    dependencies: dependencies.states,
   }
 
   const runner = new Runner({
@@ -230,6 +252,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
     intervene: (owned, intervention) => intervener.intervene(owned, intervention),
     isSuspect: (entry) => lossesOf(entry) > 0,
+    usesOf: (tag) => dependencies.usesOf(tag),
+    lineOf: (entry) => dependencies.lineOf(entry),
+    expiryOf: (tag, event, runState) => {
+      const handler = index.get(tag)
+      return handler && expiryOf(handler, event, runState)
+    },
   })
 
   const operations = new Operations({
@@ -243,10 +271,18 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isRunning,
     headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
-    settingsChanged: applySettings,
+    usesOf: (tag) => dependencies.usesOf(tag),
     executing: () => executing.list(),
-    hasSource: (name) => sources.has(name),
     news,
+  })
+  const { controls } = new OperatorControls({
+    log,
+    store,
+    dependencies: dependencies.states,
+    freshRegistry: refresh,
+    settingsChanged: applySettings,
+    hasSource: (name) => sources.has(name),
+    usersOf: (dependency) => dependencies.usersOf(dependency),
   })
   /** A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry. */
   const beat = async (): Promise<void> => {
@@ -303,7 +339,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     accept,
     events: gate.guard(operations.events),
     runs: gate.guard(operations.runs),
-    controls: gate.guard(operations.controls),
+    controls: gate.guard(controls),
     whileOpen: (ask) => gate.whileOpen(ask),
     ready: () =>
       stopping ? Promise.reject(new HapaxError('engine_stopped')) : gate.whileOpen(() => readiness.check()),
@@ -369,6 +405,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await quiet
     if (wasStarted) {
       dispatcher.stop()
+      dependencies.stop()
       await ownership.stop((shard) => dispatcher.executes(shard))
     }
     stopWatching?.()

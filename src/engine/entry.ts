@@ -1,5 +1,6 @@
 import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
+import type { LineTurn } from '../flow/line.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Owned, RunRecord, StandingRun } from '../store/store.ts'
 import type { LiveAttempt } from './attempt.ts'
@@ -28,6 +29,12 @@ export interface Entry {
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
   stage: Stage
+  /** When it is too old to begin; undefined: never, or not known. */
+  expiresAt: Instant | undefined
+  /** It waited in line until it was too old: it begins without its turn, and ends. */
+  isTooOld: boolean
+  /** While it runs, its turn at the dependencies that its handler uses. */
+  turn: LineTurn | undefined
   /** An attempt of it was begun: no other run of its order key goes before it. */
   begun: boolean
   /** While it runs. */
@@ -62,6 +69,9 @@ export function entryOf(
     orderName,
     mayHaveBegunAt,
     stage: 'standing',
+    isTooOld: false,
+    turn: undefined,
+    expiresAt: undefined,
     begun: record.begins.length > 0 || (record.state?.attempt ?? 0) > 0,
     attempt: undefined,
     cancelled: undefined,
@@ -83,6 +93,9 @@ export function standingEntry(owned: Owned, standing: StandingRun, orderName: st
     orderName,
     mayHaveBegunAt: undefined,
     stage: 'standing',
+    isTooOld: false,
+    turn: undefined,
+    expiresAt: undefined,
     begun: standing.begun,
     attempt: undefined,
     cancelled: undefined,

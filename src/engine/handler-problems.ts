@@ -9,7 +9,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 /** All that is wrong with how a handler is declared, by whoever wrote it: JavaScript, a cast, a computed number. */
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
-  const { retry, order, needs = [], formerly = [], version, schema, undoOnDeath } = options
+  const { retry, order, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
   return [
     ...(isName(name) ? [] : [`name: wanted ${names}`]),
     ...patternProblems('source', options.source),
@@ -19,6 +19,7 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('expires', options.expires, 1),
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
+    ...(elementsOf(uses)?.every(isDependency) ? [] : ['uses: wanted a list of what dependency() declares']),
     ...(elementsOf(needs)?.every((need) => need === 'transaction')
       ? []
       : ["needs: wanted a list of 'transaction', or none"]),
@@ -75,6 +76,10 @@ function spanProblems(option: string, value: unknown, leastMs: number): string[]
   if (ms !== undefined && ms >= leastMs) return []
   const wanted = leastMs > 0 ? `a duration of ${leastMs} ms or more` : 'a duration'
   return [`${option}: wanted ${wanted}, like '10s', found ${found(value)}`]
+}
+
+function isDependency(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'name' in value && 'circuit' in value
 }
 
 function isOrder(order: unknown): boolean {

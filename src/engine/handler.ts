@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { configInvalid } from '../errors/config-invalid.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { StandardSchema } from '../event/standard-schema.ts'
+import type { Dependency } from '../flow/dependency.ts'
 import type { Backoff } from '../kit/backoff.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
@@ -160,6 +161,11 @@ export interface HandlerOptions<Data = unknown> {
   readonly expires?: Duration
   /** Unclaimed events this young are given to this handler when it first appears. Default `'1h'`. */
   readonly pickUp?: Duration
+  /**
+   * What its runs call: they are not begun while the circuit of one of these is open, and as their limits have room. A run that
+   * calls one that is not named here is begun, and parked when it comes to its call.
+   */
+  readonly uses?: readonly Dependency[]
   /** What the store must be able to do: refused at start where it is not. */
   readonly needs?: readonly 'transaction'[]
   /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
@@ -182,6 +188,7 @@ export interface Handler {
   readonly timeoutMs: number
   readonly expiresMs: number | undefined
   readonly pickUpMs: number
+  readonly uses: readonly Dependency[]
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
   readonly undoOnDeath: boolean
@@ -238,6 +245,7 @@ export function handler<Data = unknown>(
     timeoutMs: toMs(options.timeout ?? limits.handlerTimeoutMs),
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
+    uses: [...(options.uses ?? [])],
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
     undoOnDeath: options.undoOnDeath ?? false,

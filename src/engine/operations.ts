@@ -7,7 +7,6 @@ import {
   handlerTakes,
   isCalled,
   isLive,
-  patternTakes,
   type Registry,
 } from '../event/handler-record.ts'
 import { parseRunId, type RunState, runId } from '../event/run.ts'
@@ -18,18 +17,10 @@ import { encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type { Random } from '../kit/random.ts'
-import type {
-  EventQuery,
-  HistoryEntry,
-  InterveneItem,
-  InterventionRecord,
-  RunSummary,
-  Settings,
-  Store,
-  StoreCounts,
-} from '../store/store.ts'
-import type { Controls, Events, EventView, HeldRun, Intent, PauseAnswer, Runs, RunView, VerbAnswer } from './api.ts'
+import type { EventQuery, HistoryEntry, InterveneItem, InterventionRecord, RunSummary, Store } from '../store/store.ts'
+import type { Events, EventView, HeldRun, Intent, Runs, RunView, VerbAnswer } from './api.ts'
 import type { Committer } from './committer.ts'
+import { needReason } from './need-reason.ts'
 import { Redrives } from './redrive.ts'
 import { listRuns, paged } from './run-list.ts'
 import type { RunNews } from './run-news.ts'
@@ -49,11 +40,10 @@ export interface OperationsHost {
   /** The run that goes before this one by their order key, where this node owns them. */
   headBefore(run: string): string | undefined
   progressOf(run: string): RunView['progress']
-  settingsChanged(settings: Settings): void
   /** What executes here now. */
   executing(): readonly RunSummary[]
-  /** Whether a source of this name is configured here. */
-  hasSource(name: string): boolean
+  /** What the runs of this handler use, where this process has it. */
+  usesOf(tag: string): readonly string[]
   readonly news: RunNews
 }
 
@@ -156,56 +146,21 @@ export class Operations {
     stopRedrive: async (id) => this.#redrives.stop(id),
   }
 
-  readonly controls: Controls = {
-    pause: (what, name, intent) => this.#setting('pause', what, name, intent),
-    resume: (what, name, intent) => this.#setting('resume', what, name, intent),
-    settings: () => this.#host.store.settings(),
-    counts: (): Promise<StoreCounts> => this.#host.store.counts(),
-  }
-
-  async #setting(
-    verb: 'pause' | 'resume',
-    what: 'handler' | 'source',
-    name: string,
-    intent: Intent,
-  ): Promise<PauseAnswer> {
-    needReason(verb, intent)
-    if (typeof name !== 'string' || name === '' || name.length > limits.nameLength)
-      throw new HapaxError('invalid_query', { reason: `the name of a ${what} is 1 to ${limits.nameLength} characters` })
-    // First of all: a pause and a resume, asked one after the other, must not change places.
-    const settings = await this.#host.store.changeSetting({
-      verb,
-      what,
-      name,
-      actor: intent.actor ?? 'library',
-      reason: intent.reason,
-    })
-    this.#host.log.info(verb, { what, name, actor: intent.actor ?? 'library', reason: intent.reason })
-    this.#host.settingsChanged(settings)
-    const { handlers } = await this.#host.freshRegistry()
-    const live = handlers.filter(isLive)
-    const takes = (one: HandlerRecord) =>
-      what === 'handler' ? isCalled(one, name) : one.sources.some((pattern) => patternTakes(pattern, name))
-    const matches = {
-      handlers: live.filter(takes).length,
-      sources: what === 'source' && this.#host.hasSource(name) ? 1 : 0,
-    }
-    return { ...settings, matches }
-  }
-
   async #get(id: string): Promise<RunView> {
     const { event, tag } = parseRunId(id)
     const [record, registry] = await Promise.all([this.#host.store.run(event, tag), this.#registryWith(tag)])
     const handler = handlerOfTag(registry, tag)
     if (!record || !handler) throw new HapaxError('not_found', { what: 'run' })
     const status = this.#status(id, record.state)
+    const held = status === 'ready' ? await this.#heldBy(id, event, handler) : undefined
     return {
       id,
       event,
       group: handler.group,
       handler: handler.name,
-      status,
-      held: status === 'ready' ? await this.#heldBy(id, event, handler) : undefined,
+      // It leaves no record that it is parked: an outage's backlog would cost one for each run.
+      status: held?.reason === 'circuit_open' ? 'parked' : status,
+      held,
       state: record.state,
       steps: record.checkpoints,
       interventions: record.interventions,
@@ -214,12 +169,16 @@ export class Operations {
   }
 
   async #heldBy(id: string, key: EventKey, handler: HandlerRecord): Promise<HeldRun | undefined> {
-    const { paused } = await this.#host.store.settings()
+    const { paused, circuits } = await this.#host.store.settings()
+    const uses = this.#host.usesOf(handler.tag)
     if (paused.length > 0) {
       const source = (await this.#host.store.event(key))?.source
-      const pause = paused.find(({ what, name }) => (what === 'handler' ? isCalled(handler, name) : name === source))
+      const holds = { handler: (name: string) => isCalled(handler, name), source: (name: string) => name === source }
+      const pause = paused.find(({ what, name }) => (what === 'dependency' ? uses.includes(name) : holds[what](name)))
       if (pause) return { reason: 'paused', by: `${pause.what} ${pause.name}` }
     }
+    const open = circuits.find(({ dependency, state }) => state !== 'closed' && uses.includes(dependency))
+    if (open) return { reason: 'circuit_open', by: open.dependency }
     const head = this.#host.headBefore(id)
     return head === undefined ? undefined : { reason: 'behind', by: head }
   }
@@ -323,11 +282,6 @@ export class Operations {
     const registry = this.#host.registry()
     return registry.version >= version ? registry : this.#host.freshRegistry()
   }
-}
-
-function needReason(verb: string, intent: Intent): void {
-  if (typeof intent?.reason !== 'string' || intent.reason.trim() === '')
-    throw new HapaxError('reason_required', { verb })
 }
 
 function answerOf(run: string, judged: InterventionRecord['answer']): VerbAnswer {

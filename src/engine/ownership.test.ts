@@ -53,6 +53,9 @@ async function node(shards = 1) {
       restingCursors: () => undefined,
       renewed: () => {},
       notRenewed: () => {},
+      claims: () => undefined,
+      lent: () => {},
+      lapsed: () => {},
     },
   )
   await ownership.start(await store.registry(), ['pay'])

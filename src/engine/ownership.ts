@@ -2,6 +2,7 @@ import type { Registry } from '../event/handler-record.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
+import type { LimitClaim, LimitShare } from '../store/shared-limits.ts'
 import type {
   Grant,
   NodeBeat,
@@ -30,6 +31,12 @@ export interface OwnershipListener {
   renewed(quiet: boolean): void
   /** A beat was not answered: it looked at nothing. */
   notRenewed(): void
+  /** What this node uses of the limits that all share; undefined: of none. */
+  claims(): readonly LimitClaim[] | undefined
+  /** What the answer lent, until the lease ends. */
+  lent(shares: readonly LimitShare[]): void
+  /** The lease has run out: what was lent is others'. */
+  lapsed(): void
 }
 
 /** So long after another node is lost the next beat takes over: a lease that ends at a moment has not run out in it. */
@@ -186,6 +193,8 @@ export class Ownership {
     const release = [...this.#releasing.values()]
     const fenced = this.#fenced
     const cursors = this.#listener.restingCursors()
+    // Who stops gives back what it has.
+    const claims = this.#owns ? this.#listener.claims() : undefined
     try {
       const answer = await this.#store.own({
         node: fenced === 0 ? this.#options.node : `${this.#options.node}.${fenced}`,
@@ -196,6 +205,7 @@ export class Ownership {
         release,
         lowMarks: this.#listener.lowMarks(),
         ...(cursors && { cursors }),
+        ...(claims && { limits: claims }),
       })
       this.#renewals++
       // Asked in the name of a node that is no more.
@@ -206,6 +216,7 @@ export class Ownership {
       this.#lapseMs = this.#clock.monotonicMs() + (answer.lapsesInMs ?? Number.POSITIVE_INFINITY)
       for (const owned of release) this.#releasing.delete(owned.shard)
       this.#learn(answer)
+      this.#listener.lent(answer.limits ?? [])
     } catch (error) {
       this.#log.warn('beat failed', { error: error instanceof Error ? error.message : String(error) })
       this.#listener.notRenewed()
@@ -291,6 +302,7 @@ export class Ownership {
       pairs: this.#pairs.size,
     })
     for (const held of [...this.#pairs.values()]) this.#drop(held)
+    this.#listener.lapsed()
   }
 }
 

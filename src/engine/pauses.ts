@@ -2,16 +2,19 @@ import { handlerOfTag, type Registry } from '../event/handler-record.ts'
 import type { Settings } from '../store/store.ts'
 import type { Entry } from './entry.ts'
 
-/** Which handlers and sources an operator has paused. */
+/** Which handlers, sources and dependencies an operator has paused. */
 export class Pauses {
   readonly #group: string
   readonly #registry: () => Registry
+  readonly #usesOf: (tag: string) => readonly string[]
   #names: ReadonlySet<string> = new Set()
   #version = -1
 
-  constructor(group: string, registry: () => Registry) {
+  /** @param usesOf the dependencies that runs of the handler with this tag use */
+  constructor(group: string, registry: () => Registry, usesOf: (tag: string) => readonly string[]) {
     this.#group = group
     this.#registry = registry
+    this.#usesOf = usesOf
   }
 
   /** Answers whether they are newer than what is known: two readings may come in another order than they were asked for. */
@@ -27,6 +30,7 @@ export class Pauses {
     if (this.#names.size === 0) return false
     const name = handlerOfTag(this.#registry(), tag)?.name
     const names = [`handler:${name}`, `handler:${this.#group}/${name}`, `source:${source}`]
-    return names.some((one) => this.#names.has(one))
+    if (names.some((one) => this.#names.has(one))) return true
+    return this.#usesOf(tag).some((dependency) => this.#names.has(`dependency:${dependency}`))
   }
 }

@@ -1,13 +1,19 @@
 import { expect, it } from 'vitest'
 import { entryWith } from '../../test/support/entry.ts'
+import type { Entry } from './entry.ts'
 import { Pauses } from './pauses.ts'
 import { ReadyQueue } from './ready-queue.ts'
 import { Room } from './room.ts'
 
 function queue() {
   const room = new Room({ held: 10, aside: 10, perKey: 1, page: 10 })
-  const pauses = new Pauses('g', () => ({ version: 1, handlers: [] }))
-  const ready = new ReadyQueue(room, pauses, ({ id }) => id.startsWith('suspect'))
+  const pauses = new Pauses(
+    'g',
+    () => ({ version: 1, handlers: [] }),
+    () => [],
+  )
+  const isSuspect = ({ id }: Entry) => id.startsWith('suspect')
+  const ready = new ReadyQueue({ room, pauses, isSuspect, lineOf: () => undefined })
   let version = 0
   /** As an operator pauses sources, and no others. */
   const pause = (...names: string[]) => {
@@ -31,9 +37,10 @@ function queue() {
 it('is first come first, suspects before all others', () => {
   const { ready, put, drain } = queue()
   for (const id of ['a', 'b', 'suspect 1', 'c', 'suspect 2']) put(id)
-  expect([ready.first()?.id, ready.isFirstSuspect]).toEqual(['suspect 1', true])
+  const first = ready.first(true)
+  expect([first?.id, first && ready.isAlone(first)]).toEqual(['suspect 1', true])
   expect(drain()).toEqual(['suspect 1', 'suspect 2', 'a', 'b', 'c'])
-  expect(ready.isFirstSuspect).toBe(false)
+  expect(ready.first(true)).toBeUndefined()
 })
 
 it('keeps what is paused aside, without its body, until it is resumed', () => {

@@ -1,58 +1,156 @@
+import type { Line, LineTurn } from '../flow/line.ts'
+import type { Instant } from '../kit/clock.ts'
 import { Fifo } from '../kit/fifo.ts'
+import { limits } from '../kit/limits.ts'
 import type { Entry } from './entry.ts'
 import type { Pauses } from './pauses.ts'
 import type { Room } from './room.ts'
 
+/** What the queue asks of its node. */
+export interface ReadyQueueHost {
+  readonly room: Room
+  readonly pauses: Pauses
+  /** Whether a run lost its node before and must run alone. */
+  isSuspect(entry: Entry): boolean
+  /** The line of what the run's handler uses; undefined: it uses nothing that has limits. */
+  lineOf(entry: Entry): Line | undefined
+}
+
 /**
- * The runs that may go, first come first: suspects before all others. Those that a pause holds lie beside. One that left
- * its stage meanwhile stays in line until it comes to its turn.
+ * The runs that may go, first come first: suspects before all others, then by turns those that use nothing and each line of those
+ * that use the same dependencies, where these have room. Those that a pause or an open circuit holds lie aside. One that left its
+ * stage meanwhile stays in line until it comes to its turn.
  */
 export class ReadyQueue {
-  readonly #room: Room
-  readonly #pauses: Pauses
-  readonly #isSuspect: (entry: Entry) => boolean
-  readonly #ready = new Fifo<Entry>()
+  readonly #host: ReadyQueueHost
+  readonly #free = new Fifo<Entry>()
   readonly #suspects = new Fifo<Entry>()
   readonly #paused = new Fifo<Entry>()
+  readonly #lines = new Map<Line, Fifo<Entry>>()
+  /** Whose turn it is: the queues go by turns, so that a long one holds up no other. */
+  #turns: Fifo<Entry>[] = [this.#free]
+  #chosen: Fifo<Entry> | undefined
 
-  /** @param isSuspect whether a run lost its node before and must run alone. */
-  constructor(room: Room, pauses: Pauses, isSuspect: (entry: Entry) => boolean) {
-    this.#room = room
-    this.#pauses = pauses
-    this.#isSuspect = isSuspect
+  constructor(host: ReadyQueueHost) {
+    this.#host = host
   }
 
-  /** The run may go, but for a pause. */
+  /** The run may go, but for a pause and for what it uses. */
   put(entry: Entry): void {
-    if (this.#pauses.holds(entry)) {
-      this.#room.stage(entry, 'aside')
+    const { room, pauses, isSuspect } = this.#host
+    this.#chosen = undefined
+    if (pauses.holds(entry)) {
+      room.stage(entry, 'aside')
       this.#paused.push(entry)
       return
     }
-    this.#room.stage(entry, 'ready')
-    if (this.#isSuspect(entry)) this.#suspects.push(entry)
-    else this.#ready.push(entry)
+    const line = this.#lineOf(entry)
+    if (line && (line.isHeld || !isSuspect(entry))) {
+      this.#line(line, entry)
+      return
+    }
+    room.stage(entry, 'ready')
+    if (isSuspect(entry)) this.#suspects.push(entry)
+    else this.#free.push(entry)
   }
 
-  /** Whether the first one must run alone. */
-  get isFirstSuspect(): boolean {
-    return this.#suspects.length > 0
+  /** Whether the run waits for longer than its turn: it may be let go where there is no room for those that do. */
+  holds(entry: Entry): boolean {
+    if (this.#host.pauses.holds(entry)) return true
+    const line = this.#lineOf(entry)
+    return line !== undefined && (line.isHeld || (this.#lines.get(line)?.length ?? 0) >= limits.lineHeld)
   }
 
-  /** Whose turn it is. */
-  first(): Entry | undefined {
-    return this.#suspects.first() ?? this.#ready.first()
+  /** Whether a run that has come to its turn still waits for it. */
+  goes(entry: Entry): boolean {
+    if (entry.stage !== 'aside') return entry.stage === 'ready'
+    return this.#lineOf(entry) !== undefined && !this.#host.pauses.holds(entry)
   }
 
-  /** Takes the first one out. */
+  /** Whether this one must run alone. */
+  isAlone(entry: Entry): boolean {
+    return this.#host.isSuspect(entry)
+  }
+
+  /**
+   * Whose turn it is.
+   *
+   * @param withLines whether those count that use dependencies
+   */
+  first(withLines: boolean): Entry | undefined {
+    this.#chosen = this.#suspects.length > 0 ? this.#suspects : this.#next(withLines)
+    return this.#chosen?.first()
+  }
+
+  /** Takes the one out whose turn it is. */
   shift(): Entry | undefined {
-    return this.isFirstSuspect ? this.#suspects.shift() : this.#ready.shift()
+    const queue = this.#chosen ?? (this.#suspects.length > 0 ? this.#suspects : this.#next(true))
+    this.#chosen = undefined
+    const entry = queue?.shift()
+    if (!entry || !queue || this.#lines.size === 0) return entry
+    for (const [line, entries] of this.#lines) if (entries === queue) line.lined(-1)
+    this.#turns = [...this.#turns.filter((one) => one !== queue), ...(this.#turns.includes(queue) ? [queue] : [])]
+    return entry
+  }
+
+  /** A run begins: it has its turn at what it uses. */
+  begin(entry: Entry): LineTurn | undefined {
+    return this.#lineOf(entry)?.begin()
   }
 
   /** Pauses have changed: each is put anew. */
   putAnew(): void {
-    const queued = [...this.#paused.drain(), ...this.#suspects.drain(), ...this.#ready.drain()]
+    const queued = [...this.#paused.drain(), ...this.#suspects.drain(), ...this.#free.drain(), ...this.#drainLines()]
     for (const entry of queued) if (isQueued(entry)) this.put(entry)
+  }
+
+  /** Those in line that are too old by now begin at once, and end. */
+  expire(now: Instant): boolean {
+    let some = false
+    for (const [line, entries] of this.#lines) {
+      if (!line.isHeld) continue
+      const waiting = entries.drain()
+      for (const entry of waiting) {
+        if (isQueued(entry) && entry.expiresAt !== undefined && entry.expiresAt <= now) {
+          entry.isTooOld = true
+          line.lined(-1)
+          this.put(entry)
+          some = true
+        } else entries.push(entry)
+      }
+    }
+    return some
+  }
+
+  #lineOf(entry: Entry): Line | undefined {
+    return entry.isTooOld ? undefined : this.#host.lineOf(entry)
+  }
+
+  #line(line: Line, entry: Entry): void {
+    let entries = this.#lines.get(line)
+    if (!entries) {
+      entries = new Fifo<Entry>()
+      this.#lines.set(line, entries)
+      this.#turns.push(entries)
+    }
+    this.#host.room.stage(entry, line.isHeld || entries.length >= limits.lineHeld ? 'aside' : 'ready')
+    entries.push(entry)
+    line.lined(1)
+  }
+
+  #next(withLines: boolean): Fifo<Entry> | undefined {
+    if (this.#lines.size === 0) return this.#free
+    const open = new Set<Fifo<Entry>>([this.#free])
+    if (withLines) for (const [line, entries] of this.#lines) if (entries.length > 0 && line.hasRoom) open.add(entries)
+    return this.#turns.find((queue) => queue.length > 0 && open.has(queue))
+  }
+
+  #drainLines(): Entry[] {
+    return [...this.#lines].flatMap(([line, entries]) => {
+      const drained = entries.drain()
+      for (const _ of drained) line.lined(-1)
+      return drained
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
+import { CircuitOpen, Fatal, NotGranted, NotSent, RetryLater } from '../event/outcome.ts'
 import type { RecordedError } from '../event/run.ts'
+import { callFailureOf } from '../flow/call-failure.ts'
 import type { Instant } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Outcome } from './decide.ts'
@@ -23,7 +24,9 @@ const notMended: ReadonlySet<string> = new Set([
 
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */
 export function isDefiniteRefusal(error: unknown): boolean {
-  return error instanceof NotSent || error instanceof Fatal || error instanceof RetryLater
+  if (error instanceof NotSent || error instanceof Fatal || error instanceof RetryLater) return true
+  const failure = callFailureOf(error)
+  return failure !== undefined && failure.verdict !== 'transient'
 }
 
 /** What is kept of an error; anything can be thrown. */
@@ -75,16 +78,27 @@ function recordOf(error: unknown, step: string | undefined): RecordedError {
  * What an error that leaves a handler means for its run.
  *
  * @param policy of the step that failed, else of the handler.
+ * @param isDown whether the circuit of a dependency is open: what failed at it has not failed by itself.
  */
 export function classify(
   error: unknown,
   from: { readonly policy: RetryPolicy; readonly step: string | undefined },
   now: Instant,
+  isDown: (dependency: string) => boolean,
 ): Outcome {
   const recorded = recordError(error, from.step)
+  if (error instanceof CircuitOpen) return { kind: 'parked', error: recorded, dependency: error.dependency }
+  if (error instanceof NotGranted) return { kind: 'deferred', error: recorded, until: now + error.retryInMs }
   if (error instanceof RetryLater)
     return { kind: 'deferred', error: recorded, until: Math.max(now, error.at ?? now + (error.delayMs ?? 0)) }
   if (error instanceof Fatal) return { kind: 'fatal', error: recorded }
   if (error instanceof HapaxError && notMended.has(error.code)) return { kind: 'fatal', error: recorded }
-  return { kind: 'failed', error: recorded, policy: from.policy }
+  const failure = callFailureOf(error)
+  if (!failure) return { kind: 'failed', error: recorded, policy: from.policy }
+  const { dependency, verdict, retryAt } = failure
+  if (verdict === 'fatal') return { kind: 'fatal', error: recorded }
+  if (verdict === 'later')
+    return { kind: 'deferred', error: recorded, until: Math.max(now, retryAt ?? now + from.policy.minMs) }
+  if (verdict === 'configuration' || isDown(dependency)) return { kind: 'parked', error: recorded, dependency }
+  return { kind: 'failed', error: recorded, policy: from.policy, dependency, notBefore: retryAt }
 }

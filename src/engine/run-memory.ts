@@ -5,7 +5,6 @@ import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/st
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
-import type { Pauses } from './pauses.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 import type { Room } from './room.ts'
 
@@ -13,9 +12,10 @@ import type { Room } from './room.ts'
 export interface RunMemoryHost {
   readonly room: Room
   readonly ready: ReadyQueue
-  readonly pauses: Pauses
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
+  /** When a run is too old to begin; undefined: never. */
+  expiryOf(tag: string, event: EventRecord, state: RunState | undefined): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
   wake(): void
 }
@@ -121,6 +121,7 @@ export class RunMemory {
       return
     }
     const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt)
+    entry.expiresAt = this.#host.expiryOf(record.tag, event, record.state)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
     if (room.isAsideFull && this.#mayLetGo(entry)) {
@@ -148,6 +149,7 @@ export class RunMemory {
     entry.source = event.source
     entry.event = event
     entry.record = record
+    entry.expiresAt = this.#host.expiryOf(record.tag, event, record.state)
     this.#place(entry, this.isHead(entry))
   }
 
@@ -215,7 +217,7 @@ export class RunMemory {
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
-    if (entry.orderName === undefined) return this.#host.pauses.holds(entry)
+    if (entry.orderName === undefined) return this.#host.ready.holds(entry)
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 

@@ -2,11 +2,13 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord, Fingerprint } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
+import type { Dependencies } from '../flow/dependencies.ts'
+import { type RunContext, withinRun } from '../flow/run-context.ts'
 import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
 import type { Owned, RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
-import { Attempt, type AttemptHost, type AttemptSubject } from './attempt.ts'
+import { Attempt, type AttemptHost, type AttemptSubject, type LiveAttempt } from './attempt.ts'
 import { isDeliverable } from './attempt-signals.ts'
 import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
 import { doubtsOf, isGuarded, isUndoable } from './doubts.ts'
@@ -21,6 +23,7 @@ import { UndoAttempt } from './undo.ts'
 export interface RunnerHost extends AttemptHost {
   readonly random: Random
   readonly group: string
+  readonly dependencies: Dependencies
   handlerOf(tag: string): Handler | undefined
   /** Appends the fingerprint of an event that came without one. */
   fingerprint(event: EventRecord): Promise<Fingerprint | undefined>
@@ -126,6 +129,7 @@ export class Runner {
       progressed: false,
       losses,
       seenIntervention: seenOf(entry),
+      refunded: wasOutages(this.#host.dependencies, state),
       ...over,
     })
     const expiresAt = handler && event ? expiryOf(handler, event, state) : undefined
@@ -197,7 +201,10 @@ export class Runner {
     const begun = { ...subject, record: entry.record }
     const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
-    const outcome = await attempt.execute(opened.event)
+    const outcome = await withinRun(
+      () => this.#contextOf(entry, attempt),
+      () => attempt.execute(opened.event),
+    )
     if (outcome === 'lost') return this.#lost(entry)
     const left = [...attempt.tried.values()]
     return {
@@ -206,6 +213,19 @@ export class Runner {
       policy: policy(attempt.undoable, left),
       startedAt,
       tried: left,
+    }
+  }
+
+  /** What calls through dependencies find. */
+  #contextOf({ owned, turn }: Entry, attempt: LiveAttempt): RunContext {
+    const { dependencies, holds } = this.#host
+    return {
+      dependencies,
+      get signal() {
+        return attempt.signal
+      },
+      mayCall: () => !attempt.ended && holds(owned),
+      waited: (ms) => turn?.waited(ms),
     }
   }
 
@@ -240,7 +260,7 @@ export class Runner {
       return { ok: true, event: toHandlerEvent(event, event.body, () => checked.value) }
     } catch (error) {
       const from = { policy: handler.retry, step: undefined }
-      return { ok: false, outcome: classify(error, from, this.#host.now()) }
+      return { ok: false, outcome: classify(error, from, this.#host.now(), this.#host.isDown) }
     }
   }
 
@@ -271,6 +291,12 @@ export class Runner {
       seenIntervention = seenOf(entry)
     }
   }
+}
+
+/** Whether the failure that a run retries was of an outage: it opened the circuit, or came while it was open. */
+function wasOutages(dependencies: Dependencies, state: RunState | undefined): boolean {
+  if (state?.reason !== 'retry' || state.dependency === undefined) return false
+  return dependencies.named(state.dependency).wasDown(state.since)
 }
 
 /** The last intervention that this owner knows of. */

@@ -55,6 +55,10 @@ export class UndoAttempt implements LiveAttempt {
     return this.#ended !== undefined
   }
 
+  get signal(): AbortSignal {
+    return this.#aborts.signal
+  }
+
   end(outcome: Outcome | 'lost'): void {
     if (this.#ended && outcome !== 'lost') return
     this.#ended = outcome
@@ -147,7 +151,7 @@ export class UndoAttempt implements LiveAttempt {
       return await this.#keep(step, text, happened === 'absent' ? 'absent' : 'undone', { startedAt, firstTriedAt })
     } catch (error) {
       if (this.tried.has(text)) note(before?.doubt || !isDefiniteRefusal(error))
-      return this.#ended ?? classify(error, { policy: undoable.retry, step: step.name }, host.now())
+      return this.#ended ?? classify(error, { policy: undoable.retry, step: step.name }, host.now(), host.isDown)
     }
   }
 

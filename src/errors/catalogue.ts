@@ -125,6 +125,16 @@ export const catalogue = {
     'The attempt took longer than {timeoutMs} ms.',
     'Give the handler a longer timeout, or smaller steps.',
   ),
+  no_run: entry(
+    500,
+    'Dependency {dependency} was called outside a run.',
+    'Call it inside a handler, in a step: its limits, and what a failure means, are those of a run.',
+  ),
+  dependency_timeout: entry(
+    504,
+    'Dependency {dependency} did not answer within {timeoutMs} ms.',
+    'Raise its timeout, or find out why it is slow.',
+  ),
   step_timeout: entry(500, 'Step "{name}" took longer than {timeoutMs} ms.', 'Give the step a longer timeout.'),
   wait_timeout: entry(500, 'No signal "{name}" came within {timeoutMs} ms.', 'Catch WaitTimeout, or wait longer.'),
   crash_loop: entry(

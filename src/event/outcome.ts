@@ -18,7 +18,7 @@ export class Fatal extends Error {
  * @example throw new NotSent('no connection could be had')
  */
 export class NotSent extends Error {
-  override readonly name = 'NotSent'
+  override readonly name: string = 'NotSent'
 }
 
 /**
@@ -55,5 +55,38 @@ export class WaitTimeout extends Error {
   constructor(signal: string, timeoutMs: number) {
     super(`No signal "${signal}" came within ${timeoutMs} ms.`)
     this.signal = signal
+  }
+}
+
+/**
+ * Thrown by a call through a dependency whose circuit is open: nothing was sent. Where it leaves the handler the run is parked,
+ * at no cost of an attempt, until the dependency is up.
+ */
+export class CircuitOpen extends NotSent {
+  override readonly name = 'CircuitOpen'
+  /** The dependency's name. */
+  readonly dependency: string
+
+  constructor(dependency: string) {
+    super(`The circuit of ${dependency} is open.`)
+    this.dependency = dependency
+  }
+}
+
+/**
+ * Thrown by a call through a dependency that got no slot, or no turn in its rate, in time: nothing was sent. Where it leaves the
+ * handler the run is deferred, at no cost of an attempt.
+ */
+export class NotGranted extends NotSent {
+  override readonly name = 'NotGranted'
+  /** The dependency's name. */
+  readonly dependency: string
+  /** How long to wait before it is worth another try, in milliseconds. */
+  readonly retryInMs: number
+
+  constructor(dependency: string, retryInMs: number) {
+    super(`The limits of ${dependency} gave no turn in time.`)
+    this.dependency = dependency
+    this.retryInMs = retryInMs
   }
 }

@@ -125,6 +125,26 @@ export const limits = {
   gatheredKeys: 512,
   /** Such statements of a process under way at once: they share its connections with commits and tails. */
   gatheredStatements: 2,
+  /** How far a rate catches up with timers that fired late: at 100/s over four nodes 8 calls more in any 10 s, of 1,000. */
+  rateCatchUpMs: 20,
+  /** How long a call waits for its turn and a slot before its run is deferred, by default: it holds a slot of its node. */
+  callWaitMs: 5_000,
+  /** A call of a dependency, by default. */
+  callTimeoutMs: 10_000,
+  /** A circuit's defaults: it opens after so many failures in a row within this span, and is probed after that one. */
+  circuitFailures: 5,
+  circuitWithinMs: 30_000,
+  circuitCooldownMs: 15_000,
+  /** A probe whose node was lost is taken for failed so long after the call's timeout. */
+  probeGraceMs: 5_000,
+  /** After an outage, once so many go at once, there is no herd any more. */
+  waveEnd: 512,
+  /** Beats that a node asks for out of turn, since it has too little of a limit, are so far apart at least. */
+  shareBeatMs: 250,
+  /** Runs that wait for a dependency and keep their event in memory: the others read it when they begin. */
+  lineHeld: 100,
+  /** Of a node's slots, the part that runs of dependencies never take: so that those of other handlers go on. */
+  slotsKept: 0.1,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const

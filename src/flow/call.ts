@@ -1,0 +1,134 @@
+import { HapaxError } from '../errors/hapax-error.ts'
+import { CircuitOpen, NotGranted, NotSent, RetryLater } from '../event/outcome.ts'
+import type { Clock, Timer } from '../kit/clock.ts'
+import { limits } from '../kit/limits.ts'
+import { type CallVerdict, markFailure, verdictOf } from './call-failure.ts'
+import type { Passage } from './circuit.ts'
+import type { Dependency } from './dependency.ts'
+import type { DependencyState } from './dependency-state.ts'
+import type { RunContext } from './run-context.ts'
+
+/**
+ * One call of a dependency: by its circuit, for a slot, for its turn in the rate, with its deadline; and what its end tells of the
+ * other side.
+ *
+ * @throws what `effect` throws; CircuitOpen; NotGranted; `dependency_timeout`
+ */
+export async function callThrough<Value>(
+  dependency: Dependency,
+  context: RunContext,
+  effect: (signal: AbortSignal) => Value | Promise<Value>,
+): Promise<Value> {
+  const state = context.dependencies.of(dependency)
+  const { clock } = context.dependencies
+  const passage = await enter(state, dependency, context, clock)
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  const { signal } = context
+  signal.addEventListener('abort', abort)
+  let timer: Timer | undefined
+  let isLeft = false
+  /** A call that outlives its deadline keeps its slot until it has settled, since it is still running over there; not for ever. */
+  const leave = () => {
+    if (!isLeft) state.slots.release()
+    isLeft = true
+  }
+  state.called()
+  try {
+    const settling = settled(effect, controller.signal)
+    settling.then(leave, leave)
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = clock.setTimer(dependency.timeoutMs, () => {
+        controller.abort()
+        clock.setTimer(limits.stepSettleMs, leave, { unref: true })
+        reject(new HapaxError('dependency_timeout', { dependency: dependency.name, timeoutMs: dependency.timeoutMs }))
+      })
+    })
+    const value = await Promise.race([settling, late])
+    state.circuit.answered(passage)
+    return value
+  } catch (error) {
+    note(state, passage, dependency.classify?.(error) ?? verdictOf(error), error, context)
+    throw error
+  } finally {
+    timer?.cancel()
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** Also where it throws at once. */
+async function settled<Value>(
+  effect: (signal: AbortSignal) => Value | Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
+  return effect(signal)
+}
+
+async function enter(
+  state: DependencyState,
+  dependency: Dependency,
+  context: RunContext,
+  clock: Clock,
+): Promise<Passage> {
+  const { name, waitMs } = dependency
+  alive(context)
+  const passage = await state.circuit.enter()
+  if (!passage) throw open(name)
+  const sinceMs = clock.monotonicMs()
+  const leftMs = () => waitMs - (clock.monotonicMs() - sinceMs)
+  if (!(await state.slots.take(waitMs, context.signal))) {
+    state.circuit.forgo(passage)
+    throw new NotGranted(name, waitMs)
+  }
+  const isItsTurn = await state.rate.take(leftMs(), context.signal)
+  context.waited(clock.monotonicMs() - sinceMs)
+  const refusal = refusalOf(state, passage, isItsTurn, context)
+  if (!refusal) return passage
+  state.slots.release()
+  state.circuit.forgo(passage)
+  throw refusal
+}
+
+/** Why a call does not go that has waited for its turn; undefined: it goes. */
+function refusalOf(state: DependencyState, passage: Passage, isItsTurn: boolean, context: RunContext) {
+  if (!context.mayCall()) return ended()
+  // It opened while the call waited.
+  if (passage === 'plain' && state.circuit.isOpen) return open(state.name)
+  if (isItsTurn) return undefined
+  const inMs = Math.min(state.rate.inMs, limits.callWaitMs)
+  return new NotGranted(state.name, Math.ceil(inMs + (state.rate.waiting * 1_000) / (state.rate.perSecond || 1_000)))
+}
+
+/** What was an attempt's may not reach out once it has ended, or the lease is gone: its successor may be under way. */
+function alive(context: RunContext): void {
+  if (!context.mayCall()) throw ended()
+}
+
+function ended(): NotSent {
+  return new NotSent('The attempt has ended: nothing more is sent for it.')
+}
+
+function open(name: string): CircuitOpen {
+  return new CircuitOpen(name)
+}
+
+function note(
+  state: DependencyState,
+  passage: Passage,
+  verdict: CallVerdict | undefined,
+  error: unknown,
+  context: RunContext,
+): void {
+  // The attempt was ended under it: that says nothing of the other side.
+  if (verdict === undefined || context.signal.aborted) {
+    state.circuit.forgo(passage)
+    return
+  }
+  const retryAt = error instanceof RetryLater ? (error.at ?? state.now() + (error.delayMs ?? 0)) : undefined
+  markFailure(error, { dependency: state.name, verdict, retryAt })
+  if (verdict === 'fatal' || verdict === 'later') state.circuit.answered(passage)
+  else {
+    state.failed()
+    state.circuit.failed(passage, verdict)
+  }
+}

@@ -1,0 +1,99 @@
+import type { Clock } from '../kit/clock.ts'
+import type { CircuitTurn, CircuitTurned } from '../store/circuits.ts'
+import type { LimitClaim, LimitShare } from '../store/shared-limits.ts'
+import type { Settings } from '../store/store.ts'
+import type { Dependency } from './dependency.ts'
+import { type DependencyHost, DependencyState } from './dependency-state.ts'
+import { Line } from './line.ts'
+
+/** What the dependencies of a node ask of its engine. */
+export interface DependenciesHost extends DependencyHost {
+  turn(turn: CircuitTurn): Promise<CircuitTurned>
+}
+
+/** All dependencies that this node's runs use, or stand for. */
+export class Dependencies {
+  readonly #host: DependenciesHost
+  readonly #states = new Map<string, DependencyState>()
+  readonly #lines = new Map<string, Line>()
+  #settings: Settings | undefined
+  #isStopped = false
+
+  constructor(host: DependenciesHost) {
+    this.#host = host
+  }
+
+  get clock(): Clock {
+    return this.#host.clock
+  }
+
+  /** The state of a dependency that the code declares. */
+  of(dependency: Dependency): DependencyState {
+    const state = this.named(dependency.name)
+    state.declare(dependency)
+    return state
+  }
+
+  /** The state of a dependency that a record names: this code may not have it. */
+  named(name: string): DependencyState {
+    const known = this.#states.get(name)
+    if (known) return known
+    const state = new DependencyState(name, this.#host)
+    this.#states.set(name, state)
+    this.#teach(state)
+    return state
+  }
+
+  /** Those that are known here. */
+  get all(): readonly DependencyState[] {
+    return [...this.#states.values()]
+  }
+
+  /** The line of runs that use these. */
+  line(names: readonly string[]): Line {
+    const key = names.join(' ')
+    const known = this.#lines.get(key)
+    if (known) return known
+    const line = new Line(names.map((name) => this.named(name)))
+    this.#lines.set(key, line)
+    return line
+  }
+
+  /** What all nodes know, as the settings were read. */
+  learn(settings: Settings): void {
+    if (settings.version < (this.#settings?.version ?? 0)) return
+    this.#settings = settings
+    for (const { dependency } of settings.circuits) this.named(dependency)
+    for (const state of this.#states.values()) this.#teach(state)
+  }
+
+  /** What this node uses of shared limits; undefined: it has none. */
+  claims(): readonly LimitClaim[] | undefined {
+    const claims = this.all.flatMap((state) => state.claims())
+    return claims.length === 0 ? undefined : claims
+  }
+
+  /** What the answer to a beat lent. */
+  lent(shares: readonly LimitShare[]): void {
+    const byName = new Map(shares.map(({ name, share }) => [name, share]))
+    if (!this.#isStopped) for (const state of this.#states.values()) state.lent(byName)
+  }
+
+  /** The lease has run out. */
+  lapsed(): void {
+    for (const state of this.#states.values()) state.lapsed()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const { circuit } of this.#states.values()) circuit.stop()
+  }
+
+  #teach(state: DependencyState): void {
+    const { circuits = [], limits = [] } = this.#settings ?? {}
+    state.learn(
+      circuits.find(({ dependency }) => dependency === state.name),
+      limits.find(({ dependency }) => dependency === state.name),
+    )
+  }
+}

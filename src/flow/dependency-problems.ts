@@ -1,0 +1,45 @@
+import { found } from '../errors/config-invalid.ts'
+import { durationMs } from '../kit/duration.ts'
+import { limits } from '../kit/limits.ts'
+import type { DependencyOptions } from './dependency.ts'
+import { ratePerSecond } from './rate.ts'
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+/** All that is wrong with how a dependency is declared. */
+export function dependencyProblems(name: unknown, options: DependencyOptions): string[] {
+  if (typeof options !== 'object' || options === null)
+    return ['options: wanted { timeout, rate, concurrency, circuit }']
+  const { timeout, rate, concurrency, circuit, wait, classify } = options
+  const isNamed = typeof name === 'string' && namePattern.test(name) && name.length <= limits.nameLength
+  return [
+    ...(isNamed ? [] : [`name: wanted 1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`]),
+    ...spanProblems('timeout', timeout),
+    ...spanProblems('wait', wait),
+    ...(rate === undefined || ratePerSecond(rate) !== undefined
+      ? []
+      : [`rate: wanted how often, like '100/s' or '5/m', found ${found(rate)}`]),
+    ...countProblems('concurrency', concurrency),
+    ...(circuit === undefined ? [] : circuitProblems(circuit)),
+    ...(classify === undefined || typeof classify === 'function' ? [] : ['classify: wanted a function of the error']),
+  ]
+}
+
+function circuitProblems(circuit: unknown): string[] {
+  if (typeof circuit !== 'object' || circuit === null) return ['circuit: wanted { failures, within, cooldown }']
+  return [
+    ...countProblems('circuit.failures', 'failures' in circuit ? circuit.failures : undefined),
+    ...spanProblems('circuit.within', 'within' in circuit ? circuit.within : undefined),
+    ...spanProblems('circuit.cooldown', 'cooldown' in circuit ? circuit.cooldown : undefined),
+  ]
+}
+
+function spanProblems(option: string, value: unknown): string[] {
+  if (value === undefined || (durationMs(value) ?? 0) >= 1) return []
+  return [`${option}: wanted a duration of 1 ms or more, like '10s', found ${found(value)}`]
+}
+
+function countProblems(option: string, value: unknown): string[] {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1)) return []
+  return [`${option}: wanted a whole number of 1 or more, found ${found(value)}`]
+}

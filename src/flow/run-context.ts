@@ -1,0 +1,38 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { HapaxError } from '../errors/hapax-error.ts'
+import type { Dependencies } from './dependencies.ts'
+
+/** What a call out of a run's code finds: the one place that is told by where code runs, not by what it is handed. */
+export interface RunContext {
+  readonly dependencies: Dependencies
+  /** Aborts when the attempt ends. */
+  readonly signal: AbortSignal
+  /** Whether the attempt lives and its node holds the lease: asked before every call. */
+  mayCall(): boolean
+  /** It waited so long for its turn: this is no time that the run takes. */
+  waited(ms: number): void
+}
+
+const storage = new AsyncLocalStorage<RunContext>()
+let isUsed = false
+
+/** Somebody has declared a dependency: until then, no run carries a context. */
+export function useRunContexts(): void {
+  isUsed = true
+}
+
+/** Calls `body` as the code of this run. */
+export function withinRun<Result>(context: () => RunContext, body: () => Result): Result {
+  return isUsed ? storage.run(context(), body) : body()
+}
+
+/**
+ * The run that calls.
+ *
+ * @throws `no_run` outside a run
+ */
+export function runContext(dependency: string): RunContext {
+  const context = storage.getStore()
+  if (!context) throw new HapaxError('no_run', { dependency })
+  return context
+}
