@@ -15,6 +15,7 @@ import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from 
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { doubtsOf } from './doubts.ts'
 import { Executing } from './executing.ts'
 import { expiryOf } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
@@ -254,9 +255,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (tag, event, runState) => {
-      const handler = index.get(tag)
-      return handler && expiryOf(handler, event, runState)
+    expiryOf: (event, record) => {
+      const handler = index.get(record.tag)
+      return handler && !doubtsOf(record).some(({ doubt }) => doubt)
+        ? expiryOf(handler, event, record.state)
+        : undefined
     },
   })
 

@@ -29,6 +29,11 @@ export function isDefiniteRefusal(error: unknown): boolean {
   return failure !== undefined && failure.verdict !== 'transient'
 }
 
+/** Whether it says so of the step's earlier tries too: the other side has judged the key, or the handler has. */
+export function isFinalRefusal(error: unknown): boolean {
+  return error instanceof Fatal || callFailureOf(error)?.verdict === 'fatal'
+}
+
 /** What is kept of an error; anything can be thrown. */
 export function recordError(error: unknown, step?: string): RecordedError {
   try {

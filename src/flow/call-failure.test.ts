@@ -1,14 +1,16 @@
 import { expect, it } from 'vitest'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
-import { callFailureOf, markFailure, verdictOf } from './call-failure.ts'
+import { type CallVerdict, callFailureOf, markFailure, verdictOf } from './call-failure.ts'
 
 const withStatus = (status: number) => Object.assign(new Error(String(status)), { status })
 const withCode = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) })
 
-it.each([
-  ...[408, 409, 423, 425, 500, 502, 503, 504].map((status) => [`status ${status}`, withStatus(status), 'transient']),
-  ...[401, 403, 407].map((status) => [`status ${status}`, withStatus(status), 'configuration']),
-  ...[400, 402, 404, 410, 413, 415, 422].map((status) => [`status ${status}`, withStatus(status), 'fatal']),
+it.each<readonly [string, unknown, CallVerdict | undefined]>([
+  ...[408, 409, 423, 425, 500, 502, 503, 504].map(
+    (status) => [`status ${status}`, withStatus(status), 'transient'] as const,
+  ),
+  ...[401, 403, 407].map((status) => [`status ${status}`, withStatus(status), 'configuration'] as const),
+  ...[400, 402, 404, 410, 413, 415, 422].map((status) => [`status ${status}`, withStatus(status), 'fatal'] as const),
   ['status 429', withStatus(429), 'later'],
   ['statusCode 500', Object.assign(new Error('Stripe'), { statusCode: 500 }), 'transient'],
   ['a reset connection', withCode('ECONNRESET'), 'transient'],
