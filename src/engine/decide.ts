@@ -185,6 +185,11 @@ export function decide(
   }
 }
 
+/** Whether the run waits because no node has its handler. Where one has, the shard goes there, and the next look is soon. */
+export function lacksHandler({ status, reason, since, dueAt = since }: RunState): boolean {
+  return status === 'waiting' && reason === 'no_handler' && dueAt - since >= limits.noHandlerLookMs
+}
+
 /** An undo's failure, beside what the run died of before it. */
 function afterDeath(before: RunState | undefined, error: RecordedError): RecordedError {
   const died = before?.undoBegun === 'death' ? (before.error?.cause ?? before.error) : undefined
