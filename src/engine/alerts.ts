@@ -24,7 +24,7 @@ const others = 'others'
 
 /**
  * Tells people. The first occurrence of a kind and subject is told at once; what follows within the window is gathered
- * into one alert at its end, and so on for as long as it goes on: two alerts in the first window, then one for each.
+ * into one alert at its end, and so on for as long as it goes on. Of a state that lasts the window is an hour.
  */
 export class Alerts {
   readonly #host: AlertsHost
@@ -60,14 +60,15 @@ export class Alerts {
     this.#isStopped = true
     for (const { timer, more, latest, latestAt } of this.#gatherings.values()) {
       timer.cancel()
-      if (more > 0) this.#tell(latest, more, latestAt)
+      if (more > 0 && !latest.lasting) this.#tell(latest, more, latestAt)
     }
     this.#gatherings.clear()
     await Promise.all(this.#deliveries.map((delivery) => delivery.stop(withinMs)))
   }
 
   #gather(name: string, latest: Occurrence): void {
-    const timer = this.#host.clock.setTimer(limits.alertWindowMs, () => this.#windowEnds(name), { unref: true })
+    const windowMs = latest.lasting ? limits.alertLastingMs : limits.alertWindowMs
+    const timer = this.#host.clock.setTimer(windowMs, () => this.#windowEnds(name), { unref: true })
     this.#gatherings.set(name, { timer, more: 0, latest, latestAt: 0 })
   }
 
@@ -75,8 +76,11 @@ export class Alerts {
     const gathering = this.#gatherings.get(name)
     this.#gatherings.delete(name)
     if (!gathering || gathering.more === 0) return
-    this.#tell(gathering.latest, gathering.more, gathering.latestAt)
-    this.#gather(name, gathering.latest)
+    const { latest, latestAt, more } = gathering
+    // What lasted is over: nobody is told of it now.
+    if (latest.lasting && this.#host.clock.now() - latestAt > limits.alertWindowMs) return
+    this.#tell(latest, more, latestAt)
+    this.#gather(name, latest)
   }
 
   #tell({ kind, subject, message, details = {} }: Occurrence, count: number, at: number): void {

@@ -185,9 +185,14 @@ export function decide(
   }
 }
 
-/** Whether the run waits because no node has its handler. Where one has, the shard goes there, and the next look is soon. */
-export function lacksHandler({ status, reason, since, dueAt = since }: RunState): boolean {
-  return status === 'waiting' && reason === 'no_handler' && dueAt - since >= limits.noHandlerLookMs
+/**
+ * Whether a run was looked at anew, and still nobody has its handler. The first look may only have given the shard to a node
+ * that has it, or have come while it was being given; where none has it, the shard comes back.
+ */
+export function lacksHandler(before: RunState | undefined, next: RunState): boolean {
+  const waits = (state: RunState | undefined) => state?.status === 'waiting' && state.reason === 'no_handler'
+  const { since, dueAt = since } = next
+  return waits(before) && waits(next) && dueAt - since >= limits.noHandlerLookMs
 }
 
 /** An undo's failure, beside what the run died of before it. */

@@ -20,14 +20,13 @@ const subject = 'retention'
 
 /**
  * Tells people when sweeps fail again and again, when one hangs, and when they end and leave what they should have
- * dropped. While it lasts, it is told once an hour.
+ * dropped.
  */
 export class MaintenanceWatch {
   readonly #host: MaintenanceWatchHost
   #timer: Timer | undefined
   #endedAtMs: number
   #failures = 0
-  #toldAtMs = Number.NEGATIVE_INFINITY
   #kept: Omit<PurgeRequest, 'rows'> | undefined
 
   constructor(host: MaintenanceWatchHost) {
@@ -62,19 +61,16 @@ export class MaintenanceWatch {
 
   /** A sweep failed. */
   failed(error: unknown): void {
-    const nowMs = this.#host.clock.monotonicMs()
-    this.#endedAtMs = nowMs
+    this.#endedAtMs = this.#host.clock.monotonicMs()
     this.#failures++
-    const isFirst = this.#failures === limits.maintenanceFailures
-    const isTime = this.#failures > limits.maintenanceFailures && nowMs - this.#toldAtMs >= limits.maintenanceLookMs
-    if (!isFirst && !isTime) return
-    this.#toldAtMs = nowMs
+    if (this.#failures < limits.maintenanceFailures) return
     const code = error instanceof HapaxError ? error.code : plainWord(error instanceof Error ? error.name : 'Error')
     this.#host.alerts.raise({
       kind: 'maintenance_failed',
       subject,
       message: `Retention failed ${this.#failures} times in a row (${code}): nothing is dropped, and the disk fills.`,
       details: { failures: this.#failures, code },
+      lasting: true,
     })
   }
 
@@ -84,13 +80,13 @@ export class MaintenanceWatch {
     if (sinceMs >= limits.maintenanceIdleMs) {
       const minutes = Math.floor(sinceMs / 60_000)
       const message = `Retention has not come to an end for ${minutes} minutes: nothing is dropped, and the disk fills.`
-      return alerts.raise({ kind: 'maintenance_idle', subject, message, details: { minutes } })
+      return alerts.raise({ kind: 'maintenance_idle', subject, message, details: { minutes }, lasting: true })
     }
     if (!store.diagnose || !this.#kept || this.#failures > 0) return
     for (const { about, state, found } of await store.diagnose(this.#kept)) {
       if (state === 'ok' || !undone.includes(about)) continue
       const message = `Retention does nothing: ${found}. See hapax doctor.`
-      alerts.raise({ kind: 'maintenance_idle', subject: about, message, details: { about } })
+      alerts.raise({ kind: 'maintenance_idle', subject: about, message, details: { about }, lasting: true })
     }
   }
 }

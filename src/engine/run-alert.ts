@@ -19,10 +19,10 @@ export function runAlert(
     run_expired: `A run of ${handler} expired, and is dead.`,
     run_dead: `A run of ${handler} is dead: ${reason}.`,
     run_unknown: `A run of ${handler} is unknown: ${reason}. A person decides.`,
-    no_handler: `A run of ${handler} waits: no live node has this handler.`,
+    no_handler: `Runs of ${handler} wait: no live node has this handler.`,
   }
   const details = { run, handler, reason, ...(code !== undefined && code !== reason && { code }) }
-  return { kind, subject: handler, message: messages[kind], details }
+  return { kind, subject: handler, message: messages[kind], details, lasting: kind === 'no_handler' }
 }
 
 function kindOf(
@@ -31,7 +31,5 @@ function kindOf(
 ): 'run_expired' | 'run_dead' | 'run_unknown' | 'no_handler' | undefined {
   if (next.status === 'dead') return next.error?.code === 'run_expired' ? 'run_expired' : 'run_dead'
   if (next.status === 'unknown') return 'run_unknown'
-  // It looks again and again: told once.
-  if (lacksHandler(next) && !(before && lacksHandler(before))) return 'no_handler'
-  return undefined
+  return lacksHandler(before, next) ? 'no_handler' : undefined
 }

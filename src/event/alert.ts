@@ -86,4 +86,6 @@ export interface Occurrence {
   readonly subject: string
   readonly message: string
   readonly details?: AlertDetails
+  /** A state that is found again and again: told again once an hour while it lasts, not each time. */
+  readonly lasting?: boolean
 }

@@ -97,6 +97,8 @@ export const limits = {
   pickUpMs: 3_600_000,
   /** What happens again within this of its alert, and of each that follows, is gathered into one: people read, not machines. */
   alertWindowMs: 300_000,
+  /** How often a state that lasts is told again. */
+  alertLastingMs: 3_600_000,
   /** Kinds and subjects told apart at once; what is beyond is told as `others` of its kind. */
   alertSubjects: 1_000,
   /** Alerts that wait for one channel; more are logged as lost: by then nobody reads them there. */
@@ -108,7 +110,7 @@ export const limits = {
   alertTextLength: 1_500,
   /** Sweeps that fail in a row before an alert: one may meet a restart of the store. */
   maintenanceFailures: 3,
-  /** How often it is looked whether maintenance works, and told again that it does not. */
+  /** How often it is looked whether maintenance works: the look costs some statements. */
   maintenanceLookMs: 3_600_000,
   /** A sweep that has not ended by then hangs: longer than the store may take for it. */
   maintenanceIdleMs: 7_200_000,
