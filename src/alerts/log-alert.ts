@@ -1,4 +1,4 @@
-import type { Alert, AlertChannel, AlertKind } from '../event/alert.ts'
+import type { Alert, AlertChannel, AlertKind, AlertMeans } from '../event/alert.ts'
 
 /** Options of {@link logAlert}. */
 export interface LogAlertOptions {
@@ -15,7 +15,7 @@ export function logAlert({ kinds }: LogAlertOptions = {}): AlertChannel {
   return Object.freeze({
     name: 'log',
     ...(kinds && { kinds }),
-    send: async (alert: Alert, { log }: Parameters<AlertChannel['send']>[1]) => {
+    send: async (alert: Alert, { log }: AlertMeans) => {
       const { kind, subject, count, group, node, details } = alert
       log.warn(`alert: ${alert.message}`, { ...details, kind, subject, count, group, node })
     },

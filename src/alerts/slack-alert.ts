@@ -1,5 +1,5 @@
 import { configInvalid } from '../errors/config-invalid.ts'
-import type { Alert, AlertChannel, AlertKind } from '../event/alert.ts'
+import type { Alert, AlertChannel, AlertKind, AlertMeans } from '../event/alert.ts'
 import { cutText, type Fetch, postJson, urlProblems } from './post-json.ts'
 
 /** Options of {@link slackAlert}. */
@@ -28,7 +28,7 @@ export function slackAlert(options: SlackAlertOptions): AlertChannel {
   return Object.freeze({
     name,
     ...(kinds && { kinds }),
-    send: (alert: Alert, { signal }: Parameters<AlertChannel['send']>[1]) => {
+    send: (alert: Alert, { signal }: AlertMeans) => {
       const body = new TextEncoder().encode(JSON.stringify({ text: slackText(alert) }))
       return postJson({ fetch, url, headers: { 'content-type': 'application/json' }, body, signal })
     },

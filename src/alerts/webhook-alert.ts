@@ -1,5 +1,5 @@
 import { configInvalid } from '../errors/config-invalid.ts'
-import type { Alert, AlertChannel, AlertKind } from '../event/alert.ts'
+import type { Alert, AlertChannel, AlertKind, AlertMeans } from '../event/alert.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { hmacKeys, type Secret } from '../sources/signature.ts'
@@ -39,7 +39,7 @@ export function webhookAlert(options: WebhookAlertOptions): AlertChannel {
   return Object.freeze({
     name,
     ...(kinds && { kinds }),
-    send: (alert: Alert, { signal, now }: Parameters<AlertChannel['send']>[1]) => {
+    send: (alert: Alert, { signal, now }: AlertMeans) => {
       const data = { type: `hapax.${alert.kind}`, timestamp: isoTime(alert.at), data: alert }
       const body = new TextEncoder().encode(JSON.stringify(data))
       const ours = keys.length > 0 ? signed(alert, body, now(), keys) : unsigned(alert)
