@@ -124,7 +124,8 @@ describe('what is wrong with its options', () => {
   it.each([
     ['url', { url: 'ops.example/s3cr3t' }],
     ['url', { url: 'ftp://ops.example/s3cr3t' }],
-    ['url', { url: 'https://me:s3cr3t@ops.example' }],
+    ['url', { url: 'https://s3cr3t@ops.example' }],
+    ['url', { url: 'https://:s3cr3t@ops.example' }],
     ['headers', { url: 'https://ops.example', headers: { authorization: 's3cr3t\n' + 's3cr3t' } }],
     ['secret', { url: 'https://ops.example', secret: 's3cr3t!' }],
     ['secret', { url: 'https://ops.example', secret: [] }],

@@ -105,11 +105,12 @@ describe('the engine’s own sweep', () => {
     await close()
   })
 
-  it('tells nothing when it goes well', async () => {
+  it('tells nothing when it goes well, and is not watched after a stop', async () => {
     const { channel, opened } = world(() => Promise.resolve({ payloads: 0, events: 0, identities: 0 }))
-    const { advance, close } = await opened
+    const { clock, advance, close } = await opened
     await advance('4h')
     expect(channel.sent).toEqual([])
     await close()
+    expect(clock.timers).toBe(0)
   })
 })
