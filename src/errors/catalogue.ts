@@ -198,6 +198,11 @@ export const catalogue = {
     'Not a duration: {found}.',
     "Give milliseconds as a number, or like '250ms', '10s', '5m', '2h', '7d'.",
   ),
+  alert_undelivered: entry(
+    502,
+    'The alert was not delivered: {reason}.',
+    "See whether the channel's address takes it; it is in the log, too.",
+  ),
   engine_stopped: entry(503, 'This Hapax is stopping or has stopped.', 'Create a new one, or ask another node.'),
   bind_refused: entry(
     500,
