@@ -14,6 +14,7 @@ import type { Owned, Settings, Store } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import { Alerts } from './alerts.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
+import { circuitAlert } from './circuit-alert.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -122,6 +123,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     now: () => ownership.now(),
     beat: () => ownership.beat(),
     changed: () => dispatcher.lineChanged(),
+    tell: (occurrence) => alerts.raise(occurrence),
   })
 
   const ownership: Ownership = new Ownership(
@@ -148,7 +150,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       renewed: (quiet) => dispatcher.renewed(quiet),
       notRenewed: () => dispatcher.renewed(false),
       claims: () => dependencies.states.claims(),
-      lent: (shares) => dependencies.states.lent(shares),
+      lent: (shares) => dependencies.lent(shares),
       lapsed: () => dependencies.states.lapsed(),
     },
   )
@@ -291,6 +293,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     freshRegistry: refresh,
     settingsChanged: applySettings,
     hasSource: (name) => sources.has(name),
+    turned: (circuit) => alerts.raise(circuitAlert(circuit)),
     usersOf: (dependency) => dependencies.usersOf(dependency),
   })
   /** A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry. */

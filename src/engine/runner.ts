@@ -222,7 +222,7 @@ export class Runner {
     return {
       dependencies,
       get signal() {
-        return attempt.signal
+        return attempt.aborts.signal
       },
       mayCall: () => !attempt.ended && holds(owned),
       waited: (ms) => turn?.waited(ms),
