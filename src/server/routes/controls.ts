@@ -90,7 +90,7 @@ export function controlRoutes(hapax: Served): Route[] {
   ]
 }
 
-function pauseRoute(hapax: Served, what: Pause['what'], verb: 'pause' | 'resume'): Route {
+function pauseRoute(hapax: Served, what: 'handler' | 'source', verb: 'pause' | 'resume'): Route {
   return route({
     method: 'POST',
     path: `/v1/${what}s/{name}/${verb}`,
