@@ -58,8 +58,10 @@ export type { Random } from './kit/random.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'
+export type { CircuitRecord, CircuitState, CircuitTurn, CircuitTurned } from './store/circuits.ts'
 export type { Finding } from './store/finding.ts'
 export type { MigrateMode } from './store/open-store.ts'
+export type { LimitClaim, LimitShare } from './store/shared-limits.ts'
 export type {
   AcceptAnswer,
   AcceptedWithin,
@@ -73,6 +75,7 @@ export type {
   Commit,
   CommitResult,
   Decision,
+  DependencyLimits,
   DuePage,
   DuePlace,
   EventQuery,
@@ -85,6 +88,7 @@ export type {
   InterventionRecord,
   LateFingerprint,
   LedgerEntry,
+  LimitSetting,
   NodeBeat,
   Owned,
   OwnedCursor,
