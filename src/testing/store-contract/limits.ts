@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { LimitClaim } from '../../store/shared-limits.ts'
 import { contractCases } from './contract-case.ts'
-import { only, type Scene } from './scene.ts'
+import { defined, only, type Scene } from './scene.ts'
 
 /** A rate of 100 calls a second, of which the node has nothing yet and wants all. */
 function claim(over: Partial<LimitClaim> = {}): LimitClaim {
@@ -59,6 +59,27 @@ export const limitCases = contractCases('limits', {
     }
     const shares = Object.values(held).sort((a, b) => a - b)
     assert.deepEqual(shares, [1, 2, 2])
+  },
+  'however beats of many nodes meet, what they may use together is never more than the whole (G8)': async (scene) => {
+    const stores = [scene.store, await scene.world.open()]
+    const nodes = Array.from({ length: 6 }, (_, index) => `node-${index}`)
+    for (let limit = 0; limit < 6; limit++) {
+      // Of one that nobody has anything of yet, each might think that all is its own.
+      const slots = { name: `slots:${limit}`, amount: 8, whole: true }
+      const held = new Map(nodes.map((node) => [node, 0]))
+      const sum = () => [...held.values()].reduce((all, one) => all + one, 0)
+      for (let round = 0; round < 3; round++) {
+        const beats = nodes.map(async (node, index) => {
+          const eager = round === 2 || scene.random.fraction() < 0.6
+          const limits = [claim({ ...slots, held: defined(held.get(node)), eager })]
+          const { share } = only((await scene.beat(node, { limits }, defined(stores[index % 2]))).limits ?? [])
+          held.set(node, share)
+          assert.equal(sum() <= slots.amount, true, `${sum()} of ${slots.amount} in round ${round}`)
+        })
+        await Promise.all(beats)
+      }
+      assert.equal(sum() > 0, true)
+    }
   },
   'limits of one name have nothing to do with those of another': async (scene) => {
     assert.equal(await shareOf(scene, 'one'), 100)
