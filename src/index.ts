@@ -21,6 +21,7 @@ export type {
   RedriveView,
   Runs,
   RunView,
+  ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
 export {
@@ -35,6 +36,7 @@ export {
   type StepOptions,
   type TransactionOptions,
 } from './engine/handler.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './engine/schedule.ts'
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
 export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
@@ -46,6 +48,8 @@ export type { Durability, Receipt, ReceiptRun } from './event/receipt.ts'
 export type { RecordedError, RunAddress, RunState, StepAddress } from './event/run.ts'
 export type { RunStatus } from './event/run-status.ts'
 export type { SchemaResult, StandardSchema } from './event/standard-schema.ts'
+export type { CronRule } from './flow/cron.ts'
+export type { MissedTicks, ScheduleTick } from './flow/schedule.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
 export type { ByteBudget } from './ingress/byte-budget.ts'

@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
+import type { Schedule } from '../engine/schedule.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
-import { type CheckedOptions, optionProblems } from './check-options.ts'
+import { type CheckedOptions, optionProblems, scheduleProblems } from './check-options.ts'
 import { lists, type Option, options } from './schema.ts'
 
 /** A configuration with every default filled in; durations in milliseconds. */
@@ -32,6 +33,7 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly sources: readonly Source[]
   readonly handlers: readonly Handler[]
+  readonly schedules: readonly Schedule[]
   /** The file that it came from. */
   readonly file: string | undefined
 }
@@ -106,10 +108,12 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
     hosts: hostsOf(text('server.hosts')),
     sources: listOf<Source>(written, 'sources', problems),
     handlers: listOf<Handler>(written, 'handlers', problems),
+    schedules: listOf<Schedule>(written, 'schedules', problems),
     file,
   }
   for (const { about, says } of optionProblems(checkedOf(config)))
     if (!about.some((path) => refused.has(path))) problems.push(says)
+  problems.push(...(await scheduleProblems(config.schedules)))
   if (config.port > 65_535) problems.push('server.port must be 65535 or less')
   if (problems.length > 0) throw configInvalid(problems)
   return Object.freeze(config)
@@ -190,12 +194,16 @@ function checked(
 }
 
 /** A list of the file as it is written: {@link optionProblems} looks at its items. */
-function listOf<Item>(written: object, name: string, problems: string[]): readonly Item[] {
+function listOf<Item>(
+  written: object,
+  name: 'sources' | 'handlers' | 'schedules',
+  problems: string[],
+): readonly Item[] {
   const list: unknown = Reflect.get(written, name)
   if (list === undefined) return []
   if (Array.isArray(list)) return list
-  const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
-  problems.push(`${name}: wanted a list of what ${maker} returns`)
+  const makers = { sources: 'stripe({ … }), github({ … }) …', handlers: 'handler(…)', schedules: 'schedule(…)' }
+  problems.push(`${name}: wanted a list of what ${makers[name]} returns`)
   return []
 }
 
@@ -207,7 +215,7 @@ function hostsOf(text: string): readonly string[] {
 }
 
 function checkedOf(config: Config): CheckedOptions {
-  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers } = config
+  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers, schedules } = config
   const retention = { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs }
-  return { group, concurrency, lease, beat, grace, retention, sources, handlers }
+  return { group, concurrency, lease, beat, grace, retention, sources, handlers, schedules }
 }

@@ -93,6 +93,10 @@ export const lists: readonly { readonly path: string; readonly sentence: string 
     sentence: 'Where events come from: `stripe({ … })`, `github({ … })` and the like; each is one endpoint.',
   },
   { path: 'handlers', sentence: 'What processes events: `handler(name, { … }, async (event, run) => …)`.' },
+  {
+    path: 'schedules',
+    sentence: 'What is called at certain times: `schedule(name, cron, { … }, async (event, run) => …)`.',
+  },
 ]
 
 /** docs/configuration.md. */

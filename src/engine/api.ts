@@ -3,6 +3,7 @@ import type { EventKey } from '../event/event-key.ts'
 import type { Durability, Receipt } from '../event/receipt.ts'
 import type { RunState } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
+import type { MissedTicks } from '../flow/schedule.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Duration } from '../kit/duration.ts'
 import type { StrictJson } from '../kit/strict-json.ts'
@@ -250,6 +251,19 @@ export interface Controls {
   counts(): Promise<StoreCounts>
 }
 
+/** A schedule as it is listed, by a process that has it. */
+export interface ScheduleView {
+  readonly name: string
+  readonly group: string
+  readonly cron: string
+  readonly timezone: string
+  readonly missed: MissedTicks
+  /** Its next tick. */
+  readonly next: Instant | undefined
+  /** The last tick that came, of the last ten that should have; `event` is its key. */
+  readonly last: { readonly at: Instant; readonly event: EventKey } | undefined
+}
+
 /** What a Hapax is to who embeds it. */
 export interface HapaxCore {
   /**
@@ -263,6 +277,8 @@ export interface HapaxCore {
   readonly events: Events
   readonly runs: Runs
   readonly controls: Controls
+  /** The schedules of this process, whether or not it is started, with their ticks. */
+  schedules(): Promise<readonly ScheduleView[]>
   /**
    * Proves, at most a second ago, that the store commits: a beat of this process was written.
    *

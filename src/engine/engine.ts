@@ -14,6 +14,7 @@ import { Accepter } from './accept.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { endRuns } from './end-runs.ts'
 import { Executing } from './executing.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
@@ -28,9 +29,11 @@ import { ReadinessCheck } from './readiness.ts'
 import type { RunsInMemory } from './room.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
+import { openSchedules, type Schedule } from './schedule.ts'
 import type { SourceTraits } from './source-traits.ts'
 import { StragglingSteps } from './straggling-steps.ts'
 import { type Retention, Sweeper } from './sweeper.ts'
+import { Ticker } from './ticker.ts'
 
 /** What an engine is made of. */
 export interface EngineOptions {
@@ -39,6 +42,8 @@ export interface EngineOptions {
   readonly random: Random
   readonly log: Log
   readonly handlers: readonly Handler[]
+  /** Default none. */
+  readonly schedules?: readonly Schedule[]
   readonly sources: readonly SourceTraits[]
   /** Nodes that run the same handlers. Default `'default'`. */
   readonly group?: string
@@ -71,7 +76,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const leaseMs = toMs(options.lease ?? limits.leaseMs)
   const beatMs = toMs(options.beat ?? limits.beatMs)
   const node = `${group}-${mintEventKey(clock.now(), 0, random)}`
-  const index = handlerIndex(group, options.handlers)
+  const schedules = await openSchedules(options.schedules ?? [])
+  const handlers = [...options.handlers, ...schedules.map(({ schedule }) => schedule.handlerIn(group))]
+  const index = handlerIndex(group, handlers)
   const sources = new Map(options.sources.map((source) => [source.name, source]))
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
@@ -107,7 +114,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     { node, group, leaseMs, beatMs },
     {
-      granted: (grant) => dispatcher.granted(grant),
+      granted: (grant) => {
+        dispatcher.granted(grant)
+        for (const ticker of tickers) void ticker.wake()
+      },
       lost: (owned) => dispatcher.lost(owned),
       handBack: (owned) => dispatcher.handBack(owned),
       lowMarks: () => dispatcher.lowMarks(),
@@ -163,6 +173,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       progress.set(run, { fraction, note })
     },
   }
+
+  const identitiesMs = toMs(options.retention?.identities ?? limits.identityRetentionMs)
+  const tickers = schedules.map((open) => {
+    const pair = (shard: number) => ownership.pair(shard)
+    const accept = (event: NewEvent) => accepter.accept(event, {})
+    return new Ticker(open, { ...attemptHost, group, leaseMs, identitiesMs, registry: () => registry, pair, accept })
+  })
 
   const runner = new Runner({
     ...attemptHost,
@@ -304,6 +321,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     events: gate.guard(operations.events),
     runs: gate.guard(operations.runs),
     controls: gate.guard(operations.controls),
+    schedules: () => gate.whileOpen(() => Promise.all(tickers.map((ticker) => ticker.view()))),
     whileOpen: (ask) => gate.whileOpen(ask),
     ready: () =>
       stopping ? Promise.reject(new HapaxError('engine_stopped')) : gate.whileOpen(() => readiness.check()),
@@ -332,7 +350,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   async function startNow(): Promise<void> {
-    for (const one of options.handlers) {
+    for (const one of handlers) {
       for (const ability of one.needs) {
         if (!store.abilities[ability])
           throw new HapaxError('ability_missing', { handler: one.name, ability, store: store.kind })
@@ -341,16 +359,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry = await store.register(
       group,
       node,
-      options.handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
+      handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
     )
     state = 'started'
     stopWatching = store.onWork(() => dispatcher.wake())
     applySettings(await store.settings())
     await ownership.start(
       registry,
-      options.handlers.map((one) => one.name),
+      handlers.map((one) => one.name),
     )
-    log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
+    log.info('started', { node, group, handlers: handlers.length, shards: ownership.pairs.length })
   }
 
   async function stopNow(after: Promise<unknown> | undefined): Promise<void> {
@@ -359,8 +377,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     const wasStarted = state === 'started'
     state = 'stopping'
     const graceMs = toMs(options.grace ?? limits.graceMs)
+    for (const ticker of tickers) ticker.stop()
     dispatcher.takeNoMore()
-    const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
+    const quiet = wasStarted ? endRuns(clock, dispatcher, graceMs) : Promise.resolve()
     if (after) await settledWithin(clock, after, graceMs)
     accepts = false
     registryTimer?.cancel()
@@ -378,17 +397,5 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     await store.close()
     state = 'stopped'
     log.info('stopped', { node })
-  }
-
-  /**
-   * Waits for runs to end. Those that outlive the grace are asked to, and handed back, at no cost of an attempt; those that
-   * do not even end then are handed back with their steps in doubt.
-   */
-  async function endRuns(graceMs: number): Promise<void> {
-    if (await settledWithin(clock, dispatcher.quiet(), graceMs)) return
-    dispatcher.handBackAll()
-    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return
-    dispatcher.abandonAll()
-    await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)
   }
 }
