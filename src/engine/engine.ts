@@ -175,11 +175,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   const identitiesMs = toMs(options.retention?.identities ?? limits.identityRetentionMs)
-  const tickers = schedules.map((open) => {
-    const pair = (shard: number) => ownership.pair(shard)
-    const accept = (event: NewEvent) => accepter.accept(event, {})
-    return new Ticker(open, { ...attemptHost, group, leaseMs, identitiesMs, registry: () => registry, pair, accept })
-  })
+  const tickerHost = { clock, log, store, group, leaseMs, identitiesMs, registry: () => registry, ownership, accepter }
+  const tickers = schedules.map((open) => new Ticker(open, tickerHost))
 
   const runner = new Runner({
     ...attemptHost,

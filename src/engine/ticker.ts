@@ -1,14 +1,14 @@
 import type { EventKey } from '../event/event-key.ts'
 import { isLive, type Registry } from '../event/handler-record.ts'
-import type { Receipt } from '../event/receipt.ts'
-import { dueTicks, ruleHeader, ruleText, tickId, tickTime, tickType } from '../flow/schedule.ts'
+import { dueTicks, ruleHeader, ruleText, type ScheduleTick, tickId, tickTime, tickType } from '../flow/schedule.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { isoTime } from '../kit/iso-time.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { Owned, Store } from '../store/store.ts'
-import { shardOfOrderKey } from './accept.ts'
+import type { Store } from '../store/store.ts'
+import { type Accepter, shardOfOrderKey } from './accept.ts'
 import type { NewEvent, ScheduleView } from './api.ts'
+import type { Ownership } from './ownership.ts'
 import type { OpenSchedule } from './schedule.ts'
 
 /** What ticking needs of the node. */
@@ -21,12 +21,10 @@ export interface TickerHost {
   /** How long an identity is kept: a tick that is older might be accepted a second time. */
   readonly identitiesMs: number
   registry(): Registry
-  /** The store's clock. */
-  now(): Instant
-  /** The pair of this shard, where this node owns it. */
-  pair(shard: number): Owned | undefined
-  holds(owned: Owned): boolean
-  accept(event: NewEvent): Promise<Receipt>
+  /** Whose shard it is, and the store's clock. */
+  readonly ownership: Pick<Ownership, 'now' | 'pair' | 'holds'>
+  /** The one door in. */
+  readonly accepter: Pick<Accepter, 'accept'>
 }
 
 /** Ticks are nobody's: like all that the group itself makes. */
@@ -86,7 +84,7 @@ export class Ticker {
   async view(): Promise<ScheduleView> {
     const { schedule, times } = this.#open
     const { name, cron, timezone, missed } = schedule
-    const now = this.#host.now()
+    const now = this.#host.ownership.now()
     return {
       name,
       group: this.#host.group,
@@ -112,12 +110,12 @@ export class Ticker {
   /** Lets come what is due; answers in how many milliseconds to look again. */
   async #look(): Promise<number> {
     const { schedule, times } = this.#open
-    const owned = this.#host.pair(this.#shard)
+    const owned = this.#host.ownership.pair(this.#shard)
     if (!owned) {
       this.#epoch = undefined
       return limits.tickLookMs
     }
-    const now = this.#host.now()
+    const now = this.#host.ownership.now()
     if (this.#epoch !== owned.epoch) {
       this.#since = await this.#sinceWhen(now)
       this.#epoch = owned.epoch
@@ -129,19 +127,19 @@ export class Ticker {
     }
     for (const at of ticks) {
       // Whoever has it now goes on.
-      if (!this.#host.holds(owned) || this.#isStopped) return limits.tickLookMs
+      if (!this.#host.ownership.holds(owned) || this.#isStopped) return limits.tickLookMs
       await this.#tick(at)
       this.#since = at
     }
     this.#since = Math.max(this.#since, now)
     const nextAt = times.next(this.#since) ?? Number.POSITIVE_INFINITY
-    return Math.min(Math.max(0, nextAt - this.#host.now()), limits.tickLookMs)
+    return Math.min(Math.max(0, nextAt - this.#host.ownership.now()), limits.tickLookMs)
   }
 
   async #tick(at: Instant): Promise<void> {
     const { schedule } = this.#open
     const { firstName } = schedule
-    const { outcome, event } = await this.#host.accept({
+    const tick: NewEvent = {
       tenant,
       source: this.#host.group,
       id: tickId(firstName, at),
@@ -150,8 +148,9 @@ export class Ticker {
       // Brings it into the shard that ticks, and with `order` its runs one after the other.
       orderKey: firstName,
       headers: { [ruleHeader]: ruleText(schedule) },
-      data: { schedule: firstName, at: isoTime(at) },
-    })
+      data: { schedule: firstName, at: isoTime(at) } satisfies ScheduleTick,
+    }
+    const { outcome, event } = await this.#host.accepter.accept(tick, {})
     if (outcome === 'conflict') {
       const told = { schedule: schedule.name, at: isoTime(at), event: event.key }
       this.#host.log.warn('a tick met an event with its id and other data: that event stands', told)
@@ -194,7 +193,7 @@ export class Ticker {
     const { group, registry } = this.#host
     const { name } = this.#open.schedule
     const record = registry().handlers.findLast((one) => one.group === group && one.name === name && isLive(one))
-    return record?.firstSeenAt ?? this.#host.now()
+    return record?.firstSeenAt ?? this.#host.ownership.now()
   }
 
   #failed(error: unknown): number {
