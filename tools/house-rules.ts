@@ -33,7 +33,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   // The library's door: src/index.ts and src/hapax.ts.
   '': ['config', 'engine', 'flow', 'sources', 'store', 'ingress', ...base],
   client: ['', 'engine', 'server', 'config', 'ingress', 'sources', 'store', ...base],
-  server: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', ...base],
+  server: ['', 'engine', 'flow', 'config', 'ingress', 'sources', 'store', 'client', ...base],
   cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
 }
 

@@ -259,7 +259,7 @@ export interface ScheduleView {
   readonly timezone: string
   readonly missed: MissedTicks
   /** Its next tick. */
-  readonly next: Instant | undefined
+  readonly nextAt: Instant | undefined
   /** The last tick that came, of the last ten that should have; `event` is its key. */
   readonly last: { readonly at: Instant; readonly event: EventKey } | undefined
 }

@@ -91,7 +91,7 @@ export class Ticker {
       cron,
       timezone,
       missed,
-      next: times.next(now),
+      nextAt: times.next(now),
       last: await this.#last(now),
     }
   }

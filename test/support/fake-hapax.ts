@@ -188,7 +188,7 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
         cron: '0 3 * * *',
         timezone: 'Europe/Athens',
         missed: 'latest',
-        next: 1_764_032_400_000,
+        nextAt: 1_764_032_400_000,
         last: undefined,
       },
     ],
