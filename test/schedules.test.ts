@@ -3,34 +3,39 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import { createClient, type HapaxClient } from '../src/client/http-client.ts'
+import { schemaUrl } from './support/services/postgres.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const main = join(root, 'src/cli/main.ts')
 const folder = mkdtempSync(join(tmpdir(), 'hapax-schedules-'))
-const config = join(folder, 'hapax.config.ts')
-const ran = join(folder, 'ran.txt')
+const schema = `schedules_${process.pid}`
+const names = ['a', 'b', 'c', 'd']
 const nodes: ChildProcess[] = []
 
-writeFileSync(
-  config,
-  `import { appendFileSync } from 'node:fs'
+/** A configuration whose schedules tick each second, and write down what for. */
+function configured(store: string): { config: string; lines: () => string[] } {
+  const kind = store.slice(0, store.indexOf(':'))
+  const [config, ran] = [join(folder, `${kind}.config.ts`), join(folder, `${kind}.txt`)]
+  writeFileSync(ran, '')
+  writeFileSync(
+    config,
+    `import { appendFileSync } from 'node:fs'
 import { defineConfig, schedule } from '${root}src/index.ts'
 const each = (name) => schedule(name, '* * * * * *', { missed: 'all' }, ({ data }) => {
   appendFileSync('${ran}', data.schedule + ' ' + data.at + '\\n')
 })
-export default defineConfig({ store: 'sqlite:${join(folder, 'ticks.db')}', schedules: [each('a'), each('b'), each('c'), each('d')] })
+export default defineConfig({ store: '${store}', migrate: 'auto', schedules: ${JSON.stringify(names)}.map(each) })
 `,
-)
-afterAll(() => {
-  for (const node of nodes) node.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
+  )
+  return { config, lines: () => readFileSync(ran, 'utf8').split('\n').filter(Boolean) }
+}
 
 /** A process that serves the configuration, and a client of it. */
-async function served(): Promise<{ node: ChildProcess; client: HapaxClient; url: string }> {
-  const node = spawn(process.execPath, [main, 'serve', config, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function served(config: string): Promise<{ node: ChildProcess; client: HapaxClient; url: string }> {
+  const node = spawn(process.execPath, [main, 'serve', config, '--port', '0'], { stdio: ['ignore', 'pipe', 'ignore'] })
   nodes.push(node)
   const url = await new Promise<string>((resolve, reject) => {
     node.once('exit', (code) => reject(new Error(`serve exited with ${code}`)))
@@ -42,54 +47,65 @@ async function served(): Promise<{ node: ChildProcess; client: HapaxClient; url:
   return { node, client: createClient({ url }), url }
 }
 
-const lines = () => readFileSync(ran, { encoding: 'utf8', flag: 'a+' }).split('\n').filter(Boolean)
-
 /** The seconds of a schedule's ticks, as they came. */
 async function secondsOf(client: HapaxClient, name: string): Promise<number[]> {
   const { events } = await client.events.list({ type: `schedule.${name}`, limit: 200 })
   return events.map(({ id }) => Date.parse(id.slice(name.length + 1)) / 1_000).reverse()
 }
 
-describe('schedules on two processes with one file', () => {
+afterAll(async () => {
+  for (const node of nodes) node.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+  const client = new pg.Client({ connectionString: inject('postgresUrl') })
+  await client.connect()
+  await client.query(`drop schema if exists ${schema} cascade`)
+  await client.end()
+})
+
+describe.each([
+  ['a file', () => `sqlite:${join(folder, 'ticks.db')}`],
+  ['PostgreSQL', () => schemaUrl(inject('postgresUrl'), schema)],
+])('schedules of two processes on %s', (_name, storeOf) => {
   it('tick once a second, and go on where one is killed, with no second left out and none twice', async () => {
-    const first = await served()
-    const second = await served()
+    const { config, lines } = configured(storeOf())
+    const first = await served(config)
+    const second = await served(config)
     await expect.poll(() => lines().length).toBeGreaterThan(8)
     first.node.kill('SIGKILL')
     const before = lines().length
     // A lease later its schedules tick again: all of them, for what was missed too.
     await expect
       .poll(
-        async () =>
+        () =>
           new Set(
             lines()
               .slice(before)
-              .map((line) => line[0]),
+              .map(([name]) => name),
           ).size,
       )
-      .toBe(4)
+      .toBe(names.length)
     const reached = Math.floor(Date.now() / 1_000)
-    for (const name of ['a', 'b', 'c', 'd']) {
+    for (const name of names) {
       await expect.poll(async () => (await secondsOf(second.client, name)).at(-1)).toBeGreaterThanOrEqual(reached)
       const seconds = await secondsOf(second.client, name)
       expect(seconds).toEqual(seconds.map((_, index) => (seconds[0] ?? 0) + index))
       // The killed process may have died between a call and its record: then that one is called again.
-      await expect
-        .poll(() => new Set(lines().filter((line) => line.startsWith(name))).size)
-        .toBeGreaterThanOrEqual(seconds.length)
+      const called = () => new Set(lines().filter((line) => line.startsWith(name))).size
+      await expect.poll(called).toBeGreaterThanOrEqual(seconds.length)
     }
 
     const listed = spawn(process.execPath, [main, 'schedules', '--json', '--url', second.url])
     let out = ''
     for await (const text of listed.stdout) out += text
-    expect(JSON.parse(out).schedules).toMatchObject(
-      ['a', 'b', 'c', 'd'].map((name) => ({ name, cron: '* * * * * *', last: { at: expect.any(Number) } })),
-    )
+    const expected = names.map((name) => ({ name, cron: '* * * * * *', last: { at: expect.any(Number) } }))
+    expect(JSON.parse(out).schedules).toMatchObject(expected)
     const ends = new Promise((resolve) => second.node.once('exit', resolve))
     second.node.kill('SIGTERM')
     expect(await ends).toBe(0)
   })
+})
 
+describe('schedules that nobody can read', () => {
   it('are refused with what is wrong with them, before anything is served', async () => {
     const wrong = join(folder, 'wrong.config.ts')
     writeFileSync(

@@ -45,7 +45,7 @@ describe('a tick’s id', () => {
     const id = tickId('nightly', 1_764_000_000_000)
     expect(id).toBe('nightly@2025-11-24T16:00:00.000Z')
     expect(tickTime('nightly', id)).toBe(1_764_000_000_000)
-    expect(tickTime('night', id)).toBeUndefined()
+    expect(tickTime('monthly', id)).toBeUndefined()
     expect(tickTime('nightly', 'nightly@soon')).toBeUndefined()
   })
 })
