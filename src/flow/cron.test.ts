@@ -47,6 +47,16 @@ describe('a cron expression', () => {
     expect(await ticks('0 9 * * mon-fri', 'UTC', from, 2)).toEqual(['2026-01-30T09:00:00', '2026-02-02T09:00:00'])
     expect(await ticks('0 0 L * *', 'UTC', from, 2)).toEqual(['2026-01-31T00:00:00', '2026-02-28T00:00:00'])
     expect(await ticks('@daily', 'UTC', from, 1)).toEqual(['2026-01-31T00:00:00'])
+    for (const name of ['@hourly', '@weekly', '@monthly', '@yearly']) expect(await problem(name)).toBe('')
+    expect(await ticks('0 0 * * fri#2', 'UTC', from, 1)).toEqual(['2026-02-13T00:00:00'])
+  })
+
+  it('ticks on a day of the month and on a day of the week, where both are given', async () => {
+    expect(await ticks('0 0 3 * sun', 'UTC', '2026-01-30T00:00:00Z', 3)).toEqual([
+      '2026-02-01T00:00:00',
+      '2026-02-03T00:00:00',
+      '2026-02-08T00:00:00',
+    ])
   })
 
   it('is refused with what is wrong with it', async () => {

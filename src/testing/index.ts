@@ -11,4 +11,4 @@ export { type CrashOptions, type CrashOutcome, type CrashReport, crashEverywhere
 export { FakeClock } from './fake-clock.ts'
 export { faultyStore, type Passage, type StoreCall, type Wire } from './faulty-store.ts'
 export { type ContractCase, type ContractWorld, storeContract } from './store-contract/index.ts'
-export { type TestWorld, type TestWorldOptions, testWorld } from './test-world.ts'
+export { type NodeChange, type TestWorld, type TestWorldOptions, testWorld } from './test-world.ts'
