@@ -269,6 +269,19 @@ describe('time', () => {
     expect((await node.schedules())[0]?.nextAt).toBe(1_764_001_800_000)
     await world.close()
   })
+
+  it('that was a day ahead, and is set right, goes on from there', async () => {
+    const { one, seen } = tens()
+    const world = await testWorld({ handlers: [], schedules: [one] })
+    await world.advance('11m')
+    world.clock.jump(86_400_000)
+    await world.until(() => seen.length === 2, '15s')
+    world.clock.jump(-86_400_000)
+    await world.advance('9m')
+    const { ids, repeats } = await ticksOf(world.hapax, 'tens')
+    expect([seen, ids, repeats]).toEqual([['16:10', '16:10', '16:20'], seen, 0])
+    await world.close()
+  })
 })
 
 describe('what a run may have, a tick’s has', () => {

@@ -116,7 +116,8 @@ export class Ticker {
       return limits.tickLookMs
     }
     const now = this.#host.ownership.now()
-    if (this.#epoch !== owned.epoch) {
+    // Where the store's clock was far ahead, and was set right, all until then would seem to have come.
+    if (this.#epoch !== owned.epoch || now < this.#since - this.#lateMs) {
       this.#since = await this.#sinceWhen(now)
       this.#epoch = owned.epoch
     }
