@@ -48,6 +48,7 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     'a page of your own',
     'seen order.paid order-1',
   ],
+  'schedules.ts': ['tick 1 of each-second', 'tick 2 of each-second', '* * * * * * UTC missed: skip', 'each time once'],
   'transactional.ts': [
     'order-1 is booking 1',
     'order-2: pending, commit',
