@@ -15,11 +15,10 @@ import { circuitAlert } from './circuit-alert.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { doubtsOf } from './doubts.ts'
 import { endRuns } from './end-runs.ts'
 import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
-import { expiryOf } from './expiry.ts'
+import { expiryToBegin } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
@@ -237,12 +236,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (event, record) => {
-      const handler = index.get(record.tag)
-      return handler && !doubtsOf(record).some(({ doubt }) => doubt)
-        ? expiryOf(handler, event, record.state)
-        : undefined
-    },
+    expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
   })
 
   const operations = new Operations({
