@@ -12,7 +12,7 @@ import type {
 } from '../src/store/store.ts'
 import type { StoreCall } from '../src/testing/faulty-store.ts'
 import { type Call, identityOf, Ledger } from './model/ledger.ts'
-import { Limits } from './model/limits.ts'
+import { type LimitedPlan, Limits } from './model/limits.ts'
 import { Owners } from './model/owners.ts'
 import { Runs } from './model/runs.ts'
 import { Steps } from './model/steps.ts'
@@ -33,11 +33,11 @@ export class Model {
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
-  constructor(watch: Watch, plan: Pick<Plan, 'concurrency' | 'dependency' | 'leaseMs'>) {
+  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency'>) {
     this.watch = watch
-    this.limits = new Limits(watch, plan.dependency, plan.leaseMs)
     this.ledger = new Ledger(watch)
     this.owners = new Owners(watch)
+    this.limits = new Limits(watch, this.owners, plan)
     this.runs = new Runs(watch, this.ledger, this.owners, this.limits, plan.concurrency)
     this.steps = new Steps(watch, this.runs)
   }

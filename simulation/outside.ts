@@ -44,7 +44,7 @@ export class OutsideService {
 
   /** One call of the dependency: it does each key once, or is down and does nothing. */
   charge(caller: Clock, key: string, node: string): Promise<string> {
-    const backMs = this.#draw.whole(1, 60)
+    const backMs = this.#draw.chance(0.2) ? this.#draw.whole(100, 900) : this.#draw.whole(1, 60)
     const call = this.#limits.called(node)
     const isDown = this.#isDown()
     if (!isDown && !this.#done.has(key)) this.#done.set(key, `charge ${this.#done.size}`)

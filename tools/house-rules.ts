@@ -42,7 +42,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const simulationMay: readonly string[] = ['engine', 'flow', 'store', 'store/memory', 'testing', ...base]
 
 /** What its part below a driver may: that driver, and a server to run it on. */
-const belowDriverMay: readonly string[] = [...simulationMay, 'store/postgres']
+const belowDriverMay: readonly string[] = [...simulationMay, 'store/postgres', 'store/sql']
 
 const folders = Object.keys(arrows).sort((one, other) => other.length - one.length)
 

@@ -1,5 +1,6 @@
 import type { CircuitRecord, CircuitTurn, CircuitTurned } from '../../src/store/circuits.ts'
-import type { DependencyPlan } from '../plan.ts'
+import type { DependencyPlan, Plan } from '../plan.ts'
+import type { Owners } from './owners.ts'
 import type { Watch } from './watch.ts'
 
 /** Spans in which a rate is looked at, in ms. */
@@ -9,14 +10,21 @@ const spansMs = [1_000, 5_000] as const
 interface Call {
   readonly node: string
   readonly atMs: number
+  /** How often its node's lease had run out. */
+  readonly lapses: number
   isInside: boolean
 }
+
+/** What of a plan they rest on. */
+export type LimitedPlan = Pick<Plan, 'dependency' | 'faults' | 'leaseMs' | 'beatMs'>
 
 /** What limits promise (G8): seen from the other side, which counts who calls, and from what the store says of the circuit. */
 export class Limits {
   readonly #watch: Watch
+  readonly #owners: Owners
   readonly #plan: DependencyPlan | undefined
-  readonly #leaseMs: number
+  /** So long after it opened the last node has heard of it, or has lost its lease. */
+  readonly #hearsMs: number
   readonly #calls: Call[] = []
   /** Outages as the store has them, by its clock. */
   readonly #outages: { readonly from: number; until: number }[] = []
@@ -24,23 +32,26 @@ export class Limits {
   /** Which node has the right to probe, and how often it did. */
   #prober: string | undefined
   #probes = 0
+  #probeLapses = 0
   /** When the circuit opened, by true time. */
   #openedMs = 0
   /** Starts of nodes: each brings a turn of its own. */
   readonly #nodes = new Set<string>()
 
-  constructor(watch: Watch, plan: DependencyPlan | undefined, leaseMs: number) {
+  constructor(watch: Watch, owners: Owners, { dependency, faults, leaseMs, beatMs }: LimitedPlan) {
     this.#watch = watch
-    this.#plan = plan
-    this.#leaseMs = leaseMs
+    this.#owners = owners
+    this.#plan = dependency
+    this.#hearsMs = faults.length === 0 ? beatMs + 1_000 : 2 * leaseMs + 3_000
   }
 
   /** A call arrives. */
   called(node: string): Call {
-    const call = { node, atMs: this.#watch.nowMs, isInside: true }
+    const lapses = this.#owners.lapsesOf(node)
+    const call = { node, atMs: this.#watch.nowMs, lapses, isInside: true }
     this.#calls.push(call)
     this.#nodes.add(node)
-    this.#mayCall(node)
+    this.#mayCall(node, lapses)
     this.#keepsRate()
     this.#keepsSlots()
     return call
@@ -84,7 +95,7 @@ export class Limits {
   }
 
   /** While it is open none calls but one probe: once all nodes have heard of it, or have lost their lease. */
-  #mayCall(node: string): void {
+  #mayCall(node: string, lapses: number): void {
     if (!this.#circuit || this.#circuit.state === 'closed') return
     // Another has turned it since: the one that had the right to probe hears of it with the next reply.
     if (node === this.#prober && this.#probes === 0 && this.#circuit.state === 'open') {
@@ -92,12 +103,14 @@ export class Limits {
       return
     }
     if (this.#circuit.state === 'probing' && node === this.#prober) {
+      // One that was under way when the lease ran out was given up.
+      if (this.#probeLapses !== lapses) this.#probes = 0
+      this.#probeLapses = lapses
       this.#probes++
       if (this.#probes > 1) this.#watch.violate('G8.open', `${node} called ${this.#probes} times for one probe`)
       return
     }
-    const hearsMs = 2 * this.#leaseMs + 3_000
-    if (this.#watch.nowMs > this.#openedMs + hearsMs)
+    if (this.#watch.nowMs > this.#openedMs + this.#hearsMs)
       this.#watch.violate('G8.open', `${node} called, ${this.#watch.nowMs - this.#openedMs} ms after it opened`)
   }
 
@@ -116,7 +129,9 @@ export class Limits {
   #keepsSlots(): void {
     const most = this.#plan?.concurrency
     if (most === undefined) return
-    const inside = this.#calls.filter(({ isInside }) => isInside).length
+    const inside = this.#calls.filter(
+      ({ isInside, node, lapses }) => isInside && lapses === this.#owners.lapsesOf(node),
+    ).length
     if (inside === most) this.#watch.reach('all slots taken')
     if (inside > most && this.#watch.clocksAgree)
       this.#watch.violate('G8.concurrency', `${inside} calls at once, at most ${most}`)

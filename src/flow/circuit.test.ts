@@ -124,6 +124,27 @@ it('asks by itself for the probe where runs wait', async () => {
   expect([waiting.hasRoom(0), waiting.hasRoom(1)]).toEqual([true, false])
 })
 
+it('asks again for the probe where the store could not be heard, whether to ask for it or to say how it went', async () => {
+  const { clock, store, node, one, fail } = bank()
+  const waiting = node('two', true)
+  await fail(one, 3)
+  waiting.learn(store.record)
+  store.isDown = true
+  await clock.advance(policy.cooldownMs + 5_000)
+  expect(store.record?.state).toBe('open')
+  store.isDown = false
+  await clock.advance(limits.pollMaxMs)
+  expect(store.record).toMatchObject({ state: 'probing', actor: 'two', version: 2 })
+  expect(await waiting.enter()).toBe('probe')
+  store.isDown = true
+  waiting.answered('probe')
+  await clock.advance(policy.timeoutMs)
+  store.isDown = false
+  await clock.advance(limits.probeGraceMs + limits.pollMaxMs)
+  expect(store.record).toMatchObject({ state: 'probing', actor: 'two', version: 3 })
+  expect(await waiting.enter()).toBe('probe')
+})
+
 it('comes back in waves, each twice the one before; a failure halves them', async () => {
   const { clock, one, fail } = bank()
   await fail(one, 3)

@@ -151,6 +151,12 @@ export class Circuit {
     else void this.#ask()
   }
 
+  /** The store could not be heard: in a while it may be. */
+  #lookAgain(): void {
+    this.#timer?.cancel()
+    this.#timer = this.#host.clock.setTimer(limits.pollMaxMs, () => this.lookForProbe(), { unref: true })
+  }
+
   stop(): void {
     this.#timer?.cancel()
   }
@@ -168,6 +174,7 @@ export class Circuit {
     if (this.#probe !== 'asked') return
     const isMine = circuit?.state === 'probing' && circuit.actor === this.#host.node
     this.#probe = isMine ? 'free' : 'none'
+    if (!circuit) this.#lookAgain()
     this.#host.changed()
   }
 
@@ -179,6 +186,7 @@ export class Circuit {
       if (circuit) return
       // The store was not heard: what this node found out holds for it alone, until it is asked again.
       this.#probe = 'none'
+      this.#lookAgain()
       this.#host.changed()
     })
     this.#host.changed()
