@@ -1,8 +1,10 @@
+import { logAlert } from './alerts/log-alert.ts'
 import { checkOptions } from './config/check-options.ts'
 import type { HapaxCore } from './engine/api.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import type { Handler } from './engine/handler.ts'
 import type { Retention } from './engine/sweeper.ts'
+import type { AlertChannel } from './event/alert.ts'
 import type { HandlerRecord } from './event/handler-record.ts'
 import { createFetchIngress } from './ingress/fetch-ingress.ts'
 import { createHttpIngress, type HttpIngress } from './ingress/http-ingress.ts'
@@ -38,6 +40,8 @@ export interface HapaxOptions {
   /** How long `stop()` waits for runs before it hands them back. Default `'25s'`. */
   readonly grace?: Duration
   readonly retention?: Retention
+  /** Where people are told: `slackAlert({ … })`, `webhookAlert({ … })` of `hapax/alerts`. Default: the log, at `warn`. */
+  readonly alerts?: readonly AlertChannel[]
   /** Secret that wraps the fingerprint keys in the store. Default: they are kept as they are. */
   readonly key?: string
   /** Default: silent. */
@@ -76,7 +80,7 @@ export async function createHapax(options: HapaxOptions): Promise<Hapax> {
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom()
   const log = options.log ?? silentLog
-  const { migrate } = options
+  const { migrate, alerts = [logAlert()] } = options
   const store =
     typeof options.store === 'string' ? await openStore(options.store, { clock, random, log, migrate }) : options.store
   const sources = options.sources ?? []
@@ -84,7 +88,7 @@ export async function createHapax(options: HapaxOptions): Promise<Hapax> {
   let engine: Engine
   try {
     await store.migrate()
-    engine = await createEngine({ ...options, store, clock, random, log, handlers, sources })
+    engine = await createEngine({ ...options, store, clock, random, log, handlers, sources, alerts })
   } catch (error) {
     if (store !== options.store) await store.close()
     throw error

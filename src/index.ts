@@ -40,6 +40,7 @@ export {
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
 export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
+export type { Alert, AlertChannel, AlertDetails, AlertKind, AlertMeans } from './event/alert.ts'
 export type { ContentType, EventRecord, Fingerprint, Identity } from './event/event.ts'
 export type { EventKey } from './event/event-key.ts'
 export type { HandlerDeclaration, HandlerRecord, Registry } from './event/handler-record.ts'

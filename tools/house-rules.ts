@@ -20,6 +20,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   kit: ['errors'],
   event: ['kit', 'errors'],
   sources: base,
+  alerts: ['sources', ...base],
   store: base,
   config: ['sources', 'engine', ...base],
   'store/memory': [...storeContract, ...base],
@@ -30,7 +31,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ingress: ['engine', 'sources', ...base],
   testing: ['engine', 'sources', 'store', 'store/memory', ...base],
   // The library's door: src/index.ts and src/hapax.ts.
-  '': ['config', 'engine', 'sources', 'store', 'ingress', ...base],
+  '': ['config', 'engine', 'sources', 'alerts', 'store', 'ingress', ...base],
   client: ['', 'engine', 'server', 'config', 'ingress', 'sources', 'store', ...base],
   server: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', ...base],
   cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],

@@ -66,6 +66,7 @@ describe('checkOptions', () => {
     ['grace', [Number.POSITIVE_INFINITY, 'never']],
     ['group', ['a\nb', 5, 'x'.repeat(129)]],
     ['sources', [{}, [{}], 'stripe', new Array(1), [stripe({ secret: 's' }), ...new Array(1)]]],
+    ['alerts', [5, 'slack', [{}], [() => {}], new Array(1)]],
     ['handlers', [5, [() => {}], new Array(1)]],
   ])('refuses nonsense in %s', (name, values) => {
     for (const value of values) expect(said({ [name]: value })).toContain(`  ${name}: wanted`)
@@ -83,6 +84,26 @@ describe('checkOptions', () => {
     expect(said({ ...short, sources: [hmac({ ...options, identity })] })).toContain(
       'the identity window of source hmac',
     )
+  })
+
+  it('takes channels for alerts, and refuses kinds that are none', () => {
+    const send = async () => {}
+    expect(said({ alerts: [{ kinds: ['run_dead'], send }, { send }] })).toBe('')
+    expect(said({ alerts: [] })).toBe('')
+    const message = said({
+      alerts: [
+        { name: 'pager', kinds: ['run_ded', 'xyzzy', 5], send },
+        { kinds: 'all', send },
+      ],
+    })
+    for (const part of [
+      'alerts: "run_ded" of pager is no kind; did you mean run_dead?',
+      'alerts: "xyzzy" of pager is no kind; wanted of circuit_opened, ',
+      'alerts: 5 of pager is no kind',
+      'alerts: wanted a list of kinds for channel, found "all"',
+    ]) {
+      expect(message).toContain(part)
+    }
   })
 
   it('refuses two handlers that take over the runs of one', () => {

@@ -1,6 +1,7 @@
 import type { Handler } from '../engine/handler.ts'
 import type { Retention } from '../engine/sweeper.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
+import { type AlertChannel, alertKinds } from '../event/alert.ts'
 import { type Duration, durationMs, formatDuration } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
@@ -17,6 +18,7 @@ export interface CheckedOptions {
   readonly beat?: Duration
   readonly grace?: Duration
   readonly retention?: Retention
+  readonly alerts?: readonly AlertChannel[] | undefined
   readonly key?: string
   readonly migrate?: unknown
 }
@@ -38,6 +40,7 @@ const known = [
   'beat',
   'grace',
   'retention',
+  'alerts',
   'key',
 ]
 const knownToTests = ['log', 'clock', 'random']
@@ -95,6 +98,7 @@ export function optionProblems(options: CheckedOptions): OptionProblem[] {
     )
   sourceProblems(options.sources, identitiesMs, refuse)
   handlerProblems(options.handlers, refuse)
+  alertProblems(options.alerts, refuse)
   return problems
 }
 
@@ -145,6 +149,24 @@ function handlerProblems(handlers: unknown, refuse: Refuse): void {
   const others = given.filter((one) => !names.has(one.name))
   for (const name of repeated(others.map((one) => one.formerly[0] ?? one.name)))
     refuse(['handlers'], `two handlers take over the runs of ${name}: name it in formerly of one alone`)
+}
+
+function alertProblems(alerts: unknown, refuse: Refuse): void {
+  const given = listOf<AlertChannel>(alerts, 'send')
+  if (!given) {
+    refuse(['alerts'], 'alerts: wanted a list of what slackAlert({ … }), webhookAlert({ … }) … returns')
+    return
+  }
+  for (const { name = 'channel', kinds } of given) {
+    const wanted: readonly unknown[] | undefined = kinds === undefined ? [] : elementsOf(kinds)
+    if (!wanted) refuse(['alerts'], `alerts: wanted a list of kinds for ${name}, found ${found(kinds)}`)
+    for (const kind of wanted ?? []) {
+      if (alertKinds.some((known) => known === kind)) continue
+      const meant = typeof kind === 'string' ? nearest(kind, alertKinds) : undefined
+      const hint = meant === undefined ? `wanted of ${alertKinds.join(', ')}` : `did you mean ${meant}?`
+      refuse(['alerts'], `alerts: ${found(kind)} of ${name} is no kind; ${hint}`)
+    }
+  }
 }
 
 function unknownNames(options: object | undefined, names: readonly string[], section: string): string[] {

@@ -92,6 +92,16 @@ describe('loadConfig', () => {
     expect(error).toContain('beat (from beat): wanted a duration')
   })
 
+  it('has the channels for alerts that are named, and none where none are', async () => {
+    const path = file("export default { alerts: [{ name: 'pager', send: async () => {} }] }")
+    expect((await loadConfig({ file: path, env: {} })).alerts).toMatchObject([{ name: 'pager' }])
+    expect((await loadConfig({ cwd: folder, env: {} })).alerts).toBeUndefined()
+    for (const alerts of ['5', '[{}]'])
+      await expect(loadConfig({ file: file(`export default { alerts: ${alerts} }`), env: {} })).rejects.toThrow(
+        'alerts: wanted a list of what slackAlert({ … }), webhookAlert({ … }) … returns',
+      )
+  })
+
   it('says so where a named file is not there', async () => {
     await expect(loadConfig({ file: join(folder, 'nowhere.ts'), env: {} })).rejects.toMatchObject({
       code: 'config_invalid',

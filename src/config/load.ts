@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
+import type { AlertChannel } from '../event/alert.ts'
 import { durationMs } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
@@ -32,6 +33,8 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly sources: readonly Source[]
   readonly handlers: readonly Handler[]
+  /** Undefined: none are named, and the log has them. */
+  readonly alerts: readonly AlertChannel[] | undefined
   /** The file that it came from. */
   readonly file: string | undefined
 }
@@ -104,8 +107,9 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
     identitiesMs: number('retention.identities'),
     logLevel: level ?? 'info',
     hosts: hostsOf(text('server.hosts')),
-    sources: listOf<Source>(written, 'sources', problems),
-    handlers: listOf<Handler>(written, 'handlers', problems),
+    sources: listOf<Source>(written, 'sources', problems) ?? [],
+    handlers: listOf<Handler>(written, 'handlers', problems) ?? [],
+    alerts: listOf<AlertChannel>(written, 'alerts', problems),
     file,
   }
   for (const { about, says } of optionProblems(checkedOf(config)))
@@ -189,14 +193,19 @@ function checked(
   return parsed
 }
 
-/** A list of the file as it is written: {@link optionProblems} looks at its items. */
-function listOf<Item>(written: object, name: string, problems: string[]): readonly Item[] {
+/** What makes the items of each list. */
+const makers = {
+  sources: 'stripe({ … }), github({ … }) …',
+  handlers: 'handler(…)',
+  alerts: 'slackAlert({ … }), webhookAlert({ … }) …',
+}
+
+/** A list of the file as it is written, where there is one: {@link optionProblems} looks at its items. */
+function listOf<Item>(written: object, name: keyof typeof makers, problems: string[]): readonly Item[] | undefined {
   const list: unknown = Reflect.get(written, name)
-  if (list === undefined) return []
-  if (Array.isArray(list)) return list
-  const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
-  problems.push(`${name}: wanted a list of what ${maker} returns`)
-  return []
+  if (list === undefined || Array.isArray(list)) return list
+  problems.push(`${name}: wanted a list of what ${makers[name]} returns`)
+  return undefined
 }
 
 function hostsOf(text: string): readonly string[] {
@@ -207,7 +216,7 @@ function hostsOf(text: string): readonly string[] {
 }
 
 function checkedOf(config: Config): CheckedOptions {
-  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers } = config
+  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers, alerts } = config
   const retention = { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs }
-  return { group, concurrency, lease, beat, grace, retention, sources, handlers }
+  return { group, concurrency, lease, beat, grace, retention, sources, handlers, alerts }
 }

@@ -1,20 +1,23 @@
 import { HapaxError } from '../errors/hapax-error.ts'
+import type { AlertChannel } from '../event/alert.ts'
 import type { EventRecord } from '../event/event.ts'
 import { mintEventKey, shardOfKey } from '../event/event-key.ts'
 import { handlerOfTag, isLive, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
-import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
+import { type Clock, repeat, settledWithin } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type { Random } from '../kit/random.ts'
 import type { Owned, Settings, Store } from '../store/store.ts'
 import { Accepter } from './accept.ts'
+import { Alerts } from './alerts.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { doubtsOf } from './doubts.ts'
 import { Executing } from './executing.ts'
 import { expiryOf } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
@@ -29,6 +32,7 @@ import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
 import { ReadinessCheck } from './readiness.ts'
 import type { RunsInMemory } from './room.ts'
+import { runAlert } from './run-alert.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
 import type { SourceTraits } from './source-traits.ts'
@@ -53,6 +57,8 @@ export interface EngineOptions {
   /** How long a stop waits for runs before it hands them back. Default 25 s. */
   readonly grace?: Duration
   readonly retention?: Retention
+  /** Where people are told. Default nowhere. */
+  readonly alerts?: readonly AlertChannel[]
   /** Default what the limits say; smaller ones let a test reach what they do. */
   readonly bounds?: RunsInMemory
   /** Wraps the fingerprint keys in the store. */
@@ -75,6 +81,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const beatMs = toMs(options.beat ?? limits.beatMs)
   const node = `${group}-${mintEventKey(clock.now(), 0, random)}`
   const index = handlerIndex(group, options.handlers)
+  const alerts = new Alerts({ clock, log, random, group, node, channels: options.alerts ?? [] })
   const sources = new Map(options.sources.map((source) => [source.name, source]))
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
@@ -90,7 +97,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
   const gate = new Gate()
-  let registryTimer: Timer | undefined
   let stopWatching: (() => void) | undefined
 
   const refresh = async (): Promise<Registry> => {
@@ -199,6 +205,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     settled: (entry, next) => {
       progress.delete(entry.id)
+      alerts.raise(runAlert(entry.id, () => handlerName(entry.tag), entry.record.state, next))
       dispatcher.settled(entry, next)
       news.tell(entry.id, next)
     },
@@ -254,9 +261,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (tag, event, runState) => {
-      const handler = index.get(tag)
-      return handler && expiryOf(handler, event, runState)
+    expiryOf: (event, record) => {
+      const handler = index.get(record.tag)
+      return handler && !doubtsOf(record).some(({ doubt }) => doubt)
+        ? expiryOf(handler, event, record.state)
+        : undefined
     },
   })
 
@@ -296,6 +305,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     store,
     clock,
     log,
+    alerts,
     options.retention ?? {},
     async () => {
       // Retention by a wall clock that is wrong would drop what is to be kept.
@@ -310,18 +320,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   /** A process without handlers has no beat that tells of new ones; a started one picks up young unclaimed events. */
-  const watchRegistry = (): void => {
-    registryTimer = clock.setTimer(
-      beatMs,
-      () => {
-        const known = ownership.beats ? Promise.resolve(registry) : refresh()
-        const work = known.then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
-        work.catch(logged('looking for new handlers')).finally(() => {
-          if (state === 'accepting' || state === 'started') watchRegistry()
-        })
-      },
-      { unref: true },
-    )
+  const lookAtRegistry = async (): Promise<void> => {
+    const fresh = ownership.beats ? registry : await refresh()
+    if (state === 'started') await pickUp.look(fresh)
   }
 
   const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
@@ -332,7 +333,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }) as HapaxCore['accept']
 
   if (store.acceptWithin) await keys.openFor(['default', ...options.sources.map((source) => source.tenant)])
-  watchRegistry()
+  const registryWatch = repeat(clock, beatMs, lookAtRegistry, logged('looking for new handlers'))
   sweeper.start()
 
   return {
@@ -394,12 +395,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (isStarting) await starting?.catch(() => {})
     const wasStarted = state === 'started'
     state = 'stopping'
+    registryWatch.cancel()
     const graceMs = toMs(options.grace ?? limits.graceMs)
     dispatcher.takeNoMore()
     const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
     if (after) await settledWithin(clock, after, graceMs)
     accepts = false
-    registryTimer?.cancel()
     sweeper.stop()
     operations.stop()
     await quiet
@@ -410,6 +411,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }
     stopWatching?.()
     await settledWithin(clock, committer.drained(), limits.lastWordMs)
+    await alerts.stop(limits.lastWordMs)
     committer.close()
     gate.close()
     await store.close()

@@ -17,6 +17,7 @@ const notMended: ReadonlySet<string> = new Set([
   'ability_missing',
   'schema_mismatch',
   'duration_invalid',
+  'fetch_invalid',
   'confirm_invalid',
   'config_invalid',
   'payload_dropped',
@@ -25,8 +26,14 @@ const notMended: ReadonlySet<string> = new Set([
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */
 export function isDefiniteRefusal(error: unknown): boolean {
   if (error instanceof NotSent || error instanceof Fatal || error instanceof RetryLater) return true
+  if (error instanceof HapaxError && error.code === 'fetch_invalid') return true
   const failure = callFailureOf(error)
   return failure !== undefined && failure.verdict !== 'transient'
+}
+
+/** Whether it says so of the step's earlier tries too: the other side has judged the key, or the handler has. */
+export function isFinalRefusal(error: unknown): boolean {
+  return error instanceof Fatal || callFailureOf(error)?.verdict === 'fatal'
 }
 
 /** What is kept of an error; anything can be thrown. */

@@ -1,24 +1,44 @@
 import { describe, expect, it } from 'vitest'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
-import { callFailureOf, markFailure, verdictOf } from './call-failure.ts'
+import { type CallVerdict, callFailureOf, markFailure, verdictOf } from './call-failure.ts'
 
-const withStatus = (status: number) => Object.assign(new Error('answered'), { status })
+const withStatus = (status: number) => Object.assign(new Error(String(status)), { status })
 const withCode = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) })
 
-describe('what an error of a call means', () => {
-  it('is said by the status that it bears', () => {
-    const verdicts = {
-      transient: [408, 409, 423, 425, 418, 499, 500, 502, 503, 504, 599],
-      later: [429],
-      configuration: [401, 403, 407],
-      fatal: [400, 402, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 422, 426, 428, 431, 451],
-    }
-    for (const [verdict, statuses] of Object.entries(verdicts)) {
-      for (const status of statuses) expect([status, verdictOf(withStatus(status))]).toEqual([status, verdict])
-    }
-  })
+it.each<readonly [string, unknown, CallVerdict | undefined]>([
+  ...[408, 409, 412, 418, 423, 425, 499, 500, 502, 503, 504, 599].map(
+    (status) => [`status ${status}`, withStatus(status), 'transient'] as const,
+  ),
+  ...[401, 403, 407].map((status) => [`status ${status}`, withStatus(status), 'configuration'] as const),
+  ...[400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 426, 428, 431, 451].map(
+    (status) => [`status ${status}`, withStatus(status), 'fatal'] as const,
+  ),
+  ['status 429', withStatus(429), 'later'],
+  ['statusCode 500', Object.assign(new Error('Stripe'), { statusCode: 500 }), 'transient'],
+  ['a reset connection', withCode('ECONNRESET'), 'transient'],
+  ['a self-signed certificate', withCode('DEPTH_ZERO_SELF_SIGNED_CERT'), 'configuration'],
+  ['a failed fetch', new TypeError('fetch failed'), 'transient'],
+  ['any other error', new Error('boom'), 'transient'],
+  ['RetryLater', new RetryLater('1s'), 'later'],
+  ['Fatal', new Fatal('no'), 'fatal'],
+  ['NotSent', new NotSent('no way'), 'transient'],
+  ['a mistake of the code', new TypeError("Cannot read properties of undefined (reading 'id')"), undefined],
+  ['a name that is not there', new ReferenceError('x is not defined'), undefined],
+  ['what is no error', 'thrown', 'transient'],
+])('%s', (_name, error, verdict) => expect(verdictOf(error)).toBe(verdict))
 
+it('is known of an error however far it is thrown on, also where a handler wraps it', () => {
+  const error = new Error('down')
+  const failure = { dependency: 'bank', verdict: 'transient', retryAt: undefined } as const
+  markFailure(error, failure)
+  expect(callFailureOf(new Error('charging', { cause: new Error('calling', { cause: error }) }))).toEqual(failure)
+  expect(callFailureOf(new Error('another'))).toBeUndefined()
+  markFailure('text', failure)
+  expect(callFailureOf('text')).toBeUndefined()
+})
+
+describe('what an error of a call means', () => {
   it('is said by the declared statuses before', () => {
     expect(verdictOf(withStatus(404), { 404: 'transient' })).toBe('transient')
     expect(verdictOf(withStatus(304), { 304: 'fatal' })).toBe('fatal')
@@ -26,13 +46,6 @@ describe('what an error of a call means', () => {
 
   it('is a redirect that was not followed: no word on the other side', () => {
     expect(verdictOf(withStatus(302))).toBeUndefined()
-  })
-
-  it('is a network that failed', () => {
-    for (const code of ['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_SOCKET', 'EPIPE', 'ETIMEDOUT'])
-      expect(verdictOf(withCode(code)), code).toBe('transient')
-    expect(verdictOf(new TypeError('terminated', { cause: new Error('other side closed') }))).toBe('transient')
-    expect(verdictOf('thrown')).toBe('transient')
   })
 
   it('is a certificate that does not convince, or no TLS in common', () => {
@@ -79,19 +92,5 @@ describe('what an error of a call means', () => {
   it('is its own timeout, whatever the status of that is declared to mean', () => {
     const late = new HapaxError('dependency_timeout', { dependency: 'bank', timeoutMs: 1 })
     expect(verdictOf(late, { 504: 'fatal' })).toBe('transient')
-  })
-
-  it('is what the code says by its class', () => {
-    expect(verdictOf(new Fatal('x'))).toBe('fatal')
-    expect(verdictOf(new NotSent('x'))).toBe('transient')
-    expect(verdictOf(new RetryLater('1s'))).toBe('later')
-  })
-
-  it('is found again where a handler wrapped the error', () => {
-    const error = withStatus(500)
-    const failure = { dependency: 'bank', verdict: 'transient', retryAt: undefined } as const
-    markFailure(error, failure)
-    expect(callFailureOf(new AggregateError([], 'wrapped', { cause: error }))).toBe(failure)
-    expect(callFailureOf(new TypeError('another'))).toBeUndefined()
   })
 })

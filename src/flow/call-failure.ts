@@ -39,10 +39,10 @@ export function callFailureOf(error: unknown): CallFailure | undefined {
 
 /**
  * HTTP statuses that are not transient (DESIGN section 4, and those by which RFC 9110 and 6585 refuse the request as it is); all
- * others from 400 on are.
+ * others from 400 on are. 412 is, too: that a precondition does not hold may be the effect of the try before.
  */
 const byStatus: ReadonlyMap<number, CallVerdict> = new Map([
-  ...[400, 402, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 422, 426, 428, 431, 451].map(
+  ...[400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 426, 428, 431, 451].map(
     (status) => [status, 'fatal'] as const,
   ),
   ...[401, 403, 407].map((status) => [status, 'configuration'] as const),

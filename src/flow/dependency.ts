@@ -71,7 +71,7 @@ export interface Dependency {
    * The global `fetch` through {@link Dependency.call}: resolves where the answer is 2xx, or accepted by `init.accept`. Up to 1 MiB
    * of the body is read by then, so that timeout, slot and circuit hold for the whole exchange; what is beyond comes as a stream.
    *
-   * @throws DependencyError on another status; Fatal where `url` or `init` cannot be sent; what `call` throws; what `fetch` throws
+   * @throws DependencyError on another status; `fetch_invalid` where it cannot be sent; what `call` throws; what `fetch` throws
    * @example
    * run.step('capture', async (key) => (await acquirer.fetch(url, { method: 'POST', headers: { 'idempotency-key': key } })).json())
    * @example const rates = await (await bank.fetch(ratesUrl, { cache: '5m' })).json()

@@ -1,4 +1,4 @@
-import { Fatal } from '../event/outcome.ts'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { type Duration, durationMs } from '../kit/duration.ts'
 import type { Dependency } from './dependency.ts'
 
@@ -29,11 +29,11 @@ export interface FetchRequest {
 /**
  * What a `fetch` was given, looked at before anything waits or counts.
  *
- * @throws Fatal where it cannot be sent: a mistake of the code, and definitely without effect
+ * @throws `fetch_invalid` where it cannot be sent: a mistake of the code, and definitely without effect
  */
 export function fetchRequest(dependency: Dependency, url: string | URL, options: FetchOptions): FetchRequest {
   const { accept = [], timeout, cache, ...init } = options
-  const refused = (why: string, cause?: unknown) => new Fatal(`${dependency.name}.fetch: ${why}`, { cause })
+  const refused = (reason: string) => new HapaxError('fetch_invalid', { dependency: dependency.name, reason })
   const spanMs = (option: string, span: Duration | undefined) => {
     const ms = span === undefined ? undefined : durationMs(span)
     if (span !== undefined && (ms === undefined || ms < 1)) throw refused(`${option} is no duration of 1 ms or more`)

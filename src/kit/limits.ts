@@ -95,6 +95,25 @@ export const limits = {
   keyTtlMs: 86_400_000,
   /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
   pickUpMs: 3_600_000,
+  /** What happens again within this of its alert, and of each that follows, is gathered into one: people read, not machines. */
+  alertWindowMs: 300_000,
+  /** How often a state that lasts is told again. */
+  alertLastingMs: 3_600_000,
+  /** Kinds and subjects told apart at once; what is beyond is told as `others` of its kind. */
+  alertSubjects: 1_000,
+  /** Alerts that wait for one channel; more are logged as lost: by then nobody reads them there. */
+  alertsQueued: 100,
+  /** One try of a delivery, and how many there are. */
+  alertTimeoutMs: 10_000,
+  alertTries: 5,
+  /** Longest text of a chat message, in characters: Discord, called as Slack is, takes 2,000. */
+  alertTextLength: 1_500,
+  /** Sweeps that fail in a row before an alert: one may meet a restart of the store. */
+  maintenanceFailures: 3,
+  /** How often it is looked whether maintenance works: the look costs some statements. */
+  maintenanceLookMs: 3_600_000,
+  /** A sweep that has not ended by then hangs: longer than the store may take for it. */
+  maintenanceIdleMs: 7_200_000,
   /** How long a run waits for a deploy that brings its handler before it looks again; a shard is given away for it as often. */
   noHandlerLookMs: 30_000,
   /** How long after a change of the registry another node may still accept by the one before: some beats. */

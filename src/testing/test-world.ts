@@ -15,7 +15,10 @@ import { FakeClock } from './fake-clock.ts'
 /** What a test's world is made of. */
 export interface TestWorldOptions
   extends Partial<
-    Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group' | 'bounds'>
+    Pick<
+      EngineOptions,
+      'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'alerts' | 'group' | 'bounds'
+    >
   > {
   readonly handlers: readonly Handler[]
   /** Of the randomness. Default 1. */

@@ -51,6 +51,7 @@ export const serve: Command = {
       beat: config.beatMs,
       grace: config.graceMs,
       retention: { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs },
+      ...(config.alerts && { alerts: config.alerts }),
       ...(config.key !== undefined && { key: config.key }),
       log,
       clock: context.clock,
