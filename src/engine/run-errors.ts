@@ -76,9 +76,15 @@ function recordOf(error: unknown, step: string | undefined): RecordedError {
   if (error instanceof HapaxError) return { code: error.code, message: kept(error.message), ...at }
   if (error instanceof Error) {
     const stack = error.stack === undefined ? {} : { stack: kept(error.stack) }
-    return { code: kept(error.name) || 'Error', message: kept(error.message), ...stack, ...at }
+    return { code: kept(error.name) || 'Error', message: kept(textOf(error)), ...stack, ...at }
   }
   return { code: 'thrown', message: kept(`a ${typeof error} was thrown, wanted an Error`), ...at }
+}
+
+/** `fetch failed` alone tells nobody why: its cause has the code, like ECONNREFUSED. */
+function textOf({ message, cause }: Error): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return typeof code === 'string' && typeof message === 'string' ? `${message} (${code})` : message
 }
 
 /**
