@@ -93,4 +93,9 @@ describe('what an error of a call means', () => {
     const late = new HapaxError('dependency_timeout', { dependency: 'bank', timeoutMs: 1 })
     expect(verdictOf(late, { 504: 'fatal' })).toBe('transient')
   })
+
+  it('is what a Hapax elsewhere said', () => {
+    expect(verdictOf(new HapaxError('server_unreachable', { url: 'x', reason: 'y' }))).toBe('transient')
+    expect(verdictOf(new HapaxError('too_many_requests'))).toBe('later')
+  })
 })

@@ -76,14 +76,19 @@ export function verdictOf(error: unknown, statuses: Statuses = {}): CallVerdict 
   if (error instanceof RetryLater) return 'later'
   if (error instanceof Fatal) return 'fatal'
   if (error instanceof NotSent) return 'transient'
-  // Its status is the one that an API of ours would answer with.
-  if (error instanceof HapaxError) return error.code === 'dependency_timeout' ? 'transient' : undefined
+  if (error instanceof HapaxError) return verdictOfOurs(error)
   const status = statusOf(error)
   // A redirect that was not followed refuses nothing, and the next try finds it again.
   if (status !== undefined)
     return statuses[status] ?? (status < 400 ? undefined : (byStatus.get(status) ?? 'transient'))
   if (codesOf(error).some((code) => certificateCode.test(code))) return 'configuration'
   return isMistake(error) ? undefined : 'transient'
+}
+
+/** A timeout of ours, a Hapax elsewhere that is called as a dependency; most others are mistakes of the code. */
+function verdictOfOurs({ status }: HapaxError): CallVerdict | undefined {
+  if (status === 429) return 'later'
+  return status === 503 || status === 504 ? 'transient' : undefined
 }
 
 function codesOf(error: unknown): string[] {

@@ -226,7 +226,9 @@ export class DependencyState {
    */
   pauseUntil(until: Instant): void {
     const forMs = Math.min(until - this.now(), limits.retryAfterPauseMs)
-    if (forMs <= this.rate.pausedMs) return
+    const { pausedMs } = this.rate
+    if (forMs <= pausedMs) return
+    if (pausedMs === 0) this.#host.log.info('a dependency asks to be left alone', { dependency: this.name, forMs })
     this.rate.pause(forMs)
     this.#pause?.cancel()
     this.#pause = this.#clock.setTimer(forMs, () => this.#host.changed(), { unref: true })
