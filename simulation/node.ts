@@ -1,4 +1,5 @@
-import { createEngine, type Engine } from '../src/engine/engine.ts'
+import { createEngine } from '../src/engine/engine.ts'
+import type { Engine } from '../src/engine/engine-options.ts'
 import type { SourceTraits } from '../src/engine/source-traits.ts'
 import { silentLog } from '../src/kit/log.ts'
 import { seededRandom } from '../src/kit/random.ts'

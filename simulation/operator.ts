@@ -1,4 +1,4 @@
-import type { Engine } from '../src/engine/engine.ts'
+import type { Engine } from '../src/engine/engine-options.ts'
 import type { Model } from './model.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Act, Plan } from './plan.ts'

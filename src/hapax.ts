@@ -1,8 +1,10 @@
 import { logAlert } from './alerts/log-alert.ts'
-import { checkOptions } from './config/check-options.ts'
+import { checkOptions, scheduleProblems } from './config/check-options.ts'
 import type { HapaxCore } from './engine/api.ts'
-import { createEngine, type Engine } from './engine/engine.ts'
+import { createEngine } from './engine/engine.ts'
+import type { Engine } from './engine/engine-options.ts'
 import type { Handler } from './engine/handler.ts'
+import type { Schedule } from './engine/schedule.ts'
 import type { Retention } from './engine/sweeper.ts'
 import type { AlertChannel } from './event/alert.ts'
 import type { HandlerRecord } from './event/handler-record.ts'
@@ -29,6 +31,8 @@ export interface HapaxOptions {
   readonly sources?: readonly Source[]
   /** What processes them. None: this process only accepts. */
   readonly handlers?: readonly Handler[]
+  /** What is called at certain times: `schedule(…)`. Default none. */
+  readonly schedules?: readonly Schedule[]
   /** Nodes that run the same handlers. Several services may share a store under groups of their own. Default `'default'`. */
   readonly group?: string
   /** Runs executing at once on this node. Default 100. */
@@ -76,7 +80,7 @@ export interface Hapax extends HapaxCore, AsyncDisposable {
  * const receipt = await hapax.accept({ source: 'shop', id: 'order-1', type: 'order.paid', data: { total: 1999 } })
  */
 export async function createHapax(options: HapaxOptions): Promise<Hapax> {
-  checkOptions(options)
+  checkOptions(options, await scheduleProblems(options.schedules))
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom()
   const log = options.log ?? silentLog

@@ -23,6 +23,7 @@ export type {
   RedriveView,
   Runs,
   RunView,
+  ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
 export {
@@ -37,6 +38,7 @@ export {
   type StepOptions,
   type TransactionOptions,
 } from './engine/handler.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './engine/schedule.ts'
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
 export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
@@ -50,10 +52,12 @@ export type { RecordedError, RunAddress, RunState, StepAddress } from './event/r
 export type { RunStatus } from './event/run-status.ts'
 export type { SchemaResult, StandardSchema } from './event/standard-schema.ts'
 export type { CallVerdict, Statuses } from './flow/call-failure.ts'
+export type { CronRule } from './flow/cron.ts'
 export { type CircuitOptions, type Dependency, type DependencyOptions, dependency } from './flow/dependency.ts'
 export { DependencyError } from './flow/dependency-error.ts'
 export type { FetchOptions } from './flow/fetch-request.ts'
 export type { Rate } from './flow/rate.ts'
+export type { MissedTicks, ScheduleTick } from './flow/schedule.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
 export type { ByteBudget } from './ingress/byte-budget.ts'

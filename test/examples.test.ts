@@ -62,6 +62,7 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     /^saved by the circuit: [1-9]\d* calls to a service that is down$/,
     'saved by the cache: 39 calls for what was known',
   ],
+  'schedules.ts': ['tick 1 of each-second', 'tick 2 of each-second', '* * * * * * UTC missed: skip', 'each time once'],
   'transactional.ts': [
     'order-1 is booking 1',
     'order-2: pending, commit',

@@ -138,11 +138,30 @@ describe('an outage', () => {
 
   it('ends what waited too long, though nothing of it was ever begun', async () => {
     const { world, there } = await shop({ circuit: quick }, { handler: { ...on, expires: '30s' } })
-    there.isUp = false
+    await world.soon(world.hapax.controls.open('bank', why))
     const receipts = await accepted(world, 10, 0, '100ms')
-    await world.advance('50s')
+    await world.advance('28s')
+    expect(await world.hapax.runs.get(runOf(receipts[0]))).toMatchObject({ status: 'parked' })
     for (const receipt of receipts)
       expect(await world.ended(receipt, '20s')).toMatchObject({ status: 'dead', state: { reason: 'run_expired' } })
+    expect(there.calls).toEqual([])
+    await world.close()
+  })
+
+  it('does not end a run whose step is in doubt, however old: it is asked again first (G4)', async () => {
+    const { world, there } = await shop(
+      { circuit: { failures: 1, cooldown: '1h' } },
+      { handler: { ...on, expires: '30s' } },
+    )
+    there.isUp = false
+    const [receipt] = await accepted(world, 1)
+    await world.advance('10m')
+    const view = await world.hapax.runs.get(runOf(receipt))
+    // It stands in line, and is not taken up again and again.
+    expect(view).toMatchObject({ status: 'parked', state: { turn: 1, reason: 'circuit_open' } })
+    there.isUp = true
+    await world.advance('1h')
+    expect(await world.hapax.runs.get(runOf(receipt))).toMatchObject({ status: 'completed' })
     await world.close()
   })
 

@@ -223,7 +223,7 @@ export class Runner {
       dependencies,
       tenant,
       get signal() {
-        return attempt.signal
+        return attempt.aborts.signal
       },
       mayCall: () => !attempt.ended && holds(owned),
       waited: (ms) => turn?.waited(ms),

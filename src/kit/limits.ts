@@ -118,6 +118,14 @@ export const limits = {
   noHandlerLookMs: 30_000,
   /** How long after a change of the registry another node may still accept by the one before: some beats. */
   registrySpreadMs: 60_000,
+  /** Later than this, and a lease, a schedule's tick counts as missed: a takeover and a restart fit into it. */
+  tickLateMs: 30_000,
+  /** Missed ticks that a schedule with `missed: 'all'` makes up for: of a minute's, 16 hours. To find them takes 50 ms. */
+  missedTicks: 1_000,
+  /** How often a schedule is looked at beside its ticks: the store's clock may have been set meanwhile. */
+  tickLookMs: 10_000,
+  /** How many ticks back the last one that came is looked for, where schedules are listed. */
+  ticksLookedBack: 10,
   /** Retention by default. */
   payloadRetentionMs: 30 * 86_400_000,
   journalRetentionMs: 90 * 86_400_000,

@@ -1,4 +1,12 @@
-import type { EventView, PauseAnswer, Readiness, RedriveView, RunView, VerbAnswer } from '../engine/api.ts'
+import type {
+  EventView,
+  PauseAnswer,
+  Readiness,
+  RedriveView,
+  RunView,
+  ScheduleView,
+  VerbAnswer,
+} from '../engine/api.ts'
 import type { Problem } from '../errors/problem.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -131,6 +139,17 @@ export interface SourceView {
 /** `GET /v1/sources` */
 export interface SourcesAnswer {
   readonly sources: readonly SourceView[]
+}
+
+/** A schedule as the API shows it. */
+export interface ListedSchedule extends ScheduleView {
+  /** Present while the handler of its ticks is paused: they come, and their runs are held. */
+  readonly paused?: Pause
+}
+
+/** `GET /v1/schedules` */
+export interface SchedulesAnswer {
+  readonly schedules: readonly ListedSchedule[]
 }
 
 /** `GET /v1/settings` */
