@@ -375,6 +375,8 @@ describe('a service that asks to be left alone', () => {
     expect(from.calls).toBeLessThanOrEqual(3)
     expect((await world.hapax.runs.get(runOf(receipts[20]))).status).toBe('ready')
     from.isTired = false
+    await world.advance('1050ms')
+    expect(from.calls).toBeGreaterThan(3)
     await world.advance('5s')
     for (const receipt of receipts)
       expect(await world.ended(receipt)).toMatchObject({ status: 'completed', state: { failuresInAll: 0 } })

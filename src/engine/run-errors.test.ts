@@ -117,7 +117,7 @@ describe('what a fetch of a dependency makes of its run', () => {
   it('what cannot be sent: it is dead at once, and the step is not in doubt', async () => {
     const { world, accept, calls } = await paying(() => json(200))
     const view = await world.ended(await accept({ url: 'no address' }))
-    expect(view).toMatchObject({ status: 'dead', state: { error: { code: 'fetch_invalid' } } })
+    expect(view).toMatchObject({ status: 'dead', state: { attempt: 1, error: { code: 'fetch_invalid' } } })
     expect(calls).toEqual([])
     await world.close()
   })

@@ -53,6 +53,9 @@ describe('the cache of answers', () => {
     expect(cache.count).toBe(3)
     expect(cache.bytes).toBeGreaterThan(3 * large)
     expect(cache.bytes).toBeLessThan(limits.cachedBytes)
+    const before = cache.bytes
+    cache.put('9', answer(large))
+    expect([cache.count, cache.bytes]).toEqual([3, before])
     cache.clear()
     expect([cache.count, cache.bytes, cache.get('9', 60_000)]).toEqual([0, 0, undefined])
   })

@@ -100,7 +100,7 @@ describe('what a status means', () => {
         calls++
         response.writeHead(calls === 1 ? status : 200, calls === 1 ? retryAfter : {}).end()
       })
-      const { fetch, clock, state } = client()
+      const { fetch, clock, state, looks } = client()
       const at = clock.now() + 30_000
       expect(callFailureOf(await errorOf(fetch(server.url)))).toMatchObject({ retryAt: at })
       expect(state.hasRoom).toBe(false)
@@ -110,7 +110,9 @@ describe('what a status means', () => {
       const waiting = fetch(server.url)
       await clock.settle()
       expect(calls).toBe(1)
+      const before = looks()
       await clock.advance('1s')
+      expect(looks()).toBeGreaterThan(before)
       expect((await waiting).status).toBe(200)
       expect(state.hasRoom).toBe(true)
     })

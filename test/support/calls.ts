@@ -21,13 +21,16 @@ export interface Caller extends RunContext {
 export function callers() {
   const clock = new FakeClock()
   const store = memoryStore({ clock })
+  let looks = 0
   const dependencies = new Dependencies({
     clock,
     log: silentLog,
     node: 'node-1',
     now: () => clock.now(),
     turn: (turn) => store.turnCircuit(turn),
-    changed: () => {},
+    changed: () => {
+      looks++
+    },
     turned: () => {},
     hurry: () => {},
   })
@@ -45,7 +48,8 @@ export function callers() {
       end: () => controller.abort(),
     })
   }
-  return { clock, dependencies, caller }
+  /** How often it was said that who waits is to be looked at again. */
+  return { clock, dependencies, caller, looks: () => looks }
 }
 
 /** The error that a promise rejects with. */
