@@ -354,3 +354,33 @@ describe('a call', () => {
     await world.soon(world.hapax.stop())
   })
 })
+
+describe('a service that asks to be left alone', () => {
+  it('G8: holds up the runs of this node until then, at no cost of attempts; they begin by themselves', async () => {
+    const from = { isTired: true, calls: 0 }
+    const bank = dependency('bank', {
+      concurrency: 3,
+      fetch: async () => {
+        from.calls++
+        return from.isTired ? new Response('', { status: 429, headers: { 'retry-after': '60' } }) : new Response('done')
+      },
+    })
+    const pay = handler('pay', { ...on, uses: [bank], retry: { attempts: 1 } }, (_event, run) =>
+      run.step('pay', async () => (await bank.fetch('https://bank.example/')).text()),
+    )
+    const world = await testWorld({ handlers: [pay], shards: 1 })
+    const receipts = await accepted(world, 30)
+    await world.advance('59s')
+    // Those that were under way with the one that heard it.
+    expect(from.calls).toBeLessThanOrEqual(3)
+    expect((await world.hapax.runs.get(runOf(receipts[20]))).status).toBe('ready')
+    from.isTired = false
+    await world.advance('1050ms')
+    expect(from.calls).toBeGreaterThan(3)
+    await world.advance('5s')
+    for (const receipt of receipts)
+      expect(await world.ended(receipt)).toMatchObject({ status: 'completed', state: { failuresInAll: 0 } })
+    expect(from.calls).toBeLessThanOrEqual(33)
+    await world.close()
+  })
+})

@@ -135,6 +135,11 @@ export const catalogue = {
     'Dependency {dependency} did not answer within {timeoutMs} ms.',
     'Raise its timeout, or find out why it is slow.',
   ),
+  fetch_invalid: entry(
+    500,
+    'What dependency {dependency} was to fetch cannot be sent: {reason}.',
+    'Mend the call, then redrive.',
+  ),
   step_timeout: entry(500, 'Step "{name}" took longer than {timeoutMs} ms.', 'Give the step a longer timeout.'),
   wait_timeout: entry(500, 'No signal "{name}" came within {timeoutMs} ms.', 'Catch WaitTimeout, or wait longer.'),
   crash_loop: entry(

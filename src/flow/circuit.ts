@@ -111,9 +111,14 @@ export class Circuit {
     }
   }
 
-  /** A call failed: enough of them open the circuit. */
-  failed(passage: Passage, verdict: CallVerdict): void {
-    const { failures, withinMs, cooldownMs } = this.#policy
+  /**
+   * A call failed: enough of them open the circuit.
+   *
+   * @param restMs for so long the other side asked to be left alone: it is not probed before
+   */
+  failed(passage: Passage, verdict: CallVerdict, restMs = 0): void {
+    const { failures, withinMs } = this.#policy
+    const cooldownMs = Math.max(this.#policy.cooldownMs, Math.min(restMs, limits.retryAfterPauseMs))
     if (passage === 'probe') {
       this.#turn('open', cooldownMs, verdict === 'configuration' ? 'configuration' : 'probe')
       return

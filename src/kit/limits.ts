@@ -172,6 +172,17 @@ export const limits = {
   lineHeld: 100,
   /** Of a node's slots, the part that runs of dependencies never take: so that those of other handlers go on. */
   slotsKept: 0.1,
+  /** Longest a `Retry-After` defers one run: quotas are of a day at most, and a slip of the other side must not be for ever. */
+  retryAfterMs: 86_400_000,
+  /** Longest it holds up a whole node's calls: it may be meant for one account, and to ask again after this costs one call. */
+  retryAfterPauseMs: 300_000,
+  /** Of an answer's body, what a fetch reads while it is still a call, in bytes: as much as a step may keep. */
+  responseBytes: 1_048_576,
+  /** Of the body of an answer that is an error, in bytes: error documents are some hundred, HTML pages of proxies some thousand. */
+  errorBodyBytes: 65_536,
+  /** Answers that a node keeps of cached fetches, and their bytes in all. */
+  cachedAnswers: 1_000,
+  cachedBytes: 33_554_432,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const
