@@ -14,7 +14,7 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
   if (!draw.chance(0.5)) return undefined
   const outages = Array.from({ length: draw.pick([0, 1, 1, 2]) }, () => ({
     atMs: draw.whole(0, busyMs),
-    ms: draw.pick([300, 2_000, 6_000, 12_000]),
+    ms: draw.pick([300, 2_000, 6_000, 12_000, 12_000]),
   })).map((outage) => ({ ...outage, ms: Math.min(outage.ms, busyMs + 2_500 - outage.atMs) }))
   const dependency: DependencyPlan = {
     rate: draw.pick([undefined, 2, 8, 30]),
@@ -22,7 +22,7 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
     failures: draw.pick([1, 2, 3]),
     withinMs: 20_000,
     cooldownMs: draw.pick([300, 1_000, 2_000]),
-    isDeclared: draw.chance(0.7),
+    isDeclared: draw.chance(0.5),
     isOrdered: draw.chance(0.4),
     expiresMs: draw.chance(0.2) ? 4_000 : undefined,
     outages,

@@ -1,10 +1,13 @@
 import type { CircuitRecord, CircuitTurn, CircuitTurned } from '../../src/store/circuits.ts'
-import type { DependencyPlan, Plan } from '../plan.ts'
+import type { DependencyPlan, Fault, Plan } from '../plan.ts'
 import type { Owners } from './owners.ts'
 import type { Watch } from './watch.ts'
 
 /** Spans in which a rate is looked at, in ms. */
 const spansMs = [1_000, 5_000] as const
+
+/** Faults that keep no node from its beats and their answers. */
+const harmless: ReadonlySet<Fault['kind']> = new Set(['crash', 'clock_jump', 'hints_lost', 'commit_twice'])
 
 /** A call at the other side. */
 interface Call {
@@ -32,7 +35,6 @@ export class Limits {
   /** Which node has the right to probe, and how often it did. */
   #prober: string | undefined
   #probes = 0
-  #probeLapses = 0
   /** When the circuit opened, by true time. */
   #openedMs = 0
   /** Starts of nodes: each brings a turn of its own. */
@@ -42,7 +44,7 @@ export class Limits {
     this.#watch = watch
     this.#owners = owners
     this.#plan = dependency
-    this.#hearsMs = faults.length === 0 ? beatMs + 1_000 : 2 * leaseMs + 3_000
+    this.#hearsMs = faults.every(({ kind }) => harmless.has(kind)) ? beatMs + 1_000 : 2 * leaseMs + 3_000
   }
 
   /** A call arrives. */
@@ -51,7 +53,7 @@ export class Limits {
     const call = { node, atMs: this.#watch.nowMs, lapses, isInside: true }
     this.#calls.push(call)
     this.#nodes.add(node)
-    this.#mayCall(node, lapses)
+    this.#mayCall(node)
     this.#keepsRate()
     this.#keepsSlots()
     return call
@@ -95,7 +97,7 @@ export class Limits {
   }
 
   /** While it is open none calls but one probe: once all nodes have heard of it, or have lost their lease. */
-  #mayCall(node: string, lapses: number): void {
+  #mayCall(node: string): void {
     if (!this.#circuit || this.#circuit.state === 'closed') return
     // Another has turned it since: the one that had the right to probe hears of it with the next reply.
     if (node === this.#prober && this.#probes === 0 && this.#circuit.state === 'open') {
@@ -103,15 +105,19 @@ export class Limits {
       return
     }
     if (this.#circuit.state === 'probing' && node === this.#prober) {
-      // One that was under way when the lease ran out was given up.
-      if (this.#probeLapses !== lapses) this.#probes = 0
-      this.#probeLapses = lapses
       this.#probes++
-      if (this.#probes > 1) this.#watch.violate('G8.open', `${node} called ${this.#probes} times for one probe`)
+      // One that was given up, since its run was lost, may be made again.
+      const others = this.#calls.filter((call) => call !== this.#calls.at(-1) && this.#isUnderWay(call))
+      if (this.#probes > 1 && others.some((call) => call.node === node))
+        this.#watch.violate('G8.open', `${node} called ${this.#probes} times for one probe`)
       return
     }
     if (this.#watch.nowMs > this.#openedMs + this.#hearsMs)
       this.#watch.violate('G8.open', `${node} called, ${this.#watch.nowMs - this.#openedMs} ms after it opened`)
+  }
+
+  #isUnderWay({ isInside, node, lapses }: Call): boolean {
+    return isInside && lapses === this.#owners.lapsesOf(node)
   }
 
   #keepsRate(): void {
@@ -129,9 +135,7 @@ export class Limits {
   #keepsSlots(): void {
     const most = this.#plan?.concurrency
     if (most === undefined) return
-    const inside = this.#calls.filter(
-      ({ isInside, node, lapses }) => isInside && lapses === this.#owners.lapsesOf(node),
-    ).length
+    const inside = this.#calls.filter((call) => this.#isUnderWay(call)).length
     if (inside === most) this.#watch.reach('all slots taken')
     if (inside > most && this.#watch.clocksAgree)
       this.#watch.violate('G8.concurrency', `${inside} calls at once, at most ${most}`)

@@ -10,7 +10,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'Math.min(part, claim.amount - lent)',
     replace: 'part',
     killedBy: 'G8.concurrency',
-    seed: 1,
+    seed: 34,
   },
   {
     name: 'a share that becomes smaller counts as such before its node has heard of it',
@@ -18,7 +18,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'Math.max(share, claim.held)',
     replace: 'share',
     killedBy: 'G8.concurrency',
-    seed: 1,
+    seed: 132,
   },
   {
     name: 'a rate that is half as slow',
@@ -26,7 +26,7 @@ export const ofLimits: readonly Mutation[] = [
     find: '+ 1_000 / this.#perSecond',
     replace: '+ 500 / this.#perSecond',
     killedBy: 'G8.rate',
-    seed: 1,
+    seed: 9,
   },
   {
     name: 'a dependency with one slot too many',
@@ -34,13 +34,13 @@ export const ofLimits: readonly Mutation[] = [
     find: 'this.#taken < this.#most',
     replace: 'this.#taken <= this.#most',
     killedBy: 'G8.concurrency',
-    seed: 1,
+    seed: 34,
   },
   {
     name: 'a circuit that is open and lets through',
     file: circuit,
-    find: "if (this.#probe !== 'free') return undefined",
-    replace: "if (this.#probe !== 'free') return 'plain'",
+    find: "return this.#isOpening || (this.#record !== undefined && this.#record.state !== 'closed')",
+    replace: 'return this.#isOpening',
     killedBy: 'G8.open',
     seed: 1,
   },
@@ -50,7 +50,7 @@ export const ofLimits: readonly Mutation[] = [
     find: "this.#probe = 'out'\n    return 'probe'",
     replace: "return 'probe'",
     killedBy: 'G8.open',
-    seed: 1,
+    seed: 29,
   },
   {
     name: 'a circuit that everybody turns',
@@ -58,7 +58,7 @@ export const ofLimits: readonly Mutation[] = [
     find: '(before?.version ?? 0) !== turn.seen',
     replace: 'false',
     killedBy: 'G8.open',
-    seed: 1,
+    seed: 170,
   },
   {
     name: 'parking that costs an attempt',
@@ -66,7 +66,7 @@ export const ofLimits: readonly Mutation[] = [
     find: "status: undoing ? 'undoing' : 'parked',",
     replace: "status: undoing ? 'undoing' : 'parked', failures: failures + 1,",
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'an attempt given back that no outage took',
@@ -74,7 +74,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'return dependencies.named(state.dependency).wasDown(state.since)',
     replace: 'return true',
     killedBy: 'G8.attempts',
-    seed: 1,
+    seed: 22,
   },
   {
     name: 'a line of which nothing stays in memory',
@@ -82,6 +82,6 @@ export const ofLimits: readonly Mutation[] = [
     find: '> bounds.perKey\n',
     replace: '>= 0\n',
     killedBy: 'G5.ends',
-    seed: 1,
+    seed: 137,
   },
 ]

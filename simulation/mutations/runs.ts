@@ -60,7 +60,7 @@ export const ofRuns: readonly Mutation[] = [
   {
     name: 'an error taken for a refusal',
     file: runStep,
-    find: 'note(!definite, error)\n    if (!definite && options.once)',
+    find: 'note(!definite || (wasInDoubt && !isFinalRefusal(error)), error)\n    if (!definite && options.once)',
     replace: 'note(false, error)\n    if (!definite && options.once)',
     killedBy: 'G4.confirm',
     seed: 3,

@@ -12,7 +12,7 @@ export const ofStores: readonly Mutation[] = [
     find: "return 'settled'\n  if (!state.holds(owned) || !entry) return 'stale'",
     replace: "return 'settled'\n  if (!entry) return 'stale'",
     killedBy: 'G6.fence',
-    seed: 1,
+    seed: 69,
   },
   {
     name: 'checkpoint without its epoch checked',
