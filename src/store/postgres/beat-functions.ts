@@ -4,7 +4,7 @@ import { pairLock } from './pair-lock.ts'
 /** Transactions that a server may have lost at most when another takes its place: hours of any load. */
 const numbersApart = 2 ** 24
 
-/** Leases, the sharing out of pairs, registry and settings. */
+/** Leases, the sharing out of pairs, and the registry. */
 export const beatFunctions = `
   create or replace function :s.drop_lapsed_1(p_at double precision) returns void language plpgsql as $$
   begin
@@ -12,6 +12,7 @@ export const beatFunctions = `
     if found then
       update :s.pair p set node = null, graceful = false
       where p.node is not null and not exists (select from :s.node n where n.node = p.node);
+      delete from :s.lent l where not exists (select from :s.node n where n.node = l.node);
     end if;
   end $$;
 
@@ -52,10 +53,11 @@ export const beatFunctions = `
     from :s.meta m
   $$;
 
-  -- A node's beat but for the granting of pairs, which its node works out from this answer.
-  create or replace function :s.beat_1(
+  -- A node's beat but for the granting of pairs, which its node works out from this answer. Of the limits that it claims the
+  -- answer has its shares; without any, it gives back what it had.
+  create or replace function :s.beat_2(
     p_now double precision, p_node text, p_group text, p_takes boolean, p_handlers text, p_lease_ms double precision,
-    p_release jsonb, p_low_marks jsonb
+    p_release jsonb, p_low_marks jsonb, p_limits jsonb
   ) returns jsonb language plpgsql as $$
   declare
     at double precision;
@@ -77,8 +79,20 @@ export const beatFunctions = `
     update :s.pair p set low_mark = m."position"
     from jsonb_to_recordset(p_low_marks) m("group" text, shard integer, epoch bigint, "position" bigint)
     where p.group_name = p_group and p.shard = m.shard and p.epoch = m.epoch and p.node = p_node and p.low_mark < m."position";
-    return :s.standing_of_group_1(p_group, at);
+    if p_limits is null then
+      delete from :s.lent l where l.node = p_node;
+      return :s.standing_of_group_1(p_group, at);
+    end if;
+    return :s.standing_of_group_1(p_group, at) || jsonb_build_object('limits', :s.lend_all_1(p_node, p_limits, at));
   end $$;
+
+  -- Of a node of the version before, which knows of no limits.
+  create or replace function :s.beat_1(
+    p_now double precision, p_node text, p_group text, p_takes boolean, p_handlers text, p_lease_ms double precision,
+    p_release jsonb, p_low_marks jsonb
+  ) returns jsonb language sql as $$
+    select :s.beat_2(p_now, p_node, p_group, p_takes, p_handlers, p_lease_ms, p_release, p_low_marks, null)
+  $$;
 
   -- Gives free pairs to a node; one whose epoch has moved on since went to another.
   create or replace function :s.grant_1(
@@ -126,17 +140,5 @@ export const beatFunctions = `
     select p_group, x.tag, version, x.name, x.sources, x.types, coalesce(x.first_seen_at, :s.now_1(p_now))
     from jsonb_to_recordset(p_opened) x(tag text, name text, sources text, types text, first_seen_at double precision);
     return version;
-  end $$;
-
-  create or replace function :s.change_setting_1(
-    p_now double precision, p_verb text, p_what text, p_name text, p_actor text, p_reason text
-  ) returns void language plpgsql as $$
-  begin
-    if p_verb = 'pause' then
-      insert into :s.pause values (p_what, p_name, :s.now_1(p_now), p_actor, p_reason) on conflict do nothing;
-    else
-      delete from :s.pause p where p.what = p_what and p.name = p_name;
-    end if;
-    if found then update :s.meta set settings_version = settings_version + 1; end if;
   end $$;
 `

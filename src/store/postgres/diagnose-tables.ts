@@ -5,7 +5,7 @@ import type { Diagnosis } from './diagnose.ts'
 import { generationOverdueMs } from './generations.ts'
 
 /** Tables that stay small however much goes through: their dead rows are read with each look. */
-const small = ['standing', 'pair', 'node', 'meta', 'intervention', 'unclaimed', 'pause', 'rejected']
+const small = ['standing', 'pair', 'node', 'meta', 'intervention', 'unclaimed', 'pause', 'rejected', 'lent', 'circuit']
 
 /** What retention is through with goes within a day and the width of a range, or nobody sweeps. */
 const overdueMs = 86_400_000

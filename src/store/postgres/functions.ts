@@ -7,12 +7,14 @@ import { decisionFunctions } from './decision-functions.ts'
 import { itemTypeStatements } from './item-types.ts'
 import { lateFingerprintFunctions } from './late-fingerprint-functions.ts'
 import { ledgerFunctions } from './ledger-functions.ts'
+import { lendFunctions } from './lend-functions.ts'
 import { lockFunctions } from './lock-functions.ts'
 import { rangeFunctions } from './range-functions.ts'
 import { readFunctions } from './read-functions.ts'
+import { settingFunctions } from './setting-functions.ts'
 
 /** Version of the functions: a node calls those of its own, so that old nodes go on beside a newer schema. */
-export const functionsVersion = 1
+export const functionsVersion = 2
 
 const numberFunctions = `
   -- By how much the next number lies below the highest that is kept: more than 0 where a dump was restored into a cluster
@@ -65,7 +67,9 @@ export const functions = [
   acceptBySql,
   decisionFunctions,
   commitFunction,
+  lendFunctions,
   beatFunctions,
+  settingFunctions,
   cameFunction,
   rangeFunctions,
   ledgerFunctions,

@@ -1,4 +1,5 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
+import type { LimitShare } from '../shared-limits.ts'
 import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
 import type { Grant, NodeBeat, Owned, OwnedCursor, Ownership } from '../store.ts'
 import { bigintArray, integerArray, textArray } from './binary-arrays.ts'
@@ -7,7 +8,7 @@ import { type Cursors, spansOf } from './cursors.ts'
 import type { Now } from './now.ts'
 import type { Naming } from './schema.ts'
 
-/** A group's nodes and pairs, as `beat_1` and `grant_1` answer. */
+/** A group's nodes and pairs, as `beat_2` and `grant_1` answer. */
 interface Standing {
   readonly now: number
   readonly nodes: readonly {
@@ -25,6 +26,8 @@ interface Standing {
   }[]
   readonly registryVersion: number
   readonly settingsVersion: number
+  /** Of a beat that claims some. */
+  readonly limits?: readonly LimitShare[]
 }
 
 interface Pair extends Seat {
@@ -49,9 +52,9 @@ export class Ownerships {
     this.#cursors = cursors
     this.#now = now
     this.#isHinted = isHinted
-    const beat = 'select :s.beat_1($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb) as standing'
+    const beat = 'select :s.beat_2($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb) as standing'
     this.#beatSql = naming.sql(`${beat}, true as came`)
-    this.#lookSql = naming.sql(`${beat}, :s.came_1($9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) as came`)
+    this.#lookSql = naming.sql(`${beat}, :s.came_1($10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) as came`)
     this.#grantSql = naming.sql('select :s.grant_1($1, $2, $3, $4::integer[], $5::bigint[], $6::text[]) as standing')
   }
 
@@ -74,9 +77,11 @@ export class Ownerships {
       beat.leaseMs,
       JSON.stringify(beat.release),
       JSON.stringify(lowMarks),
+      beat.limits ? JSON.stringify(beat.limits) : null,
       ...(looked ?? []),
     ])
     let standing = row.standing as Standing
+    const { limits = [] } = standing
     const granted = takes ? grantedTo(beat, pairsOf(standing), takersOf(standing)) : []
     if (granted.length > 0) standing = (await this.#grant(beat, now, granted)) ?? standing
     const pairs = pairsOf(standing)
@@ -90,6 +95,7 @@ export class Ownerships {
       lapsesInMs: others.length === 0 ? undefined : Math.min(...others.map(({ left }) => left)),
       registryVersion: standing.registryVersion,
       settingsVersion: standing.settingsVersion,
+      ...(beat.limits && { limits }),
       ...(beat.cursors && {
         quiet: row.came === false && beat.cursors.every((cursor) => held.some((pair) => isOf(pair, cursor))),
       }),

@@ -4,6 +4,7 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
 import type { Random } from '../../kit/random.ts'
+import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import type { Finding } from '../finding.ts'
 import { numberIn } from '../sql/columns.ts'
 import type {
@@ -173,6 +174,10 @@ export class PostgresStore implements Store {
 
   changeSetting(change: SettingChange): Promise<Settings> {
     return this.#write(() => this.#registers.changeSetting(change))
+  }
+
+  turnCircuit(turn: CircuitTurn): Promise<CircuitTurned> {
+    return this.#write(() => this.#registers.turnCircuit(turn))
   }
 
   event(key: EventKey): Promise<EventRecord | undefined> {

@@ -1,9 +1,11 @@
 import { HapaxError } from '../../errors/hapax-error.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
+import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import { registryChange } from '../registry-change.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
-import { handlerRecordOf, pauseOf } from '../sql/lists.ts'
+import { circuitOf, handlerRecordOf, limitSettingOf, pauseOf } from '../sql/lists.ts'
+import type { Row } from '../sql/rows.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import { textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
@@ -17,7 +19,10 @@ const mostTries = 50
 export class Registers {
   readonly #connections: Connections
   readonly #now: Now
-  readonly #sql: Record<'registry' | 'settings' | 'secret' | 'keep' | 'announce' | 'write' | 'change', string>
+  readonly #sql: Record<
+    'registry' | 'settings' | 'secret' | 'keep' | 'announce' | 'write' | 'change' | 'limits' | 'turn',
+    string
+  >
   #known: Registry | undefined
 
   constructor(connections: Connections, naming: Naming, now: Now) {
@@ -28,13 +33,19 @@ export class Registers {
         'select m.registry_version, h.* from :s.meta m left join :s.handler h on true order by h.number',
       ),
       settings: naming.sql(
-        'select m.settings_version, p.* from :s.meta m left join :s.pause p on true order by p.since, p.name',
+        `select m.settings_version as version,
+           (select coalesce(jsonb_agg(p order by p.since, p.name), '[]') from :s.pause p) as paused,
+           (select coalesce(jsonb_agg(c order by c.dependency), '[]') from :s.circuit c) as circuits,
+           (select coalesce(jsonb_agg(l order by l.dependency), '[]') from :s.dependency_limit l) as limits
+         from :s.meta m`,
       ),
       secret: naming.sql('select value from :s.secret where name = $1'),
       keep: naming.sql('insert into :s.secret values ($1, $2) on conflict do nothing'),
       announce: naming.sql('select * from :s.announce_1($1, $2, $3, $4, $5) as handlers'),
       write: naming.sql('select :s.write_registry_1($1, $2, $3, $4::text[], $5::jsonb) as version'),
       change: naming.sql('select :s.change_setting_1($1, $2, $3, $4, $5, $6)'),
+      limits: naming.sql('select :s.set_limits_1($1, $2, $3, $4, $5, $6)'),
+      turn: naming.sql('select :s.turn_circuit_1($1, $2, $3, $4, $5, $6, $7) as turned'),
     }
   }
 
@@ -86,14 +97,31 @@ export class Registers {
   }
 
   async settings(): Promise<Settings> {
-    const rows = await this.#connections.rows(this.#sql.settings)
-    const paused = rows.filter(({ what }) => what !== null).map(pauseOf)
-    return { version: numberIn(rows[0], 'settings_version'), paused }
+    const row = await this.#connections.row(this.#sql.settings)
+    const { paused, circuits, limits: set } = row as Record<'paused' | 'circuits' | 'limits', readonly Row[]>
+    return {
+      version: numberIn(row, 'version'),
+      paused: paused.map(pauseOf),
+      circuits: circuits.map(circuitOf),
+      limits: set.map(limitSettingOf),
+    }
   }
 
-  async changeSetting({ verb, what, name, actor, reason }: SettingChange): Promise<Settings> {
-    await this.#connections.rows(this.#sql.change, [this.#now(), verb, what, name, actor, reason ?? null])
+  async changeSetting(change: SettingChange): Promise<Settings> {
+    const { verb, what, name, actor, reason = null } = change
+    if (change.verb === 'limit') {
+      const { rate = null, concurrency = null } = change
+      await this.#connections.rows(this.#sql.limits, [this.#now(), name, rate, concurrency, actor, reason])
+    } else await this.#connections.rows(this.#sql.change, [this.#now(), verb, what, name, actor, reason])
     return this.settings()
+  }
+
+  async turnCircuit(turn: CircuitTurn): Promise<CircuitTurned> {
+    const { dependency, seen, state, probeInMs = null, reason, actor } = turn
+    const values = [this.#now(), dependency, seen, state, probeInMs, reason, actor]
+    const row = await this.#connections.row(this.#sql.turn, values)
+    const { applied, circuit } = row.turned as { readonly applied: boolean; readonly circuit: Row | null }
+    return { applied, circuit: circuit ? circuitOf(circuit) : undefined }
   }
 
   async #secret(name: string): Promise<Uint8Array | undefined> {

@@ -266,4 +266,33 @@ export const tableMigrations: readonly string[] = [
     primary key (source, code)
   );
   `,
+  // What all nodes share of dependencies: the most that each node may be using of a limit, how the ways to them stand, and the
+  // limits that hold in the place of the declared ones.
+  `
+  create table :s.lent (
+    limit_name text collate "C" not null,
+    node text collate "C" not null,
+    share double precision not null,
+    eager boolean not null,
+    primary key (limit_name, node)
+  ) with (fillfactor = 50);
+  create table :s.circuit (
+    dependency text collate "C" primary key,
+    version integer not null,
+    state text collate "C" not null,
+    since double precision not null,
+    opened_at double precision not null,
+    probe_at double precision,
+    reason text collate "C" not null,
+    actor text collate "C" not null
+  );
+  create table :s.dependency_limit (
+    dependency text collate "C" primary key,
+    rate double precision,
+    concurrency double precision,
+    since double precision not null,
+    actor text collate "C" not null,
+    reason text collate "C"
+  );
+  `,
 ]

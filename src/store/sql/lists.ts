@@ -1,6 +1,8 @@
+import { HapaxError } from '../../errors/hapax-error.ts'
 import type { HandlerRecord } from '../../event/handler-record.ts'
 import { type RunStatus, runStatuses } from '../../event/run-status.ts'
-import type { Pause, RunSummary } from '../store.ts'
+import type { CircuitRecord, CircuitState } from '../circuits.ts'
+import type { LimitSetting, Pause, RunSummary } from '../store.ts'
 import { numberIn, optionalNumberIn, optionalTextIn, textIn } from './columns.ts'
 import { type Row, stateOf } from './rows.ts'
 
@@ -35,13 +37,49 @@ export function handlerRecordOf(row: Row): HandlerRecord {
   }
 }
 
+const pausable: readonly Pause['what'][] = ['handler', 'source', 'dependency']
+
 /** A pause from its row. */
 export function pauseOf(row: Row): Pause {
   return {
-    what: textIn(row, 'what') === 'handler' ? 'handler' : 'source',
+    what: oneOf(pausable, textIn(row, 'what')),
     name: textIn(row, 'name'),
     since: numberIn(row, 'since'),
     actor: textIn(row, 'actor'),
     reason: optionalTextIn(row, 'reason'),
   }
+}
+
+const circuitStates: readonly CircuitState[] = ['closed', 'open', 'probing']
+
+/** A dependency's circuit from its row. */
+export function circuitOf(row: Row): CircuitRecord {
+  return {
+    dependency: textIn(row, 'dependency'),
+    version: numberIn(row, 'version'),
+    state: oneOf(circuitStates, textIn(row, 'state')),
+    since: numberIn(row, 'since'),
+    openedAt: numberIn(row, 'opened_at'),
+    probeAt: optionalNumberIn(row, 'probe_at'),
+    reason: textIn(row, 'reason'),
+    actor: textIn(row, 'actor'),
+  }
+}
+
+/** Limits that an operator set, from their row. */
+export function limitSettingOf(row: Row): LimitSetting {
+  return {
+    dependency: textIn(row, 'dependency'),
+    rate: optionalNumberIn(row, 'rate'),
+    concurrency: optionalNumberIn(row, 'concurrency'),
+    since: numberIn(row, 'since'),
+    actor: textIn(row, 'actor'),
+    reason: optionalTextIn(row, 'reason'),
+  }
+}
+
+function oneOf<Word extends string>(words: readonly Word[], text: string): Word {
+  const word = words.find((known) => known === text)
+  if (!word) throw new HapaxError('store_unavailable', { reason: `${text} is not known here: the store is damaged` })
+  return word
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors/catalogue.ts'
 import type { ErrorDetails } from '../../errors/hapax-error.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
+import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import type {
   CheckpointAnswer,
   FencedAnswer,
@@ -34,6 +35,7 @@ export interface WriterCalls {
   register(group: string, node: string, handlers: readonly HandlerDeclaration[], moment: Moment): Registry
   secret(name: string, candidate: Uint8Array): Uint8Array
   changeSetting(change: SettingChange, moment: Moment): Settings
+  turnCircuit(turn: CircuitTurn, moment: Moment): CircuitTurned
   purge(request: PurgeRequest): PurgeResult
   close(): void
 }

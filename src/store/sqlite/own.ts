@@ -3,6 +3,7 @@ import { askedOf, grantedTo, type Seat, type Taker } from '../shares.ts'
 import { numberIn, optionalTextIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
 import type { Grant, NodeBeat, Owned, Ownership } from '../store.ts'
+import { Lending } from './lending.ts'
 import type { Progress } from './progress.ts'
 
 /** What a message to the writer says of the time: the writer has no clock of its own. */
@@ -25,11 +26,13 @@ interface Pair extends Seat {
 export class Ownerships {
   readonly #progress: Progress
   readonly #shards: number
+  readonly #lending: Lending
   readonly #statements: ReturnType<typeof prepare>
 
   constructor(database: DatabaseSync, progress: Progress, shards: number) {
     this.#progress = progress
     this.#shards = shards
+    this.#lending = new Lending(database)
     this.#statements = prepare(database)
   }
 
@@ -57,6 +60,7 @@ export class Ownerships {
         pair.epoch++
       }
     }
+    const limits = this.#lending.lend(node, beat.limits ?? [], moment.now)
     const held = pairs.filter(({ owner }) => owner === node)
     return {
       now: moment.now,
@@ -68,6 +72,7 @@ export class Ownerships {
       ),
       registryVersion: this.#progress.registryVersion,
       settingsVersion: this.#progress.settingsVersion,
+      ...(beat.limits && { limits }),
     }
   }
 
@@ -89,7 +94,9 @@ export class Ownerships {
 
   /** A node that was not heard within its lease, or since the machine's boot, holds nothing. */
   #dropLapsed({ boot, monotonicMs }: Moment): void {
-    if (this.#statements.forget.run(boot, monotonicMs).changes !== 0) this.#statements.orphan.run()
+    if (this.#statements.forget.run(boot, monotonicMs).changes === 0) return
+    this.#statements.orphan.run()
+    this.#lending.forget()
   }
 
   #pairs(group: string): Pair[] {

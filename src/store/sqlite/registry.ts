@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
+import { type CircuitRecord, type CircuitTurn, type CircuitTurned, turned } from '../circuits.ts'
 import { registryChange } from '../registry-change.ts'
 import { numberIn } from '../sql/columns.ts'
-import { handlerRecordOf, pauseOf } from '../sql/lists.ts'
+import { circuitOf, handlerRecordOf, limitSettingOf, pauseOf } from '../sql/lists.ts'
 import type { SettingChange, Settings } from '../store.ts'
 import type { Moment, Ownerships } from './own.ts'
 import type { Progress } from './progress.ts'
@@ -17,6 +18,9 @@ export class Registers {
   readonly #insertSecret: StatementSync
   readonly #insertPause: StatementSync
   readonly #deletePause: StatementSync
+  readonly #putLimit: StatementSync
+  readonly #deleteLimit: StatementSync
+  readonly #putCircuit: StatementSync
   readonly #reads: RegistryReads
 
   constructor(database: DatabaseSync, progress: Progress, ownerships: Ownerships) {
@@ -30,6 +34,9 @@ export class Registers {
     this.#insertSecret = database.prepare('insert into secret values (?, ?) on conflict do nothing')
     this.#insertPause = database.prepare('insert into pause values (?, ?, ?, ?, ?) on conflict do nothing')
     this.#deletePause = database.prepare('delete from pause where what = ? and name = ?')
+    this.#putLimit = database.prepare('insert or replace into dependency_limit values (?, ?, ?, ?, ?, ?)')
+    this.#deleteLimit = database.prepare('delete from dependency_limit where dependency = ?')
+    this.#putCircuit = database.prepare('insert or replace into circuit values (?, ?, ?, ?, ?, ?, ?, ?)')
   }
 
   register(group: string, node: string, handlers: readonly HandlerDeclaration[], moment: Moment): Registry {
@@ -54,13 +61,30 @@ export class Registers {
   }
 
   changeSetting(change: SettingChange, moment: Moment): Settings {
-    const { what, name, actor, reason } = change
-    const { changes } =
-      change.verb === 'pause'
-        ? this.#insertPause.run(what, name, moment.now, actor, reason ?? null)
-        : this.#deletePause.run(what, name)
-    if (changes !== 0) this.#progress.settingsVersion++
+    if (this.#change(change, moment) !== 0) this.#progress.settingsVersion++
     return { ...this.#reads.settings(), version: this.#progress.settingsVersion }
+  }
+
+  turnCircuit(turn: CircuitTurn, moment: Moment): CircuitTurned {
+    const before = this.#reads.circuit(turn.dependency)
+    const after = turned(before, turn, moment.now)
+    if (!after) return { applied: false, circuit: before }
+    const { dependency, version, state, since, openedAt, probeAt, reason, actor } = after
+    this.#putCircuit.run(dependency, version, state, since, openedAt, probeAt ?? null, reason, actor)
+    this.#progress.settingsVersion++
+    return { applied: true, circuit: after }
+  }
+
+  /** How many rows it changed. */
+  #change(change: SettingChange, { now }: Moment): number | bigint {
+    const { what, name, actor, reason = null } = change
+    if (change.verb === 'limit') {
+      const { rate = null, concurrency = null } = change
+      if (rate === null && concurrency === null) return this.#deleteLimit.run(name).changes
+      return this.#putLimit.run(name, rate, concurrency, now, actor, reason).changes
+    }
+    if (change.verb === 'resume') return this.#deletePause.run(what, name).changes
+    return this.#insertPause.run(what, name, now, actor, reason).changes
   }
 }
 
@@ -70,12 +94,18 @@ export class RegistryReads {
   readonly #handlers: StatementSync
   readonly #secret: StatementSync
   readonly #pauses: StatementSync
+  readonly #circuits: StatementSync
+  readonly #circuit: StatementSync
+  readonly #limits: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#versions = database.prepare('select registry_version, settings_version from progress')
     this.#handlers = database.prepare('select * from handler order by rowid')
     this.#secret = database.prepare('select value from secret where name = ?')
     this.#pauses = database.prepare('select * from pause order by since, name')
+    this.#circuits = database.prepare('select * from circuit order by dependency')
+    this.#circuit = database.prepare('select * from circuit where dependency = ?')
+    this.#limits = database.prepare('select * from dependency_limit order by dependency')
   }
 
   registry(): Registry {
@@ -89,7 +119,16 @@ export class RegistryReads {
   }
 
   settings(): Settings {
-    const paused = this.#pauses.all().map(pauseOf)
-    return { version: numberIn(this.#versions.get(), 'settings_version'), paused }
+    return {
+      version: numberIn(this.#versions.get(), 'settings_version'),
+      paused: this.#pauses.all().map(pauseOf),
+      circuits: this.#circuits.all().map(circuitOf),
+      limits: this.#limits.all().map(limitSettingOf),
+    }
+  }
+
+  circuit(dependency: string): CircuitRecord | undefined {
+    const row = this.#circuit.get(dependency)
+    return row && circuitOf(row)
   }
 }

@@ -225,6 +225,35 @@ const migrations: readonly string[] = [
   'alter table pair add column lacks text',
   // An event whose identity had one before it: a window had passed. Retention remembers both or the earlier alone.
   'create table succession (position integer primary key, earlier integer not null) strict',
+  // What all nodes share of dependencies: the most that each node may be using of a limit, how the ways to them stand, and the
+  // limits that hold in the place of the declared ones.
+  `
+  create table lent (
+    limit_name text not null,
+    node text not null,
+    share real not null,
+    eager integer not null,
+    primary key (limit_name, node)
+  ) strict, without rowid;
+  create table circuit (
+    dependency text primary key,
+    version integer not null,
+    state text not null,
+    since real not null,
+    opened_at real not null,
+    probe_at real,
+    reason text not null,
+    actor text not null
+  ) strict, without rowid;
+  create table dependency_limit (
+    dependency text primary key,
+    rate real,
+    concurrency real,
+    since real not null,
+    actor text not null,
+    reason text
+  ) strict, without rowid;
+  `,
 ]
 
 /** The schema that this code reads and writes. */

@@ -5,6 +5,7 @@ import type { EventKey } from '../../event/event-key.ts'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
 import type { Clock, Instant } from '../../kit/clock.ts'
 import type { Log } from '../../kit/log.ts'
+import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import type { Finding } from '../finding.ts'
 import type {
   AcceptAnswer,
@@ -176,6 +177,10 @@ export class SqliteStore implements Store {
 
   changeSetting(change: SettingChange): Promise<Settings> {
     return this.#writer.call('changeSetting', [change, this.#moment()])
+  }
+
+  turnCircuit(turn: CircuitTurn): Promise<CircuitTurned> {
+    return this.#writer.call('turnCircuit', [turn, this.#moment()])
   }
 
   async event(key: EventKey): Promise<EventRecord | undefined> {

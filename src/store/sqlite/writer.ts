@@ -35,6 +35,8 @@ function perform(request: WriterRequest): unknown {
       return writing.secret(...request.args)
     case 'changeSetting':
       return writing.changeSetting(...request.args)
+    case 'turnCircuit':
+      return writing.turnCircuit(...request.args)
     case 'purge':
       return writing.purge(...request.args)
     case 'close':

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
+import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import { numberIn } from '../sql/columns.ts'
 import type { NodeBeat, Ownership, PurgeRequest, PurgeResult, SettingChange, Settings } from '../store.ts'
 import { Accepts } from './accept.ts'
@@ -119,6 +120,10 @@ export class Writing implements WriterCalls {
 
   changeSetting(change: SettingChange, moment: Moment): Settings {
     return this.#transact(() => this.#registers.changeSetting(change, moment))
+  }
+
+  turnCircuit(turn: CircuitTurn, moment: Moment): CircuitTurned {
+    return this.#transact(() => this.#registers.turnCircuit(turn, moment))
   }
 
   purge(request: PurgeRequest): PurgeResult {

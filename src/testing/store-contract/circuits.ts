@@ -42,6 +42,26 @@ export const circuitCases = contractCases('circuits', {
     assert.deepEqual(defined(one).circuit, defined(two).circuit)
     assert.equal(defined(defined(one).circuit).version, 2)
   },
+  'of nodes that open it at the same time one does, and each time after that (G8)': async (scene) => {
+    const before = await scene.store.settings()
+    const stores = [scene.store, await scene.world.open()]
+    const asking = ['one', 'two', 'three', 'four']
+    for (let seen = 0; seen < 4; seen++) {
+      const asked = await Promise.all(
+        asking.map((actor, index) => defined(stores[index % 2]).turnCircuit({ ...opens, seen, actor })),
+      )
+      const turned = only(asked.filter(({ applied }) => applied))
+      assert.equal(turned.circuit?.version, seen + 1)
+      for (const { circuit } of asked) assert.deepEqual(circuit, turned.circuit)
+    }
+    // What turned nothing changed nothing.
+    assert.equal((await scene.store.settings()).version, before.version + 4)
+  },
+  'of a circuit that is not there, or has not come so far, nothing is turned': async (scene) => {
+    assert.deepEqual(await scene.store.turnCircuit({ ...opens, seen: 1 }), { applied: false, circuit: undefined })
+    const { circuit } = await scene.store.turnCircuit(opens)
+    assert.deepEqual(await scene.store.turnCircuit({ ...opens, seen: 2 }), { applied: false, circuit })
+  },
   'a turn that is asked again is not made twice': async (scene) => {
     const first = await scene.store.turnCircuit(opens)
     const again = await scene.store.turnCircuit(opens)
@@ -65,13 +85,17 @@ export const circuitCases = contractCases('circuits', {
     assert.deepEqual(only((await scene.store.settings()).circuits), held.circuit)
   },
   'circuits of other dependencies are apart': async (scene) => {
-    await scene.store.turnCircuit(opens)
-    const post = await scene.store.turnCircuit({ ...opens, dependency: 'post' })
-    assert.equal(post.applied, true)
+    for (const dependency of ['post', 'bank', 'Zoo']) {
+      assert.equal((await scene.store.turnCircuit({ ...opens, dependency })).applied, true)
+    }
     const { circuits } = await scene.store.settings()
     assert.deepEqual(
-      circuits.map(({ dependency }) => dependency),
-      ['bank', 'post'],
+      circuits.map(({ dependency, version }) => [dependency, version]),
+      [
+        ['Zoo', 1],
+        ['bank', 1],
+        ['post', 1],
+      ],
     )
   },
   'limits are set in the place of the declared ones, until they are taken back': async (scene) => {
@@ -84,6 +108,15 @@ export const circuitCases = contractCases('circuits', {
     assert.deepEqual(await scene.store.settings(), set)
     const replaced = await scene.store.changeSetting({ ...change, rate: 7 })
     assert.deepEqual([only(replaced.limits).rate, only(replaced.limits).concurrency], [7, undefined])
+    const more = await scene.store.changeSetting({ ...change, name: 'Zoo', concurrency: 1 })
+    assert.deepEqual(
+      more.limits.map(({ dependency, rate, concurrency }) => [dependency, rate, concurrency]),
+      [
+        ['Zoo', undefined, 1],
+        ['bank', 7, undefined],
+      ],
+    )
+    await scene.store.changeSetting({ ...change, name: 'Zoo' })
     const taken = await scene.store.changeSetting(change)
     assert.deepEqual(taken.limits, [])
     assert.equal(taken.version > replaced.version, true)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { LimitClaim } from '../../store/shared-limits.ts'
 import { contractCases } from './contract-case.ts'
-import { only, type Scene } from './scene.ts'
+import { defined, only, type Scene } from './scene.ts'
 
 /** A rate of 100 calls a second, of which the node has nothing yet and wants all. */
 function claim(over: Partial<LimitClaim> = {}): LimitClaim {
@@ -59,6 +59,25 @@ export const limitCases = contractCases('limits', {
     }
     const shares = Object.values(held).sort((a, b) => a - b)
     assert.deepEqual(shares, [1, 2, 2])
+  },
+  'however beats of many nodes meet, what they may use together is never more than the whole (G8)': async (scene) => {
+    const stores = [scene.store, await scene.world.open()]
+    const nodes = Array.from({ length: 6 }, (_, index) => `node-${index}`)
+    const held = new Map(nodes.map((node) => [node, 0]))
+    const slots = { name: 'slots:bank', amount: 8, whole: true }
+    let lent = 0
+    for (let round = 0; round < 8; round++) {
+      const beats = nodes.map(async (node, index) => {
+        const limits = [claim({ ...slots, held: defined(held.get(node)), eager: scene.random.fraction() < 0.6 })]
+        const { share } = only((await scene.beat(node, { limits }, defined(stores[index % 2]))).limits ?? [])
+        held.set(node, share)
+        const all = [...held.values()].reduce((sum, one) => sum + one, 0)
+        assert.equal(all <= slots.amount, true, `${all} of ${slots.amount} in round ${round}`)
+        lent = Math.max(lent, all)
+      })
+      await Promise.all(beats)
+    }
+    assert.equal(lent, slots.amount)
   },
   'limits of one name have nothing to do with those of another': async (scene) => {
     assert.equal(await shareOf(scene, 'one'), 100)
