@@ -1,4 +1,12 @@
-import type { EventView, PauseAnswer, Readiness, RedriveView, RunView, VerbAnswer } from '../engine/api.ts'
+import type {
+  DependencyView,
+  EventView,
+  PauseAnswer,
+  Readiness,
+  RedriveView,
+  RunView,
+  VerbAnswer,
+} from '../engine/api.ts'
 import type { Problem } from '../errors/problem.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -131,6 +139,22 @@ export interface SourceView {
 /** `GET /v1/sources` */
 export interface SourcesAnswer {
   readonly sources: readonly SourceView[]
+}
+
+/** `GET /v1/dependencies` */
+export interface DependenciesAnswer {
+  readonly dependencies: readonly DependencyView[]
+}
+
+/** `GET /v1/dependencies/{name}`, and what `open`, `close` and `limits` answer. */
+export type DependencyAnswer = DependencyView
+
+/** `POST /v1/dependencies/{name}/limits`; with neither of the two all is as declared again. */
+export interface LimitsBody extends IntentBody {
+  /** Calls over all nodes, like `50/s`. */
+  readonly rate?: string
+  /** Calls at once over all nodes. */
+  readonly concurrency?: number
 }
 
 /** `GET /v1/settings` */
