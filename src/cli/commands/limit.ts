@@ -26,8 +26,9 @@ export const limit: Command = {
     const reason = given.required('reason')
     const wanted = { rate: rateIn(given, 'rate'), concurrency: numberIn(given, 'concurrency') }
     const view = await clientOf(context, given).controls.limit(name, wanted, { reason })
-    const how = view.setting ? 'limited to' : 'as declared again, its limits:'
-    const said = `${name} is ${how} ${limitsText(view.limits)}${users(view.handlers.length)}\n`
+    const holds = limitsText(view.limits)
+    const how = view.setting ? `is limited to ${holds}` : `has its declared limits again (${holds})`
+    const said = `${name} ${how}${users(view.handlers.length)}\n`
     context.out(given.has('json') ? json(view) : said)
     return exitCodes.ok
   },
