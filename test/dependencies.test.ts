@@ -126,6 +126,9 @@ describe('a dependency that is down', () => {
       status: 'parked',
       held: { reason: 'circuit_open', by: 'bank' },
     })
+    // Also one that runs nothing says so.
+    await using apart = await createHapax({ store, handlers: [pay] })
+    expect(await apart.runs.get(last)).toMatchObject({ status: 'parked' })
     expect((await hapax('runs', last)).out).toMatch(/status +parked\nreason +circuit_open: bank\n/)
     // The one that waits for its retry comes into the line in its time.
     await expect.poll(() => waiting(nodes[0])).toBeGreaterThan(1)
