@@ -126,6 +126,7 @@ describe('a dependency that is down', () => {
       status: 'parked',
       held: { reason: 'circuit_open', by: 'bank' },
     })
+    expect((await client.events.get(last.slice(0, 26))).runs).toMatchObject([{ id: last, status: 'parked' }])
     // Also one that runs nothing says so.
     await using apart = await createHapax({ store, handlers: [pay] })
     expect(await apart.runs.get(last)).toMatchObject({ status: 'parked' })

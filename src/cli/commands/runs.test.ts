@@ -15,6 +15,8 @@ it('says of a parked run which dependency is down, whether it had begun or not',
   expect(waits.out).toMatch(/status +parked\nreason +circuit_open: bank\nsee +hapax dependencies bank\n/)
   const behind = { ...view, status: 'ready', held: { reason: 'behind', by: id } }
   expect((await asked({ [path]: behind }, 'runs', id)).out).not.toContain('see ')
+  const retries = { ...view, status: 'scheduled', state: { ...state, status: 'scheduled', reason: 'retry' } }
+  expect((await asked({ [path]: retries }, 'runs', id)).out).not.toContain('see ')
 })
 
 it('lists parked runs by their dependency, and says which are not in the list', async () => {
