@@ -1,10 +1,11 @@
 import { type Handler, type HandlerEvent, handler, type Run } from '../src/engine/handler.ts'
 import { Fatal, WaitTimeout } from '../src/event/outcome.ts'
 import { type StepAddress, stepText } from '../src/event/run.ts'
+import { type Dependency, dependency } from '../src/flow/dependency.ts'
 import type { Clock } from '../src/kit/clock.ts'
 import type { Model } from './model.ts'
 import type { OutsideService } from './outside.ts'
-import type { Deed, Version } from './plan.ts'
+import type { Deed, DependencyPlan, Version } from './plan.ts'
 
 /** Where handler code runs. */
 export interface Site {
@@ -22,8 +23,9 @@ export const briefMs = 3_000
 const common = { source: 'shop', retry, timeout: 5_000 } as const
 
 /** The handlers of a node, in this version of the code. All do what their event says. */
-export function codeOf(site: Site, version: Version): Handler[] {
-  const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run)
+export function codeOf(site: Site, version: Version, plan?: DependencyPlan): Handler[] {
+  const bank = plan && bankOf(plan)
+  const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run, bank)
   const book =
     version === 'renamed'
       ? handler('booking', { ...common, on: 'book.*', formerly: ['book'] }, body)
@@ -37,17 +39,52 @@ export function codeOf(site: Site, version: Version): Handler[] {
     handler('brief', { ...common, on: 'brief.*', expires: briefMs }, body),
     handler('saga', { ...common, on: 'saga.*', undoOnDeath: true }, body),
     handler('follow', { ...common, source: 'pay', on: 'follow.*' }, body),
+    ...(plan && bank ? [charging(plan, bank, body)] : []),
   ]
 }
 
-async function follow(site: Site, version: Version, event: HandlerEvent, run: Run): Promise<string> {
+function bankOf({ rate, concurrency, failures, withinMs, cooldownMs }: DependencyPlan): Dependency {
+  return dependency('bank', {
+    timeout: 1_000,
+    ...(rate === undefined ? {} : { rate }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    circuit: { failures, within: withinMs, cooldown: cooldownMs },
+  })
+}
+
+function charging(
+  { isDeclared, isOrdered, expiresMs }: DependencyPlan,
+  bank: Dependency,
+  body: Handler['body'],
+): Handler {
+  return handler(
+    'charge',
+    {
+      ...common,
+      on: 'charge.*',
+      timeout: 20_000,
+      order: isOrdered && { onDead: 'skip' },
+      ...(isDeclared ? { uses: [bank] } : {}),
+      ...(expiresMs === undefined ? {} : { expires: expiresMs }),
+    },
+    body,
+  )
+}
+
+async function follow(
+  site: Site,
+  version: Version,
+  event: HandlerEvent,
+  run: Run,
+  bank: Dependency | undefined,
+): Promise<string> {
   site.model.runs.entered({ run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }, event)
   const data = event.data as { readonly deeds: readonly Deed[] }
-  for (const deed of data.deeds) await perform(site, version, deed, run)
+  for (const deed of data.deeds) await perform(site, version, deed, run, bank)
   return `done by ${run.id.slice(-8)}`
 }
 
-async function perform(site: Site, version: Version, deed: Deed, run: Run): Promise<void> {
+async function perform(site: Site, version: Version, deed: Deed, run: Run, bank?: Dependency): Promise<void> {
   const at = { run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }
   switch (deed.do) {
     case 'step':
@@ -76,7 +113,10 @@ async function perform(site: Site, version: Version, deed: Deed, run: Run): Prom
       return
     }
     case 'both':
-      await Promise.all(deed.deeds.map((one) => perform(site, version, one, run)))
+      await Promise.all(deed.deeds.map((one) => perform(site, version, one, run, bank)))
+      return
+    case 'charge':
+      await run.step(deed.name, (key) => bank?.call(() => site.outside.charge(site.clock, key, site.node)) ?? '')
       return
     case 'throws':
       if (site.outside.count(`${run.id} throws ${deed.name}`) < deed.times) throw new Poison('poison')

@@ -28,6 +28,9 @@ export const invariants = {
   'G7.order': 'If one accept’s receipt came before another was sent, it goes first.',
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
   'G8.slots': 'A node runs no more at once than it may.',
+  'G8.rate': 'A dependency is not called more often than its rate allows, over all nodes.',
+  'G8.concurrency': 'A dependency has no more calls at once than it allows, over all nodes.',
+  'G8.open': 'While a circuit is open none calls but one probe at a time.',
   'G10.stop': 'A stop ends within its grace, and nothing begins after it.',
   'G11.tenant': 'Nothing crosses tenants.',
   'engine.error': 'The engine never throws where nobody hears it.',
@@ -113,6 +116,12 @@ export const sometimes = [
   'blocked behind a dead head',
   'picked up while unclaimed',
   'zombie woke with runs',
+  'circuit opened',
+  'probed',
+  'circuit closed by a probe',
+  'parked',
+  'attempt given back',
+  'all slots taken',
 ] as const
 
 /** What is there with a driver and a server alone. */

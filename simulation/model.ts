@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { stepText } from '../src/event/run.ts'
+import type { CircuitTurn, CircuitTurned } from '../src/store/circuits.ts'
 import type {
   BeginItem,
   Commit,
@@ -11,10 +12,12 @@ import type {
 } from '../src/store/store.ts'
 import type { StoreCall } from '../src/testing/faulty-store.ts'
 import { type Call, identityOf, Ledger } from './model/ledger.ts'
+import { type LimitedPlan, Limits } from './model/limits.ts'
 import { Owners } from './model/owners.ts'
 import { Runs } from './model/runs.ts'
 import { Steps } from './model/steps.ts'
 import type { Watch } from './model/watch.ts'
+import type { Plan } from './plan.ts'
 
 /**
  * A model of the promises, which knows nothing of how the engine keeps them: it hears what senders were told, what the
@@ -26,14 +29,16 @@ export class Model {
   readonly owners: Owners
   readonly runs: Runs
   readonly steps: Steps
+  readonly limits: Limits
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
-  constructor(watch: Watch, concurrency: number) {
+  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency'>) {
     this.watch = watch
     this.ledger = new Ledger(watch)
     this.owners = new Owners(watch)
-    this.runs = new Runs(watch, this.ledger, this.owners, concurrency)
+    this.limits = new Limits(watch, this.owners, plan)
+    this.runs = new Runs(watch, this.ledger, this.owners, this.limits, plan.concurrency)
     this.steps = new Steps(watch, this.runs)
   }
 
@@ -49,7 +54,14 @@ export class Model {
       this.owners.beaten(node, beat, owned)
       if (beat.cursors) this.watch.reach(owned.quiet ? 'rested for a beat' : 'work found by a beat')
     }
+    if (call.method === 'turnCircuit') this.limits.turned(node, call.args[0] as CircuitTurn, answer as CircuitTurned)
     if (call.method === 'commit') this.#committed(node, call.args[0] as Commit, answer as CommitResult, again)
+  }
+
+  /** A process is gone. */
+  nodeDied(node: string): void {
+    this.runs.nodeDied(node)
+    this.limits.nodeDied(node)
   }
 
   #committed(node: string, batch: Commit, result: CommitResult, again: boolean): void {

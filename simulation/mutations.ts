@@ -1,4 +1,5 @@
 import { ofTheDispatcher } from './mutations/dispatcher.ts'
+import { ofLimits } from './mutations/limits.ts'
 import type { Mutation } from './mutations/mutation.ts'
 import { ofNodes } from './mutations/nodes.ts'
 import { ofRuns } from './mutations/runs.ts'
@@ -8,4 +9,11 @@ import { ofVerbs } from './mutations/verbs.ts'
 export type { Mutation }
 
 /** What the checker must catch: what an engine can get wrong, and what was found in this one, put back. */
-export const mutations: readonly Mutation[] = [...ofStores, ...ofNodes, ...ofTheDispatcher, ...ofRuns, ...ofVerbs]
+export const mutations: readonly Mutation[] = [
+  ...ofStores,
+  ...ofNodes,
+  ...ofTheDispatcher,
+  ...ofRuns,
+  ...ofVerbs,
+  ...ofLimits,
+]

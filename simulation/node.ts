@@ -1,4 +1,5 @@
-import { createEngine, type Engine } from '../src/engine/engine.ts'
+import { createEngine } from '../src/engine/engine.ts'
+import type { Engine } from '../src/engine/engine-options.ts'
 import type { SourceTraits } from '../src/engine/source-traits.ts'
 import { silentLog } from '../src/kit/log.ts'
 import { seededRandom } from '../src/kit/random.ts'
@@ -96,7 +97,7 @@ export class SimulatedNode {
       clock,
       random: seededRandom(plan.seed * 64 + this.index * 16 + this.#starts),
       log: silentLog,
-      handlers: this.#plan.door ? [] : codeOf(site, this.version),
+      handlers: this.#plan.door ? [] : codeOf(site, this.version, plan.dependency),
       sources: [shop],
       group: 'pay',
       concurrency: plan.concurrency,
@@ -116,7 +117,7 @@ export class SimulatedNode {
     this.#life.alive = false
     this.engine = undefined
     this.wire.gone(this.#life)
-    this.#world.model.runs.nodeDied(this.name)
+    this.#world.model.nodeDied(this.name)
   }
 
   /** Its world is over: it does not start again. */
@@ -160,7 +161,7 @@ export class SimulatedNode {
     const begunAtMs = schedule.nowMs
     return new Promise((resolve) => {
       const ended = (tookMs: number | undefined) => {
-        if (life.alive) model.runs.nodeDied(name)
+        if (life.alive) model.nodeDied(name)
         life.alive = false
         this.wire.gone(life)
         resolve(tookMs)

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/engine/engine.ts'
+import type { Engine } from '../src/engine/engine-options.ts'
 import type { Model } from './model.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Act, Plan } from './plan.ts'
@@ -18,6 +18,7 @@ export class Operator {
   readonly #paused = new Map<string, { readonly what: 'handler' | 'source'; readonly name: string }>()
   #pending = 0
   #healed = false
+  #isOpened = false
 
   constructor(schedule: Schedule, model: Model, nodes: readonly SimulatedNode[], senders: Senders, plan: Plan) {
     this.#schedule = schedule
@@ -80,6 +81,11 @@ export class Operator {
         return engine.runs.signal(run, act.name, { go: true }, act.id === undefined ? {} : { id: act.id })
       case 'redrive':
         return engine.runs.redrive({ perSecond: 10 }, intent)
+      case 'open':
+        this.#isOpened = true
+        return engine.controls.open('bank', intent)
+      case 'close':
+        return engine.controls.close('bank', intent)
       case 'pause':
         this.#paused.set(act.name, act)
         return engine.controls.pause(act.what, act.name, intent)
@@ -117,10 +123,16 @@ export class Operator {
   /** Everything that was paused goes on, and the last deploy brings every handler. */
   heal(): void {
     this.#healed = true
-    for (const { what, name } of this.#paused.values()) {
-      this.#resume(what, name)
-      // A pause that was on its way when the world healed may come after that.
-      this.#schedule.at(this.#schedule.nowMs + 3_000, () => this.#resume(what, name))
+    const undo = [...this.#paused.values()].map(
+      ({ what, name }) =>
+        (engine: Engine) =>
+          engine.controls.resume(what, name, intent),
+    )
+    const close = (engine: Engine) => engine.controls.close('bank', intent)
+    for (const ask of this.#isOpened ? [...undo, close] : undo) {
+      this.#repeat(ask)
+      // What was done on its way when the world healed may come after that.
+      this.#schedule.at(this.#schedule.nowMs + 3_000, () => this.#repeat(ask))
     }
     for (const [index, node] of this.#nodes.entries()) {
       if (node.version === 'without_audit') this.#whenUp(index)
@@ -133,20 +145,20 @@ export class Operator {
     else this.#schedule.at(this.#schedule.nowMs + 300, () => this.#whenUp(index))
   }
 
-  #resume(what: 'handler' | 'source', name: string): void {
+  #repeat(ask: (engine: Engine) => Promise<unknown>): void {
     let isDone = false
-    this.#senders
-      .engineFrom(0)
-      ?.controls.resume(what, name, intent)
-      .then(
+    const engine = this.#senders.engineFrom(0)
+    if (engine) {
+      ask(engine).then(
         () => {
           isDone = true
         },
         () => {},
       )
+    }
     // No node takes calls, or the one that was asked has gone: asked again until one has answered.
     this.#schedule.at(this.#schedule.nowMs + 2_000, () => {
-      if (!isDone) this.#resume(what, name)
+      if (!isDone) this.#repeat(ask)
     })
   }
 }

@@ -1,6 +1,7 @@
 import { Fatal, NotSent, RetryLater } from '../src/event/outcome.ts'
 import type { Clock } from '../src/kit/clock.ts'
 import type { Draw } from './draw.ts'
+import type { Limits } from './model/limits.ts'
 import type { Reaction } from './plan.ts'
 
 /** How long the service keeps a caller waiting that it has forgotten: longer than a step's and an attempt's patience. */
@@ -18,10 +19,15 @@ export class OutsideService {
   readonly #draw: Draw
   readonly #calls = new Map<string, number>()
   readonly #done = new Map<string, string>()
+  readonly #limits: Limits
+  readonly #isDown: () => boolean
 
-  constructor(clock: Clock, draw: Draw) {
+  /** @param isDown whether the dependency is, at this moment */
+  constructor(clock: Clock, draw: Draw, limits: Limits, isDown: () => boolean) {
     this.#clock = clock
     this.#draw = draw
+    this.#limits = limits
+    this.#isDown = isDown
   }
 
   /** How often something was asked for before, and counts this time. */
@@ -34,6 +40,21 @@ export class OutsideService {
   /** What a key's effect gave, if it was done. */
   doneBy(key: string): string | undefined {
     return this.#done.get(key)
+  }
+
+  /** One call of the dependency: it does each key once, or is down and does nothing. */
+  charge(caller: Clock, key: string, node: string): Promise<string> {
+    const backMs = this.#draw.chance(0.2) ? this.#draw.whole(100, 900) : this.#draw.whole(1, 60)
+    const call = this.#limits.called(node)
+    const isDown = this.#isDown()
+    if (!isDown && !this.#done.has(key)) this.#done.set(key, `charge ${this.#done.size}`)
+    this.#clock.setTimer(backMs, () => this.#limits.left(call))
+    return new Promise((resolve, reject) => {
+      caller.setTimer(backMs, () => {
+        if (isDown) reject(new ServiceDown())
+        else resolve(this.#done.get(key) ?? '')
+      })
+    })
   }
 
   /** One call. The answer comes on the caller's clock: never, if it is dead. */
@@ -74,6 +95,11 @@ function errorOf(reaction: Reaction): Error | undefined {
     case 'never':
       return new Fatal('never')
   }
+}
+
+class ServiceDown extends Error {
+  override readonly name = 'ServiceDown'
+  readonly status = 503
 }
 
 /** An error that says nothing of what was done. */

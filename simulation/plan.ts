@@ -40,6 +40,8 @@ export type Deed =
   | { readonly do: 'wait'; readonly name: string; readonly of?: string; readonly ms?: number }
   | { readonly do: 'emit'; readonly type: string; readonly deeds: readonly Deed[] }
   | { readonly do: 'both'; readonly deeds: readonly Deed[] }
+  /** A step that calls the dependency. */
+  | { readonly do: 'charge'; readonly name: string }
   /** The handler itself throws, so many times. */
   | { readonly do: 'throws'; readonly name: string; readonly times: number }
   | { readonly do: 'dies' }
@@ -69,6 +71,8 @@ export type Act = { readonly atMs: number; readonly node: number } & (
   | { readonly kind: 'signal'; readonly send: number; readonly name: string; readonly id?: string }
   | { readonly kind: 'redrive' }
   | { readonly kind: 'pause' | 'resume'; readonly what: 'handler' | 'source'; readonly name: string }
+  /** Turns the dependency's circuit by hand. */
+  | { readonly kind: 'open' | 'close' }
   /** Stops the node gracefully and starts it again with this version of the code. */
   | { readonly kind: 'deploy'; readonly version: Version }
 )
@@ -118,6 +122,22 @@ export interface NodePlan {
   readonly rate: number
 }
 
+/** A service with limits over all nodes, that is down now and then. */
+export interface DependencyPlan {
+  /** Calls a second. */
+  readonly rate: number | undefined
+  readonly concurrency: number | undefined
+  /** When its circuit opens, and how long it stays so. */
+  readonly failures: number
+  readonly withinMs: number
+  readonly cooldownMs: number
+  /** Whether the handler says that it uses it. */
+  readonly isDeclared: boolean
+  readonly isOrdered: boolean
+  readonly expiresMs: number | undefined
+  readonly outages: readonly { readonly atMs: number; readonly ms: number }[]
+}
+
 /** A whole simulation, as data: the same plan is the same run. */
 export interface Plan {
   readonly seed: number
@@ -135,6 +155,7 @@ export interface Plan {
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]
   readonly faults: readonly Fault[]
+  readonly dependency?: DependencyPlan
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/engine/engine.ts'
+import type { Engine } from '../src/engine/engine-options.ts'
 import type { Receipt } from '../src/event/receipt.ts'
 import type { Model } from './model.ts'
 import type { SimulatedNode } from './node.ts'

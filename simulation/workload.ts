@@ -1,4 +1,5 @@
 import type { RunsInMemory } from '../src/engine/room.ts'
+import { drawCharges } from './charges.ts'
 import { Draw } from './draw.ts'
 import { drawFaults } from './faults.ts'
 import { type Act, type Deed, type Feature, type Plan, type Reaction, type Send, swarm, type Version } from './plan.ts'
@@ -32,6 +33,8 @@ export function drawPlan(seed: number): Plan {
   const leaseMs = draw.pick([1_500, 2_000, 4_000])
   const busyMs = draw.pick([5_000, 10_000, 15_000])
   const sends = drawSends(seed, on, busyMs, nodeCount)
+  const charges = drawCharges(seed, busyMs, nodeCount)
+  const acts = drawActs(seed, on, busyMs, nodeCount, sends)
   return {
     seed,
     shards: draw.pick([1, 2, 3, 4]),
@@ -48,8 +51,10 @@ export function drawPlan(seed: number): Plan {
       door: on.has('door') && index > 0 && index === nodeCount - 1,
       rate: on.has('drift') ? 1 + draw.whole(-30, 30) / 1_000 : 1,
     })),
-    sends,
-    acts: drawActs(seed, on, busyMs, nodeCount, sends),
+    // The others keep their numbers, by which acts name them.
+    sends: [...sends, ...(charges?.sends ?? [])],
+    acts: [...acts, ...(charges?.acts ?? [])].sort((one, other) => one.atMs - other.atMs),
+    ...(charges && { dependency: charges.dependency }),
     faults: drawFaults(seed, busyMs, nodeCount, leaseMs),
     healsAtMs: busyMs + 3_000,
   }

@@ -49,8 +49,10 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
     clocksAgree: plan.nodes.every((node) => node.rate === 1),
     tells: options.tells ?? false,
   })
-  const model = new Model(watch, plan.concurrency)
-  const outside = new OutsideService(carrier, new Draw(plan.seed, 'outside'))
+  const isDown = () =>
+    plan.dependency?.outages.some(({ atMs, ms }) => schedule.nowMs >= atMs && schedule.nowMs < atMs + ms) ?? false
+  const model = new Model(watch, plan)
+  const outside = new OutsideService(carrier, new Draw(plan.seed, 'outside'), model.limits, isDown)
   const ground = await (options.ground ?? memoryGround)({ plan, schedule, carrier, model })
   const surroundings = { plan, schedule, model, outside, ground }
   const nodes = plan.nodes.map((node, index) => new SimulatedNode(index, node, surroundings))

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, expectTypeOf, it } from 'vitest'
 import type { PendingAccept } from './engine/api.ts'
 import { handler } from './engine/handler.ts'
+import { schedule } from './engine/schedule.ts'
 import type { Receipt } from './event/receipt.ts'
 import { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 
@@ -24,6 +25,30 @@ describe('createHapax', () => {
     expect(error).toMatchObject({ code: 'config_invalid' })
     for (const said of ['concurrency', 'lease (1000 ms)', 'group']) expect(String(error)).toContain(said)
     expect(() => new DatabaseSync(path, { readOnly: true })).toThrow()
+  })
+})
+
+describe('createHapax with schedules', () => {
+  it('refuses a cron expression and a time zone that are not understood, before it opens the store', async () => {
+    const path = file()
+    const schedules = [
+      schedule('one', '0 99 * * *', {}, () => {}),
+      schedule('two', '0 3 * * *', { timezone: 'Athens' }, () => {}),
+    ]
+    const wrong: HapaxOptions = { store: `sqlite:${path}`, concurrency: 0, schedules }
+    const error = await createHapax(wrong).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'config_invalid' })
+    for (const said of ['concurrency', 'schedule "one": cron: "0 99 * * *"', 'schedule "two": timezone'])
+      expect(String(error)).toContain(said)
+    expect(() => new DatabaseSync(path, { readOnly: true })).toThrow()
+  })
+
+  it('lists them though it is not started, and not once it is stopped', async () => {
+    const nightly = schedule('nightly', '0 3 * * *', { timezone: 'Europe/Athens' }, () => {})
+    const hapax = await createHapax({ store: 'memory:', schedules: [nightly] })
+    expect(await hapax.schedules()).toMatchObject([{ name: 'nightly', timezone: 'Europe/Athens', last: undefined }])
+    await hapax.stop()
+    await expect(hapax.schedules()).rejects.toEqual(stopped)
   })
 })
 

@@ -1,8 +1,12 @@
-import { checkOptions } from './config/check-options.ts'
+import { logAlert } from './alerts/log-alert.ts'
+import { checkOptions, scheduleProblems } from './config/check-options.ts'
 import type { HapaxCore } from './engine/api.ts'
-import { createEngine, type Engine } from './engine/engine.ts'
+import { createEngine } from './engine/engine.ts'
+import type { Engine } from './engine/engine-options.ts'
 import type { Handler } from './engine/handler.ts'
+import type { Schedule } from './engine/schedule.ts'
 import type { Retention } from './engine/sweeper.ts'
+import type { AlertChannel } from './event/alert.ts'
 import type { HandlerRecord } from './event/handler-record.ts'
 import { createFetchIngress } from './ingress/fetch-ingress.ts'
 import { createHttpIngress, type HttpIngress } from './ingress/http-ingress.ts'
@@ -27,6 +31,8 @@ export interface HapaxOptions {
   readonly sources?: readonly Source[]
   /** What processes them. None: this process only accepts. */
   readonly handlers?: readonly Handler[]
+  /** What is called at certain times: `schedule(…)`. Default none. */
+  readonly schedules?: readonly Schedule[]
   /** Nodes that run the same handlers. Several services may share a store under groups of their own. Default `'default'`. */
   readonly group?: string
   /** Runs executing at once on this node. Default 100. */
@@ -38,6 +44,8 @@ export interface HapaxOptions {
   /** How long `stop()` waits for runs before it hands them back. Default `'25s'`. */
   readonly grace?: Duration
   readonly retention?: Retention
+  /** Where people are told: `slackAlert({ … })`, `webhookAlert({ … })` of `hapax/alerts`. Default: the log, at `warn`. */
+  readonly alerts?: readonly AlertChannel[]
   /** Secret that wraps the fingerprint keys in the store. Default: they are kept as they are. */
   readonly key?: string
   /** Default: silent. */
@@ -72,11 +80,11 @@ export interface Hapax extends HapaxCore, AsyncDisposable {
  * const receipt = await hapax.accept({ source: 'shop', id: 'order-1', type: 'order.paid', data: { total: 1999 } })
  */
 export async function createHapax(options: HapaxOptions): Promise<Hapax> {
-  checkOptions(options)
+  checkOptions(options, await scheduleProblems(options.schedules))
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom()
   const log = options.log ?? silentLog
-  const { migrate } = options
+  const { migrate, alerts = [logAlert()] } = options
   const store =
     typeof options.store === 'string' ? await openStore(options.store, { clock, random, log, migrate }) : options.store
   const sources = options.sources ?? []
@@ -84,7 +92,7 @@ export async function createHapax(options: HapaxOptions): Promise<Hapax> {
   let engine: Engine
   try {
     await store.migrate()
-    engine = await createEngine({ ...options, store, clock, random, log, handlers, sources })
+    engine = await createEngine({ ...options, store, clock, random, log, handlers, sources, alerts })
   } catch (error) {
     if (store !== options.store) await store.close()
     throw error

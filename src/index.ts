@@ -23,6 +23,7 @@ export type {
   RedriveView,
   Runs,
   RunView,
+  ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
 export {
@@ -37,9 +38,11 @@ export {
   type StepOptions,
   type TransactionOptions,
 } from './engine/handler.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './engine/schedule.ts'
 export type { Retention } from './engine/sweeper.ts'
 export type { ErrorCode } from './errors/catalogue.ts'
 export { type ErrorDetails, HapaxError } from './errors/hapax-error.ts'
+export type { Alert, AlertChannel, AlertDetails, AlertKind, AlertMeans } from './event/alert.ts'
 export type { ContentType, EventRecord, Fingerprint, Identity } from './event/event.ts'
 export type { EventKey } from './event/event-key.ts'
 export type { HandlerDeclaration, HandlerRecord, Registry } from './event/handler-record.ts'
@@ -48,9 +51,13 @@ export type { Durability, Receipt, ReceiptRun } from './event/receipt.ts'
 export type { RecordedError, RunAddress, RunState, StepAddress } from './event/run.ts'
 export type { RunStatus } from './event/run-status.ts'
 export type { SchemaResult, StandardSchema } from './event/standard-schema.ts'
-export type { CallVerdict } from './flow/call-failure.ts'
+export type { CallVerdict, Statuses } from './flow/call-failure.ts'
+export type { CronRule } from './flow/cron.ts'
 export { type CircuitOptions, type Dependency, type DependencyOptions, dependency } from './flow/dependency.ts'
+export { DependencyError } from './flow/dependency-error.ts'
+export type { FetchOptions } from './flow/fetch-request.ts'
 export type { Rate } from './flow/rate.ts'
+export type { MissedTicks, ScheduleTick } from './flow/schedule.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
 export type { ByteBudget } from './ingress/byte-budget.ts'

@@ -292,6 +292,18 @@ describe('controls', () => {
     expect((await client.controls.resume('handler', 'settle', intent)).paused).toEqual([])
     expect(await client.controls.settings()).toMatchObject({ paused: [] })
     expect(await client.sources()).toEqual([{ name: 'shop', scheme: 'test', tenant: 'default', bodyBytes: 65_536 }])
+    expect(await client.schedules()).toEqual([
+      {
+        name: 'nightly',
+        group: 'default',
+        cron: '0 3 * * *',
+        timezone: 'Europe/Athens',
+        missed: 'latest',
+        nextAt: 1_764_032_400_000,
+      },
+    ])
+    await client.controls.pause('handler', 'default/nightly', intent)
+    expect(await client.schedules()).toMatchObject([{ paused: { name: 'default/nightly', reason: 'maintenance' } }])
     // A source that is not configured has events too, and a handler may be held before a deploy brings it.
     expect((await client.controls.pause('source', 'orders', intent)).matches).toEqual({ handlers: 1, sources: 0 })
     expect(await client.controls.counts()).toMatchObject({ events: 0 })

@@ -20,27 +20,29 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   kit: ['errors'],
   event: ['kit', 'errors'],
   sources: base,
+  alerts: ['sources', ...base],
   store: base,
   config: ['sources', 'engine', ...base],
+  flow: [...storeContract, ...base],
   'store/memory': [...storeContract, ...base],
   'store/sql': [...storeContract, ...base],
   'store/sqlite': ['store/sql', ...storeContract, ...base],
   'store/postgres': ['store/sql', ...storeContract, ...base],
-  engine: [...storeContract, ...base],
+  engine: ['flow', ...storeContract, ...base],
   ingress: ['engine', 'sources', ...base],
-  testing: ['engine', 'sources', 'store', 'store/memory', ...base],
+  testing: ['engine', 'flow', 'sources', 'store', 'store/memory', ...base],
   // The library's door: src/index.ts and src/hapax.ts.
-  '': ['config', 'engine', 'sources', 'store', 'ingress', ...base],
+  '': ['config', 'engine', 'flow', 'sources', 'alerts', 'store', 'ingress', ...base],
   client: ['', 'engine', 'server', 'config', 'ingress', 'sources', 'store', ...base],
-  server: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', ...base],
-  cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
+  server: ['', 'engine', 'flow', 'config', 'ingress', 'sources', 'store', 'client', ...base],
+  cli: ['', 'engine', 'flow', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
 }
 
 /** What the simulation may import beside itself: the engine's own folders, never a door. */
-const simulationMay: readonly string[] = ['engine', 'store', 'store/memory', 'testing', ...base]
+const simulationMay: readonly string[] = ['engine', 'flow', 'store', 'store/memory', 'testing', ...base]
 
 /** What its part below a driver may: that driver, and a server to run it on. */
-const belowDriverMay: readonly string[] = [...simulationMay, 'store/postgres']
+const belowDriverMay: readonly string[] = [...simulationMay, 'store/postgres', 'store/sql']
 
 const folders = Object.keys(arrows).sort((one, other) => other.length - one.length)
 

@@ -77,14 +77,23 @@ try {
     `import { registerHooks } from 'node:module'
 const loaded = []
 registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context) } })
-const { createHapax } = await import('hapax')
+const { createHapax, schedule } = await import('hapax')
 const hapax = await createHapax({ store: 'sqlite:loads.db' })
 await hapax.stop()
 const foreign = loaded.filter((url) => url.includes('/node_modules/') && !url.includes('/node_modules/hapax/'))
 if (foreign.length) { console.error(foreign.join('\\n')); process.exit(1) }
+const nightly = schedule('nightly', '0 3 * * *', { timezone: 'Europe/Athens' }, () => {})
+const timed = await createHapax({ store: 'memory:', schedules: [nightly] })
+await timed.stop()
+if (!loaded.some((url) => url.includes('/node_modules/croner/'))) { console.error('no croner'); process.exit(1) }
 `,
   )
-  run('loading hapax with SQLite, without third-party modules', process.execPath, ['loads.js'], project)
+  run(
+    'loading hapax with SQLite, without third-party modules but for schedules',
+    process.execPath,
+    ['loads.js'],
+    project,
+  )
   run('the command line', process.execPath, [join(project, 'node_modules/hapax/dist/cli/main.js'), 'help'], project)
   console.log(`package: ${packed[0].files.length} files, ${Math.round(packed[0].size / 1024)} kB packed`)
 } finally {

@@ -12,6 +12,7 @@ export class Owners {
   readonly #pairs = new Map<string, { node: string; epoch: number }>()
   readonly #lastEpochs = new Map<string, number>()
   readonly #beats = new Map<string, Beaten>()
+  readonly #lapses = new Map<string, number>()
 
   constructor(watch: Watch) {
     this.#watch = watch
@@ -26,6 +27,7 @@ export class Owners {
       if (pair.node === node && !mine.has(name)) this.#pairs.delete(name)
     }
     this.granted(node, answer)
+    this.#lapses.set(node, this.lapsesOf(node))
     this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
   }
 
@@ -70,6 +72,12 @@ export class Owners {
   isPast(owned: Owned): boolean {
     const pair = this.#pairs.get(nameOf(owned))
     return pair !== undefined && pair.epoch > owned.epoch
+  }
+
+  /** How often a node's lease has run out: what it had under way when it did, nobody can count any more. */
+  lapsesOf(node: string): number {
+    const last = this.#beats.get(node)
+    return (this.#lapses.get(node) ?? 0) + (last && this.#watch.nowMs >= last.leaseUntilMs ? 1 : 0)
   }
 
   /** The node that owns a shard of the one group. */

@@ -5,6 +5,7 @@ import { isTerminal } from '../../src/event/run-status.ts'
 import type { AnswerItem, InterveneAnswer, InterveneItem, SettleAnswer, SettleItem } from '../../src/store/store.ts'
 import { briefMs } from '../code.ts'
 import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
+import type { Limits } from './limits.ts'
 import { Order } from './order.ts'
 import type { Owners } from './owners.ts'
 import { pointsOf } from './points.ts'
@@ -23,6 +24,7 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   saga: ['saga'],
   brief: ['brief'],
   follow: ['follow'],
+  charge: ['charge'],
 }
 
 /** Most failures since the last checkpoint: the policy of every handler in the workload. */
@@ -37,6 +39,7 @@ export class Runs {
   readonly #watch: Watch
   readonly #ledger: Ledger
   readonly #owners: Owners
+  readonly #limits: Limits
   readonly #order: Order
   readonly #concurrency: number
   readonly #runs = new Map<string, RunFacts>()
@@ -49,10 +52,11 @@ export class Runs {
   /** A person has said what became of a step. */
   resolved: (run: RunFacts, step: StepAddress) => void = () => {}
 
-  constructor(watch: Watch, ledger: Ledger, owners: Owners, concurrency: number) {
+  constructor(watch: Watch, ledger: Ledger, owners: Owners, limits: Limits, concurrency: number) {
     this.#watch = watch
     this.#ledger = ledger
     this.#owners = owners
+    this.#limits = limits
     this.#concurrency = concurrency
     this.signals = new Signals(watch)
     this.#order = new Order(
@@ -228,7 +232,13 @@ export class Runs {
     if (intervention !== undefined || next.generation !== generation) return
     const failures = before?.failures ?? 0
     const allowed = run.progressed ? [0, failures] : [failures]
-    const free = ['deferred', 'handed_back', 'sleep', 'signal', 'no_handler']
+    // What failed in an outage is given back, at the next settlement.
+    if (before?.reason === 'retry' && before.dependency !== undefined && this.#limits.wasDown(before.since)) {
+      this.#watch.reach('attempt given back')
+      allowed.push(failures - 1)
+    }
+    if (next.status === 'parked') this.#watch.reach('parked')
+    const free = ['deferred', 'handed_back', 'sleep', 'signal', 'no_handler', 'circuit_open']
     if (next.reason !== undefined && free.includes(next.reason) && !allowed.includes(next.failures))
       this.#watch.violate(
         'G8.attempts',

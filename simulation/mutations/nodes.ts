@@ -80,8 +80,8 @@ export const ofNodes: readonly Mutation[] = [
   },
   {
     name: 'a stop that waits for ever',
-    file: 'src/engine/engine.ts',
-    find: 'dispatcher.handBackAll()\n    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return',
+    file: 'src/engine/end-runs.ts',
+    find: 'dispatcher.handBackAll()\n  if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return',
     replace: 'await settledWithin(clock, dispatcher.quiet(), 1_000_000)',
     killedBy: 'G10.stop',
     seed: 871,

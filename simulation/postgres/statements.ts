@@ -1,3 +1,6 @@
+import type { CircuitTurn, CircuitTurned } from '../../src/store/circuits.ts'
+import { circuitOf } from '../../src/store/sql/lists.ts'
+import type { Row } from '../../src/store/sql/rows.ts'
 import type { NodeBeat, Ownership } from '../../src/store/store.ts'
 import { type Group, nameOf } from './protocol.ts'
 
@@ -33,6 +36,21 @@ export function beatOf({ text, params }: Group): NodeBeat {
     lowMarks: [],
     ...(text.includes('exists (') && { cursors: [] }),
   }
+}
+
+/** The turn of a circuit as its statement asks for it, and what became of it. */
+export function turnOf({ params }: Group, row: Record<string, unknown>): readonly [CircuitTurn, CircuitTurned] {
+  const [, dependency, seen, state, probeInMs, reason, actor] = params
+  const turn: CircuitTurn = {
+    dependency: String(dependency),
+    seen: Number(seen),
+    state: state === 'closed' || state === 'probing' ? state : 'open',
+    probeInMs: probeInMs === null || probeInMs === undefined ? undefined : Number(probeInMs),
+    reason: String(reason),
+    actor: String(actor),
+  }
+  const { applied, circuit } = row.turned as { readonly applied: boolean; readonly circuit: Row | null }
+  return [turn, { applied, circuit: circuit ? circuitOf(circuit) : undefined }]
 }
 
 /** What the server says of a group's pairs, as its node learns it. */

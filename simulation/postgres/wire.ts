@@ -13,7 +13,7 @@ import { committing, within } from './processes.ts'
 import { type Group, nameOf, rowsOf } from './protocol.ts'
 import type { SimulatedServer } from './server.ts'
 import { type Passage, SimulatedSocket, type Way } from './socket.ts'
-import { beatOf, ownershipOf, sortOf } from './statements.ts'
+import { beatOf, ownershipOf, sortOf, turnOf } from './statements.ts'
 
 /** What holds for all connections alike. */
 export interface ServerWeather {
@@ -160,6 +160,7 @@ export class PostgresWire implements NodeWire {
       model.carriedOut(node, { method: 'commit', args: [commit] }, commitAnswer(commit, row), false)
     if (name === 'beat')
       model.carriedOut(node, { method: 'own', args: [beatOf(group)] }, ownershipOf(group, row), false)
+    if (name === 'turn_circuit') model.limits.turned(node, ...turnOf(group, row))
     // What was granted counts from now on; the lease is that of the beat before.
     if (name === 'grant') model.owners.granted(node, ownershipOf(group, row))
   }

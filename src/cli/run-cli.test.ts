@@ -151,6 +151,25 @@ describe('hapax, to a server', () => {
     expect(await paused('source', 0, 0)).toContain('no source has this name today')
   })
 
+  it('lists schedules with their ticks', async () => {
+    const nightly = {
+      name: 'nightly',
+      group: 'default',
+      cron: '0 3 * * *',
+      timezone: 'Europe/Athens',
+      missed: 'latest',
+    }
+    const last = { at: 1_764_000_000_000, event: run.slice(0, 26) }
+    const paused = { what: 'handler', name: 'nightly', since: 1, actor: 'cli' }
+    const schedules = [{ ...nightly, nextAt: 1_764_032_400_000, last, paused }]
+    const { out } = await asked({ '/v1/schedules': { schedules } }, 'schedules')
+    expect(out.split('\n')[1]).toMatch(
+      /^nightly +0 3 \* \* \* +Europe\/Athens +latest +2025-11-25 01:00:00 +2025-11-24 16:00:00 +\w{26} +PAUSED$/,
+    )
+    expect((await asked({ '/v1/schedules': { schedules: [nightly] } }, 'schedules')).out).toContain('nightly')
+    expect((await asked({ '/v1/schedules': { schedules: [] } }, 'schedules')).out).toBe('No schedules.\n')
+  })
+
   it('names the handler in a history, not its tag', async () => {
     const [key = ''] = run.split('-')
     const begin = { kind: 'begin', tag: '8bjsd57n', at: 1, generation: 1, attempt: 1 }

@@ -26,14 +26,16 @@ import type {
   HandlersAnswer,
   HandlerView,
   HistoryAnswer,
+  ListedSchedule,
   RunsAnswer,
+  SchedulesAnswer,
   SourcesAnswer,
   SourceView,
 } from '../server/api-types.ts'
 import type { Pause } from '../store/store.ts'
 import { encodeCloudEvent } from './cloudevent-body.ts'
 
-export type { HandlerView, SourceView } from '../server/api-types.ts'
+export type { HandlerView, ListedSchedule, SourceView } from '../server/api-types.ts'
 
 /** How to reach a server. */
 export interface ClientOptions {
@@ -63,6 +65,8 @@ export interface HapaxClient {
   readonly runs: Runs
   readonly controls: Controls
   handlers(): Promise<readonly HandlerView[]>
+  /** The schedules of the process that is asked. */
+  schedules(): Promise<readonly ListedSchedule[]>
   sources(): Promise<readonly SourceView[]>
   /** Whether the server takes traffic; false while it starts or stops. @throws `server_unreachable` */
   ready(): Promise<boolean>
@@ -90,6 +94,7 @@ export function createClient(options: ClientOptions = {}): HapaxClient {
     runs: runsOver(call, clock),
     controls: controlsOver(call),
     handlers: async () => (await call<HandlersAnswer>('GET', '/v1/handlers')).handlers,
+    schedules: async () => (await call<SchedulesAnswer>('GET', '/v1/schedules')).schedules,
     sources: async () => (await call<SourcesAnswer>('GET', '/v1/sources')).sources,
     ready: async () => {
       try {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { handler } from '../engine/handler.ts'
+import { schedule } from '../engine/schedule.ts'
 import { hmac } from '../sources/hmac.ts'
 import { stripe } from '../sources/stripe.ts'
-import { type CheckedOptions, checkOptions } from './check-options.ts'
+import { type CheckedOptions, checkOptions, scheduleProblems } from './check-options.ts'
 
 const one = handler('one', { source: 'shop', on: 'order.*' }, () => {})
 
@@ -66,7 +67,9 @@ describe('checkOptions', () => {
     ['grace', [Number.POSITIVE_INFINITY, 'never']],
     ['group', ['a\nb', 5, 'x'.repeat(129)]],
     ['sources', [{}, [{}], 'stripe', new Array(1), [stripe({ secret: 's' }), ...new Array(1)]]],
+    ['alerts', [5, 'slack', [{}], [() => {}], new Array(1)]],
     ['handlers', [5, [() => {}], new Array(1)]],
+    ['schedules', [5, [one], new Array(1)]],
   ])('refuses nonsense in %s', (name, values) => {
     for (const value of values) expect(said({ [name]: value })).toContain(`  ${name}: wanted`)
   })
@@ -85,8 +88,45 @@ describe('checkOptions', () => {
     )
   })
 
+  it('takes channels for alerts, and refuses kinds that are none', () => {
+    const send = async () => {}
+    expect(said({ alerts: [{ kinds: ['run_dead'], send }, { send }] })).toBe('')
+    expect(said({ alerts: [] })).toBe('')
+    const message = said({
+      alerts: [
+        { name: 'pager', kinds: ['run_ded', 'xyzzy', 5], send },
+        { kinds: 'all', send },
+      ],
+    })
+    for (const part of [
+      'alerts: "run_ded" of pager is no kind; did you mean run_dead?',
+      'alerts: "xyzzy" of pager is no kind; wanted of circuit_opened, ',
+      'alerts: 5 of pager is no kind',
+      'alerts: wanted a list of kinds for channel, found "all"',
+    ]) {
+      expect(message).toContain(part)
+    }
+  })
+
   it('refuses two handlers that take over the runs of one', () => {
     const renamed = (name: string) => handler(name, { source: 'shop', on: 'a', formerly: ['old'] }, () => {})
     expect(said({ handlers: [renamed('new'), renamed('newer')] })).toContain('two handlers take over the runs of old')
+  })
+
+  it('counts a schedule among the handlers: their names are of one kind', () => {
+    const timed = (name: string, formerly: string[] = []) => schedule(name, '0 3 * * *', { formerly }, () => {})
+    expect(said({ handlers: [one], schedules: [timed('two')] })).toBe('')
+    expect(said({ handlers: [one], schedules: [timed('one')] })).toContain('two handlers are named one')
+    expect(said({ handlers: [one], schedules: [timed('two', ['one'])] })).toContain('take over the runs of one')
+  })
+})
+
+describe('scheduleProblems', () => {
+  it('says what is wrong with when they tick, and leaves what is no schedule to others', async () => {
+    expect(await scheduleProblems(undefined)).toEqual([])
+    expect(await scheduleProblems([5])).toEqual([])
+    expect(await scheduleProblems([schedule('odd', '0 99 * * *', {}, () => {})])).toEqual([
+      'schedule "odd": cron: "0 99 * * *" is not understood: Invalid value for hour: 99',
+    ])
   })
 })

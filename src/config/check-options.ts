@@ -1,6 +1,8 @@
 import type { Handler } from '../engine/handler.ts'
+import { cronProblems, type Schedule } from '../engine/schedule.ts'
 import type { Retention } from '../engine/sweeper.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
+import { type AlertChannel, alertKinds } from '../event/alert.ts'
 import { type Duration, durationMs, formatDuration } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
@@ -11,12 +13,14 @@ import type { Source } from '../sources/source.ts'
 export interface CheckedOptions {
   readonly sources?: readonly Source[]
   readonly handlers?: readonly Handler[]
+  readonly schedules?: readonly Schedule[]
   readonly group?: string
   readonly concurrency?: number
   readonly lease?: Duration
   readonly beat?: Duration
   readonly grace?: Duration
   readonly retention?: Retention
+  readonly alerts?: readonly AlertChannel[] | undefined
   readonly key?: string
   readonly migrate?: unknown
 }
@@ -32,12 +36,14 @@ const known = [
   'migrate',
   'sources',
   'handlers',
+  'schedules',
   'group',
   'concurrency',
   'lease',
   'beat',
   'grace',
   'retention',
+  'alerts',
   'key',
 ]
 const knownToTests = ['log', 'clock', 'random']
@@ -46,16 +52,26 @@ const retentions = ['payloads', 'journal', 'identities']
 /**
  * Checks all options of a Hapax at once, whoever wrote them: JavaScript, a cast, a computed number.
  *
+ * @param others what else was found to be wrong
  * @throws `config_invalid` with everything that is wrong
  */
-export function checkOptions(options: CheckedOptions & { readonly store: unknown }): void {
+export function checkOptions(
+  options: CheckedOptions & { readonly store: unknown },
+  others: readonly string[] = [],
+): void {
   const problems = [
     ...unknownNames(options, [...known, ...knownToTests], ''),
     ...unknownNames(options.retention, retentions, 'retention.'),
     ...storeProblems(options.store),
     ...optionProblems(options).map(({ says }) => says),
+    ...others,
   ]
   if (problems.length > 0) throw configInvalid([...new Set(problems)])
+}
+
+/** What is wrong with when schedules tick: their expressions are read by a library that is loaded only for them. */
+export async function scheduleProblems(schedules: unknown): Promise<readonly string[]> {
+  return cronProblems(listOf<Schedule>(schedules, 'handlerIn') ?? [])
 }
 
 /** What is wrong with the options that a config file has too; absent ones count as their defaults. */
@@ -94,7 +110,8 @@ export function optionProblems(options: CheckedOptions): OptionProblem[] {
       'retention.identities must be at least retention.journal: a kept event needs its identity',
     )
   sourceProblems(options.sources, identitiesMs, refuse)
-  handlerProblems(options.handlers, refuse)
+  handlerProblems(options, refuse)
+  alertProblems(options.alerts, refuse)
   return problems
 }
 
@@ -134,17 +151,39 @@ function sourceProblems(sources: unknown, identitiesMs: number, refuse: Refuse):
   }
 }
 
-function handlerProblems(handlers: unknown, refuse: Refuse): void {
+/** A schedule is a handler of its ticks: its name is one, too. */
+function handlerProblems({ handlers, schedules }: CheckedOptions, refuse: Refuse): void {
   const given = listOf<Handler>(handlers, 'body')
+  const timed = listOf<Schedule>(schedules, 'handlerIn')
+  if (!given) refuse(['handlers'], 'handlers: wanted a list of what handler(…) returns')
+  if (!timed) refuse(['schedules'], 'schedules: wanted a list of what schedule(…) returns')
+  const all = [
+    ...(given ?? []).map(({ name, formerly }) => ({ name, firstName: formerly[0] ?? name })),
+    ...(timed ?? []),
+  ]
+  const names = new Set(repeated(all.map(({ name }) => name)))
+  for (const name of names)
+    refuse(['handlers', 'schedules'], `two handlers are named ${name}: a name is a handler's identity`)
+  for (const name of repeated(all.filter((one) => !names.has(one.name)).map(({ firstName }) => firstName)))
+    refuse(['handlers', 'schedules'], `two handlers take over the runs of ${name}: name it in formerly of one alone`)
+}
+
+function alertProblems(alerts: unknown, refuse: Refuse): void {
+  const given = listOf<AlertChannel>(alerts, 'send')
   if (!given) {
-    refuse(['handlers'], 'handlers: wanted a list of what handler(…) returns')
+    refuse(['alerts'], 'alerts: wanted a list of what slackAlert({ … }), webhookAlert({ … }) … returns')
     return
   }
-  const names = new Set(repeated(given.map((one) => one.name)))
-  for (const name of names) refuse(['handlers'], `two handlers are named ${name}: a name is a handler's identity`)
-  const others = given.filter((one) => !names.has(one.name))
-  for (const name of repeated(others.map((one) => one.formerly[0] ?? one.name)))
-    refuse(['handlers'], `two handlers take over the runs of ${name}: name it in formerly of one alone`)
+  for (const { name = 'channel', kinds } of given) {
+    const wanted: readonly unknown[] | undefined = kinds === undefined ? [] : elementsOf(kinds)
+    if (!wanted) refuse(['alerts'], `alerts: wanted a list of kinds for ${name}, found ${found(kinds)}`)
+    for (const kind of wanted ?? []) {
+      if (alertKinds.some((known) => known === kind)) continue
+      const meant = typeof kind === 'string' ? nearest(kind, alertKinds) : undefined
+      const hint = meant === undefined ? `wanted of ${alertKinds.join(', ')}` : `did you mean ${meant}?`
+      refuse(['alerts'], `alerts: ${found(kind)} of ${name} is no kind; ${hint}`)
+    }
+  }
 }
 
 function unknownNames(options: object | undefined, names: readonly string[], section: string): string[] {

@@ -1,5 +1,7 @@
 import type { Handler } from '../engine/handler.ts'
+import type { Schedule } from '../engine/schedule.ts'
 import type { Retention } from '../engine/sweeper.ts'
+import type { AlertChannel } from '../event/alert.ts'
 import type { Duration } from '../kit/duration.ts'
 import type { LogLevel } from '../kit/log.ts'
 import type { Source } from '../sources/source.ts'
@@ -19,6 +21,8 @@ export interface HapaxConfig {
   readonly log?: { readonly level?: LogLevel }
   readonly sources?: readonly Source[]
   readonly handlers?: readonly Handler[]
+  readonly schedules?: readonly Schedule[]
+  readonly alerts?: readonly AlertChannel[]
 }
 
 /**

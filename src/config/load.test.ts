@@ -53,6 +53,20 @@ describe('loadConfig', () => {
     }
   })
 
+  it('reads when schedules tick, with the rest', async () => {
+    const odd = "{ name: 'odd', firstName: 'odd', cron: '0 99 * * *', timezone: 'UTC', handlerIn() {} }"
+    const wrong = file(`export default { concurrency: -1, schedules: [${odd}] }`)
+    const error = await loadConfig({ file: wrong, env: {} }).catch((caught: Error) => caught.message)
+    expect(error).toContain('schedule "odd": cron: "0 99 * * *" is not understood')
+    expect(error).toContain('concurrency')
+    const none = file('export default { schedules: 5 }')
+    await expect(loadConfig({ file: none, env: {} })).rejects.toThrow(
+      'schedules: wanted a list of what schedule(…) returns',
+    )
+    const right = file(`export default { schedules: [${odd.replace('99', '9')}] }`)
+    expect(await loadConfig({ file: right, env: {} })).toMatchObject({ schedules: [{ name: 'odd' }] })
+  })
+
   it('checks options against each other, and tells no secret', async () => {
     const path = file("export default { lease: '2s', beat: '1s', key: 5, retention: { identities: '1d' } }")
     const error = await loadConfig({ file: path, env: {} }).catch((caught: Error) => caught.message)
@@ -90,6 +104,16 @@ describe('loadConfig', () => {
     expect(error).toContain('lease (from lease): wanted a duration')
     // A list of one text is none, whatever its String() says.
     expect(error).toContain('beat (from beat): wanted a duration')
+  })
+
+  it('has the channels for alerts that are named, and none where none are', async () => {
+    const path = file("export default { alerts: [{ name: 'pager', send: async () => {} }] }")
+    expect((await loadConfig({ file: path, env: {} })).alerts).toMatchObject([{ name: 'pager' }])
+    expect((await loadConfig({ cwd: folder, env: {} })).alerts).toBeUndefined()
+    for (const alerts of ['5', '[{}]'])
+      await expect(loadConfig({ file: file(`export default { alerts: ${alerts} }`), env: {} })).rejects.toThrow(
+        'alerts: wanted a list of what slackAlert({ … }), webhookAlert({ … }) … returns',
+      )
   })
 
   it('says so where a named file is not there', async () => {

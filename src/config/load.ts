@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Handler } from '../engine/handler.ts'
+import type { Schedule } from '../engine/schedule.ts'
 import { configInvalid, found } from '../errors/config-invalid.ts'
+import type { AlertChannel } from '../event/alert.ts'
 import { durationMs } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import type { LogLevel } from '../kit/log.ts'
 import { nearest } from '../kit/nearest.ts'
 import type { Source } from '../sources/source.ts'
-import { type CheckedOptions, optionProblems } from './check-options.ts'
+import { type CheckedOptions, optionProblems, scheduleProblems } from './check-options.ts'
 import { lists, type Option, options } from './schema.ts'
 
 /** A configuration with every default filled in; durations in milliseconds. */
@@ -32,6 +34,9 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly sources: readonly Source[]
   readonly handlers: readonly Handler[]
+  readonly schedules: readonly Schedule[]
+  /** Undefined: none are named, and the log has them. */
+  readonly alerts: readonly AlertChannel[] | undefined
   /** The file that it came from. */
   readonly file: string | undefined
 }
@@ -104,12 +109,15 @@ export async function loadConfig(given: LoadOptions = {}): Promise<Config> {
     identitiesMs: number('retention.identities'),
     logLevel: level ?? 'info',
     hosts: hostsOf(text('server.hosts')),
-    sources: listOf<Source>(written, 'sources', problems),
-    handlers: listOf<Handler>(written, 'handlers', problems),
+    sources: listOf<Source>(written, 'sources', problems) ?? [],
+    handlers: listOf<Handler>(written, 'handlers', problems) ?? [],
+    schedules: listOf<Schedule>(written, 'schedules', problems) ?? [],
+    alerts: listOf<AlertChannel>(written, 'alerts', problems),
     file,
   }
   for (const { about, says } of optionProblems(checkedOf(config)))
     if (!about.some((path) => refused.has(path))) problems.push(says)
+  problems.push(...(await scheduleProblems(config.schedules)))
   if (config.port > 65_535) problems.push('server.port must be 65535 or less')
   if (problems.length > 0) throw configInvalid(problems)
   return Object.freeze(config)
@@ -189,14 +197,20 @@ function checked(
   return parsed
 }
 
-/** A list of the file as it is written: {@link optionProblems} looks at its items. */
-function listOf<Item>(written: object, name: string, problems: string[]): readonly Item[] {
+/** What makes the items of each list. */
+const makers = {
+  sources: 'stripe({ … }), github({ … }) …',
+  handlers: 'handler(…)',
+  schedules: 'schedule(…)',
+  alerts: 'slackAlert({ … }), webhookAlert({ … }) …',
+}
+
+/** A list of the file as it is written, where there is one: {@link optionProblems} looks at its items. */
+function listOf<Item>(written: object, name: keyof typeof makers, problems: string[]): readonly Item[] | undefined {
   const list: unknown = Reflect.get(written, name)
-  if (list === undefined) return []
-  if (Array.isArray(list)) return list
-  const maker = name === 'sources' ? 'stripe({ … }), github({ … }) …' : 'handler(…)'
-  problems.push(`${name}: wanted a list of what ${maker} returns`)
-  return []
+  if (list === undefined || Array.isArray(list)) return list
+  problems.push(`${name}: wanted a list of what ${makers[name]} returns`)
+  return undefined
 }
 
 function hostsOf(text: string): readonly string[] {
@@ -207,7 +221,17 @@ function hostsOf(text: string): readonly string[] {
 }
 
 function checkedOf(config: Config): CheckedOptions {
-  const { group, concurrency, leaseMs: lease, beatMs: beat, graceMs: grace, sources, handlers } = config
+  const {
+    group,
+    concurrency,
+    leaseMs: lease,
+    beatMs: beat,
+    graceMs: grace,
+    sources,
+    handlers,
+    schedules,
+    alerts,
+  } = config
   const retention = { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs }
-  return { group, concurrency, lease, beat, grace, retention, sources, handlers }
+  return { group, concurrency, lease, beat, grace, retention, sources, handlers, schedules, alerts }
 }

@@ -93,6 +93,15 @@ export const lists: readonly { readonly path: string; readonly sentence: string 
     sentence: 'Where events come from: `stripe({ … })`, `github({ … })` and the like; each is one endpoint.',
   },
   { path: 'handlers', sentence: 'What processes events: `handler(name, { … }, async (event, run) => …)`.' },
+  {
+    path: 'alerts',
+    sentence:
+      'Where people are told: `slackAlert({ … })`, `webhookAlert({ … })`, `logAlert()` of `hapax/alerts`; see [alerts](alerts.md). Without them the log has it, at `warn`.',
+  },
+  {
+    path: 'schedules',
+    sentence: 'What is called at certain times: `schedule(name, cron, { … }, async (event, run) => …)`.',
+  },
 ]
 
 /** docs/configuration.md. */

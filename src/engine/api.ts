@@ -4,6 +4,7 @@ import type { Durability, Receipt } from '../event/receipt.ts'
 import type { RunState } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
 import type { Rate } from '../flow/rate.ts'
+import type { MissedTicks } from '../flow/schedule.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Duration } from '../kit/duration.ts'
 import type { StrictJson } from '../kit/strict-json.ts'
@@ -304,6 +305,19 @@ export interface DependencyView {
   }
 }
 
+/** A schedule as it is listed, by a process that has it. */
+export interface ScheduleView {
+  readonly name: string
+  readonly group: string
+  readonly cron: string
+  readonly timezone: string
+  readonly missed: MissedTicks
+  /** Its next tick. */
+  readonly nextAt: Instant | undefined
+  /** The last tick that came, of the last ten that should have; `event` is its key. */
+  readonly last: { readonly at: Instant; readonly event: EventKey } | undefined
+}
+
 /** What a Hapax is to who embeds it. */
 export interface HapaxCore {
   /**
@@ -317,6 +331,8 @@ export interface HapaxCore {
   readonly events: Events
   readonly runs: Runs
   readonly controls: Controls
+  /** The schedules of this process, whether or not it is started, with their ticks. */
+  schedules(): Promise<readonly ScheduleView[]>
   /**
    * Proves, at most a second ago, that the store commits: a beat of this process was written.
    *

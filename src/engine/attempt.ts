@@ -66,8 +66,8 @@ export interface AttemptSubject {
 /** What executes now, as its node sees it. */
 export interface LiveAttempt {
   readonly ended: boolean
-  /** Aborts when it ends. */
-  readonly signal: AbortSignal
+  /** Its signal aborts when it ends. */
+  readonly aborts: Pick<Aborts, 'signal'>
   /** Whether a checkpointed or doubtful step has an undo. */
   readonly undoable: boolean
   /** Ends it with this outcome, unless it has ended. `lost` always wins: nothing may be settled then. */
@@ -149,10 +149,6 @@ export class Attempt implements LiveAttempt {
 
   get ended(): boolean {
     return this.#ended !== undefined
-  }
-
-  get signal(): AbortSignal {
-    return this.aborts.signal
   }
 
   get undoable(): boolean {

@@ -4,7 +4,7 @@ import type { Dependencies } from '../flow/dependencies.ts'
 import { ratePerSecond } from '../flow/rate.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { CircuitState } from '../store/circuits.ts'
+import type { CircuitRecord, CircuitState } from '../store/circuits.ts'
 import type { Pause, SettingChange, Settings, Store, StoreCounts } from '../store/store.ts'
 import type { Controls, DependencyView, Intent, NewLimits, PauseAnswer } from './api.ts'
 import { needReason } from './need-reason.ts'
@@ -19,6 +19,8 @@ export interface ControlsHost {
   settingsChanged(settings: Settings): void
   /** Whether a source of this name is configured here. */
   hasSource(name: string): boolean
+  /** A circuit was turned by hand. */
+  turned(circuit: CircuitRecord): void
   /** Handlers of this process that use the dependency. */
   usersOf(dependency: string): readonly string[]
 }
@@ -110,7 +112,11 @@ export class OperatorControls {
       const isHeld = known?.state === 'open' && known.probeAt === undefined
       const isThere = state === 'open' ? isHeld : (known?.state ?? 'closed') === 'closed'
       const turn = { dependency, seen: known?.version ?? 0, state, reason, actor }
-      if (!isThere && !(await store.turnCircuit(turn)).applied) continue
+      if (!isThere) {
+        const { applied, circuit } = await store.turnCircuit(turn)
+        if (!applied || !circuit) continue
+        this.#host.turned(circuit)
+      }
       log.info(verb, { what: 'dependency', name: dependency, actor, reason })
       const after = await store.settings()
       this.#host.settingsChanged(after)

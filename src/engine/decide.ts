@@ -206,6 +206,16 @@ export function decide(
   }
 }
 
+/**
+ * Whether a run was looked at anew, and still nobody has its handler. The first look may only have given the shard to a node
+ * that has it, or have come while it was being given; where none has it, the shard comes back.
+ */
+export function lacksHandler(before: RunState | undefined, next: RunState): boolean {
+  const waits = (state: RunState | undefined) => state?.status === 'waiting' && state.reason === 'no_handler'
+  const { since, dueAt = since } = next
+  return waits(before) && waits(next) && dueAt - since >= limits.noHandlerLookMs
+}
+
 /** An undo's failure, beside what the run died of before it. */
 function afterDeath(before: RunState | undefined, error: RecordedError): RecordedError {
   const died = before?.undoBegun === 'death' ? (before.error?.cause ?? before.error) : undefined

@@ -50,8 +50,8 @@ export interface DispatcherHost {
   usesOf(tag: string): readonly string[]
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
-  /** When a run is too old to begin; undefined: never. */
-  expiryOf(tag: string, event: EventRecord, state: RunState | undefined): Instant | undefined
+  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
+  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
 }
 
 /**
@@ -79,7 +79,13 @@ export class Dispatcher {
     this.#host = host
     const room = new Room(host.bounds)
     const pauses = new Pauses(host.group, host.registry, host.usesOf)
-    const ready = new ReadyQueue({ room, pauses, isSuspect: host.isSuspect, lineOf: host.lineOf })
+    const ready = new ReadyQueue({
+      room,
+      pauses,
+      isSuspect: host.isSuspect,
+      lineOf: host.lineOf,
+      wake: () => this.#tail.wake(),
+    })
     const { orderOf, expiryOf } = host
     const memory = new RunMemory({ room, ready, orderOf, expiryOf, wake: () => this.#tail.wake() })
     const parts = { ...host, room, memory, pump: () => this.pump() }

@@ -4,19 +4,21 @@ import { mintEventKey, shardOfKey } from '../event/event-key.ts'
 import { handlerOfTag, isLive, type Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { parseRunId } from '../event/run.ts'
-import { type Clock, settledWithin, type Timer } from '../kit/clock.ts'
-import { type Duration, toMs } from '../kit/duration.ts'
+import { repeat, settledWithin } from '../kit/clock.ts'
+import { toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
-import type { Log } from '../kit/log.ts'
-import type { Random } from '../kit/random.ts'
-import type { Owned, Settings, Store } from '../store/store.ts'
+import type { Owned, Settings } from '../store/store.ts'
 import { Accepter } from './accept.ts'
+import { Alerts } from './alerts.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
+import { circuitAlert } from './circuit-alert.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { endRuns } from './end-runs.ts'
+import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
-import { expiryOf } from './expiry.ts'
+import { expiryToBegin } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
@@ -28,44 +30,13 @@ import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
 import { ReadinessCheck } from './readiness.ts'
-import type { RunsInMemory } from './room.ts'
+import { runAlert } from './run-alert.ts'
 import { RunNews } from './run-news.ts'
 import { lossesOf, Runner } from './runner.ts'
-import type { SourceTraits } from './source-traits.ts'
+import { openSchedules } from './schedule.ts'
 import { StragglingSteps } from './straggling-steps.ts'
-import { type Retention, Sweeper } from './sweeper.ts'
-
-/** What an engine is made of. */
-export interface EngineOptions {
-  readonly store: Store
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly handlers: readonly Handler[]
-  readonly sources: readonly SourceTraits[]
-  /** Nodes that run the same handlers. Default `'default'`. */
-  readonly group?: string
-  /** Runs executing at once. Default 100. */
-  readonly concurrency?: number
-  /** Default 8 s, renewed every `beat` of 2 s. */
-  readonly lease?: Duration
-  readonly beat?: Duration
-  /** How long a stop waits for runs before it hands them back. Default 25 s. */
-  readonly grace?: Duration
-  readonly retention?: Retention
-  /** Default what the limits say; smaller ones let a test reach what they do. */
-  readonly bounds?: RunsInMemory
-  /** Wraps the fingerprint keys in the store. */
-  readonly key?: string
-}
-
-/** The heart: wires accept, ownership, dispatcher, runner and committer over one store. */
-export interface Engine extends HapaxCore {
-  /** Counts a request that was turned away before it was an event. */
-  reject(source: string, code: string): void
-  /** Asks the store: once it is closed, the error is `engine_stopped`, whatever the store says. */
-  whileOpen<Answer>(ask: () => Promise<Answer>): Promise<Answer>
-}
+import { Sweeper } from './sweeper.ts'
+import { Ticker } from './ticker.ts'
 
 /** Opens an engine on a store that is migrated. It accepts at once; `start()` makes it own shards and run handlers. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -74,7 +45,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const leaseMs = toMs(options.lease ?? limits.leaseMs)
   const beatMs = toMs(options.beat ?? limits.beatMs)
   const node = `${group}-${mintEventKey(clock.now(), 0, random)}`
-  const index = handlerIndex(group, options.handlers)
+  const alerts = new Alerts({ clock, log, random, group, node, channels: options.alerts ?? [] })
+  const schedules = await openSchedules(options.schedules ?? [])
+  const handlers = [...options.handlers, ...schedules.map(({ schedule }) => schedule.handlerIn(group))]
+  const index = handlerIndex(group, handlers)
   const sources = new Map(options.sources.map((source) => [source.name, source]))
   const committer = new Committer(store, clock, log)
   const keys = new FingerprintKeys(store, random, options.key)
@@ -90,7 +64,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined
   const gate = new Gate()
-  let registryTimer: Timer | undefined
   let stopWatching: (() => void) | undefined
 
   const refresh = async (): Promise<Registry> => {
@@ -111,11 +84,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     node,
     store,
-    handlers: options.handlers,
+    handlers,
     handlerOf: (tag) => index.get(tag),
     now: () => ownership.now(),
     beat: () => ownership.beat(),
     changed: () => dispatcher.lineChanged(),
+    tell: (occurrence) => alerts.raise(occurrence),
   })
 
   const ownership: Ownership = new Ownership(
@@ -124,7 +98,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     { node, group, leaseMs, beatMs },
     {
-      granted: (grant) => dispatcher.granted(grant),
+      granted: (grant) => {
+        dispatcher.granted(grant)
+        for (const ticker of tickers) void ticker.wake()
+      },
       lost: (owned) => dispatcher.lost(owned),
       handBack: (owned) => dispatcher.handBack(owned),
       lowMarks: () => dispatcher.lowMarks(),
@@ -142,7 +119,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       renewed: (quiet) => dispatcher.renewed(quiet),
       notRenewed: () => dispatcher.renewed(false),
       claims: () => dependencies.states.claims(),
-      lent: (shares) => dependencies.states.lent(shares),
+      lent: (shares) => dependencies.lent(shares),
       lapsed: () => dependencies.states.lapsed(),
     },
   )
@@ -186,6 +163,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     dependencies: dependencies.states,
   }
 
+  const identitiesMs = toMs(options.retention?.identities ?? limits.identityRetentionMs)
+  const tickerHost = { clock, log, store, group, leaseMs, identitiesMs, registry: () => registry, ownership, accepter }
+  const tickers = schedules.map((open) => new Ticker(open, tickerHost))
+
   const runner = new Runner({
     ...attemptHost,
     random,
@@ -199,6 +180,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     settled: (entry, next) => {
       progress.delete(entry.id)
+      alerts.raise(runAlert(entry.id, () => handlerName(entry.tag), entry.record.state, next))
       dispatcher.settled(entry, next)
       news.tell(entry.id, next)
     },
@@ -254,10 +236,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (tag, event, runState) => {
-      const handler = index.get(tag)
-      return handler && expiryOf(handler, event, runState)
-    },
+    expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
   })
 
   const operations = new Operations({
@@ -282,6 +261,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     freshRegistry: refresh,
     settingsChanged: applySettings,
     hasSource: (name) => sources.has(name),
+    turned: (circuit) => alerts.raise(circuitAlert(circuit)),
     usersOf: (dependency) => dependencies.usersOf(dependency),
   })
   /** A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry. */
@@ -296,6 +276,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     store,
     clock,
     log,
+    alerts,
     options.retention ?? {},
     async () => {
       // Retention by a wall clock that is wrong would drop what is to be kept.
@@ -310,18 +291,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   /** A process without handlers has no beat that tells of new ones; a started one picks up young unclaimed events. */
-  const watchRegistry = (): void => {
-    registryTimer = clock.setTimer(
-      beatMs,
-      () => {
-        const known = ownership.beats ? Promise.resolve(registry) : refresh()
-        const work = known.then((fresh) => (state === 'started' ? pickUp.look(fresh) : undefined))
-        work.catch(logged('looking for new handlers')).finally(() => {
-          if (state === 'accepting' || state === 'started') watchRegistry()
-        })
-      },
-      { unref: true },
-    )
+  const lookAtRegistry = async (): Promise<void> => {
+    const fresh = ownership.beats ? registry : await refresh()
+    if (state === 'started') await pickUp.look(fresh)
   }
 
   const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
@@ -332,7 +304,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }) as HapaxCore['accept']
 
   if (store.acceptWithin) await keys.openFor(['default', ...options.sources.map((source) => source.tenant)])
-  watchRegistry()
+  const registryWatch = repeat(clock, beatMs, lookAtRegistry, logged('looking for new handlers'))
   sweeper.start()
 
   return {
@@ -340,6 +312,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     events: gate.guard(operations.events),
     runs: gate.guard(operations.runs),
     controls: gate.guard(controls),
+    schedules: () => gate.whileOpen(() => Promise.all(tickers.map((ticker) => ticker.view()))),
     whileOpen: (ask) => gate.whileOpen(ask),
     ready: () =>
       stopping ? Promise.reject(new HapaxError('engine_stopped')) : gate.whileOpen(() => readiness.check()),
@@ -368,7 +341,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   async function startNow(): Promise<void> {
-    for (const one of options.handlers) {
+    for (const one of handlers) {
       for (const ability of one.needs) {
         if (!store.abilities[ability])
           throw new HapaxError('ability_missing', { handler: one.name, ability, store: store.kind })
@@ -377,16 +350,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry = await store.register(
       group,
       node,
-      options.handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
+      handlers.map(({ name, formerly, sources: from, types }) => ({ name, formerly, sources: from, types })),
     )
     state = 'started'
     stopWatching = store.onWork(() => dispatcher.wake())
     applySettings(await store.settings())
     await ownership.start(
       registry,
-      options.handlers.map((one) => one.name),
+      handlers.map((one) => one.name),
     )
-    log.info('started', { node, group, handlers: options.handlers.length, shards: ownership.pairs.length })
+    log.info('started', { node, group, handlers: handlers.length, shards: ownership.pairs.length })
   }
 
   async function stopNow(after: Promise<unknown> | undefined): Promise<void> {
@@ -394,12 +367,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (isStarting) await starting?.catch(() => {})
     const wasStarted = state === 'started'
     state = 'stopping'
+    registryWatch.cancel()
     const graceMs = toMs(options.grace ?? limits.graceMs)
+    for (const ticker of tickers) ticker.stop()
     dispatcher.takeNoMore()
-    const quiet = wasStarted ? endRuns(graceMs) : Promise.resolve()
+    const quiet = wasStarted ? endRuns(clock, dispatcher, graceMs) : Promise.resolve()
     if (after) await settledWithin(clock, after, graceMs)
     accepts = false
-    registryTimer?.cancel()
     sweeper.stop()
     operations.stop()
     await quiet
@@ -410,22 +384,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }
     stopWatching?.()
     await settledWithin(clock, committer.drained(), limits.lastWordMs)
+    await alerts.stop(limits.lastWordMs)
     committer.close()
     gate.close()
     await store.close()
     state = 'stopped'
     log.info('stopped', { node })
-  }
-
-  /**
-   * Waits for runs to end. Those that outlive the grace are asked to, and handed back, at no cost of an attempt; those that
-   * do not even end then are handed back with their steps in doubt.
-   */
-  async function endRuns(graceMs: number): Promise<void> {
-    if (await settledWithin(clock, dispatcher.quiet(), graceMs)) return
-    dispatcher.handBackAll()
-    if (await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)) return
-    dispatcher.abandonAll()
-    await settledWithin(clock, dispatcher.quiet(), limits.lastWordMs)
   }
 }

@@ -2,7 +2,8 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
-import type { TriedStep } from '../store/store.ts'
+import type { RunRecord, TriedStep } from '../store/store.ts'
+import { doubtsOf } from './doubts.ts'
 import type { Handler } from './handler.ts'
 
 /** When a run is too old: counted from when a verb last set it going, else from its event's acceptance. */
@@ -12,6 +13,16 @@ export function expiryOf(
   state: RunState | undefined,
 ): Instant | undefined {
   return expiresMs === undefined ? undefined : (state?.openedAt ?? acceptedAt) + expiresMs
+}
+
+/** When a run that waits is too old to begin; undefined: never, or not while a step is in doubt. */
+export function expiryToBegin(
+  handler: Handler | undefined,
+  event: EventRecord,
+  record: RunRecord,
+): Instant | undefined {
+  if (!handler || doubtsOf(record).some(({ doubt }) => doubt)) return undefined
+  return expiryOf(handler, event, record.state)
 }
 
 /** Whether nothing new is begun of the run: a step in doubt is confirmed, or repeated, first. */

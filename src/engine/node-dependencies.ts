@@ -1,8 +1,11 @@
+import type { Occurrence } from '../event/alert.ts'
 import { Dependencies } from '../flow/dependencies.ts'
 import type { Line } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
 import type { Log } from '../kit/log.ts'
+import type { LimitShare } from '../store/shared-limits.ts'
 import type { Settings, Store } from '../store/store.ts'
+import { circuitAlert, parkedAlert } from './circuit-alert.ts'
 import type { Entry } from './entry.ts'
 import type { Handler } from './handler.ts'
 import { HurriedBeats } from './hurried-beats.ts'
@@ -19,6 +22,8 @@ export interface NodeDependenciesHost {
   beat(): Promise<void>
   /** What runs use has more room, or less. */
   changed(): void
+  /** Tells people, where there is something to tell. */
+  tell(occurrence: Occurrence | undefined): void
 }
 
 /** The dependencies of a node, tied to its beats and to the runs of its handlers. */
@@ -38,11 +43,20 @@ export class NodeDependencies {
       now: () => host.now(),
       turn: (turn) => store.turnCircuit(turn),
       changed: () => host.changed(),
-      turned: ({ dependency, state, reason }) =>
-        log[state === 'open' ? 'warn' : 'info']('circuit turned', { dependency, state, reason }),
+      turned: (circuit) => {
+        const { dependency, state, reason } = circuit
+        log[state === 'open' ? 'warn' : 'info']('circuit turned', { dependency, state, reason })
+        host.tell(circuitAlert(circuit))
+      },
       hurry: () => this.#beats.ask(),
     })
     for (const { uses } of host.handlers) for (const dependency of uses) this.states.of(dependency)
+  }
+
+  /** What the answer to a beat lent; and what is to be told as long as it lasts. */
+  lent(shares: readonly LimitShare[]): void {
+    this.states.lent(shares)
+    for (const state of this.states.all) this.#host.tell(parkedAlert(state))
   }
 
   learn(settings: Settings): void {

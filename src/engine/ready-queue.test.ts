@@ -13,7 +13,7 @@ function queue() {
     () => [],
   )
   const isSuspect = ({ id }: Entry) => id.startsWith('suspect')
-  const ready = new ReadyQueue({ room, pauses, isSuspect, lineOf: () => undefined })
+  const ready = new ReadyQueue({ room, pauses, isSuspect, lineOf: () => undefined, wake: () => {} })
   let version = 0
   /** As an operator pauses sources, and no others. */
   const pause = (...names: string[]) => {

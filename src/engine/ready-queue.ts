@@ -14,6 +14,8 @@ export interface ReadyQueueHost {
   isSuspect(entry: Entry): boolean
   /** The line of what the run's handler uses; undefined: it uses nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
+  /** What was let go is wanted: it is to be read at once. */
+  wake(): void
 }
 
 /**
@@ -54,11 +56,20 @@ export class ReadyQueue {
     else this.#free.push(entry)
   }
 
-  /** Whether the run waits for longer than its turn: it may be let go where there is no room for those that do. */
-  holds(entry: Entry): boolean {
+  /**
+   * Whether the run may be let go where there is no room for those that wait. Of each line some stay: they are what it probes
+   * with, and what goes on while the others are read again.
+   */
+  mayLetGo(entry: Entry): boolean {
     if (this.#host.pauses.holds(entry)) return true
     const line = this.#lineOf(entry)
-    return line !== undefined && (line.isHeld || (this.#lines.get(line)?.length ?? 0) >= limits.lineHeld)
+    const { bounds } = this.#host.room
+    return line !== undefined && (this.#lines.get(line)?.length ?? 0) > bounds.perKey
+  }
+
+  /** The name of the line that a run waits in. */
+  lineName(entry: Entry): string | undefined {
+    return this.#lineOf(entry)?.name
   }
 
   /** Whether a run that has come to its turn still waits for it. */
@@ -88,7 +99,7 @@ export class ReadyQueue {
     this.#chosen = undefined
     const entry = queue?.shift()
     if (!entry || !queue || this.#lines.size === 0) return entry
-    for (const [line, entries] of this.#lines) if (entries === queue) line.lined(-1)
+    for (const [line, entries] of this.#lines) if (entries === queue) this.#left(line, entries)
     this.#turns = [...this.#turns.filter((one) => one !== queue), ...(this.#turns.includes(queue) ? [queue] : [])]
     return entry
   }
@@ -120,6 +131,14 @@ export class ReadyQueue {
       }
     }
     return some
+  }
+
+  #left(line: Line, entries: Fifo<Entry>): void {
+    const { room, wake } = this.#host
+    line.lined(-1)
+    if (entries.length > room.bounds.perKey / 2 || !room.isLetGo(line.name)) return
+    room.want()
+    wake()
   }
 
   #lineOf(entry: Entry): Line | undefined {

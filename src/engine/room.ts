@@ -21,7 +21,7 @@ export class Room {
   readonly bounds: RunsInMemory
   #held = 0
   #aside = 0
-  /** Order keys of which runs were let go. */
+  /** Order keys, and lines, of which runs were let go. */
   readonly #letGoKeys = new Set<string>()
   /** Some of what was let go may begin now, though there is not much room. */
   #isWanted = false
@@ -61,14 +61,14 @@ export class Room {
   }
 
   /** A run that waits finds no room: it stays in the store until there is some, and holds up nobody but its own key. */
-  letGo(pair: OwnedPair, position: number, orderName: string | undefined): void {
+  letGo(pair: OwnedPair, position: number, name: string | undefined): void {
     pair.letGo(position)
-    if (orderName !== undefined) this.#letGoKeys.add(orderName)
+    if (name !== undefined) this.#letGoKeys.add(name)
   }
 
-  /** Whether runs of this order key were let go: what comes later of it is, too. */
-  isLetGo(orderName: string): boolean {
-    return this.#letGoKeys.has(orderName)
+  /** Whether runs of this order key, or line, were let go: what comes later of a key is, too. */
+  isLetGo(name: string): boolean {
+    return this.#letGoKeys.has(name)
   }
 
   /** What was let go is to be read again, however little room there is. */

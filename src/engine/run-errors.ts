@@ -17,6 +17,7 @@ const notMended: ReadonlySet<string> = new Set([
   'ability_missing',
   'schema_mismatch',
   'duration_invalid',
+  'fetch_invalid',
   'confirm_invalid',
   'config_invalid',
   'payload_dropped',
@@ -25,8 +26,14 @@ const notMended: ReadonlySet<string> = new Set([
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */
 export function isDefiniteRefusal(error: unknown): boolean {
   if (error instanceof NotSent || error instanceof Fatal || error instanceof RetryLater) return true
+  if (error instanceof HapaxError && error.code === 'fetch_invalid') return true
   const failure = callFailureOf(error)
   return failure !== undefined && failure.verdict !== 'transient'
+}
+
+/** Whether it says so of the step's earlier tries too: the other side has judged the key, or the handler has. */
+export function isFinalRefusal(error: unknown): boolean {
+  return error instanceof Fatal || callFailureOf(error)?.verdict === 'fatal'
 }
 
 /** What is kept of an error; anything can be thrown. */
@@ -69,9 +76,15 @@ function recordOf(error: unknown, step: string | undefined): RecordedError {
   if (error instanceof HapaxError) return { code: error.code, message: kept(error.message), ...at }
   if (error instanceof Error) {
     const stack = error.stack === undefined ? {} : { stack: kept(error.stack) }
-    return { code: kept(error.name) || 'Error', message: kept(error.message), ...stack, ...at }
+    return { code: kept(error.name) || 'Error', message: kept(textOf(error)), ...stack, ...at }
   }
   return { code: 'thrown', message: kept(`a ${typeof error} was thrown, wanted an Error`), ...at }
+}
+
+/** `fetch failed` alone tells nobody why: its cause has the code, like ECONNREFUSED. */
+function textOf({ message, cause }: Error): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return typeof code === 'string' && typeof message === 'string' ? `${message} (${code})` : message
 }
 
 /**

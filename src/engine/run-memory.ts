@@ -14,8 +14,8 @@ export interface RunMemoryHost {
   readonly ready: ReadyQueue
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
-  /** When a run is too old to begin; undefined: never. */
-  expiryOf(tag: string, event: EventRecord, state: RunState | undefined): Instant | undefined
+  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
+  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
   wake(): void
 }
@@ -121,12 +121,12 @@ export class RunMemory {
       return
     }
     const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt)
-    entry.expiresAt = this.#host.expiryOf(record.tag, event, record.state)
+    entry.expiresAt = this.#host.expiryOf(event, record)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
     if (room.isAsideFull && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
-      room.letGo(pair, event.position, name)
+      room.letGo(pair, event.position, name ?? this.#host.ready.lineName(entry))
     } else if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
     else this.#place(entry, isHead)
   }
@@ -149,7 +149,7 @@ export class RunMemory {
     entry.source = event.source
     entry.event = event
     entry.record = record
-    entry.expiresAt = this.#host.expiryOf(record.tag, event, record.state)
+    entry.expiresAt = this.#host.expiryOf(event, record)
     this.#place(entry, this.isHead(entry))
   }
 
@@ -217,7 +217,7 @@ export class RunMemory {
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
-    if (entry.orderName === undefined) return this.#host.ready.holds(entry)
+    if (entry.orderName === undefined) return this.#host.ready.mayLetGo(entry)
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 

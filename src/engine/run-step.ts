@@ -8,7 +8,7 @@ import type { StepGuard, TriedStep } from '../store/store.ts'
 import type { Attempt, CheckpointFacts } from './attempt.ts'
 import { retryPolicy, type StepOptions } from './handler.ts'
 import { inTime } from './in-time.ts'
-import { isDefiniteRefusal, recordFailure } from './run-errors.ts'
+import { isDefiniteRefusal, isFinalRefusal, recordFailure } from './run-errors.ts'
 
 /**
  * Executes a step that has no checkpoint: waits for a straggling function of an earlier attempt, clears a doubt, writes
@@ -50,13 +50,15 @@ export async function runStep<Result>(
   }
   if (attempt.ended) return attempt.forgotten()
   if (!host.holds(subject.owned)) return attempt.lost()
+  // What was not sent, or is to be sent later, says nothing of the tries before it.
+  const wasInDoubt = (tried?.doubt === true || traceless !== undefined) && !options.confirm
   note(true)
   let result: Result
   try {
     result = await inTime(host, callOf(attempt, step, options), (signal) => options.run(key, signal))
   } catch (error) {
     const definite = isDefiniteRefusal(error)
-    note(!definite, error)
+    note(!definite || (wasInDoubt && !isFinalRefusal(error)), error)
     if (!definite && options.once) return attempt.unknown(step)
     throw attempt.from(error, originOf(attempt, step, options))
   }

@@ -202,7 +202,7 @@ export class Runner {
     const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
     const outcome = await withinRun(
-      () => this.#contextOf(entry, attempt),
+      () => this.#contextOf(entry, attempt, event.tenant),
       () => attempt.execute(opened.event),
     )
     if (outcome === 'lost') return this.#lost(entry)
@@ -217,12 +217,13 @@ export class Runner {
   }
 
   /** What calls through dependencies find. */
-  #contextOf({ owned, turn }: Entry, attempt: LiveAttempt): RunContext {
+  #contextOf({ owned, turn }: Entry, attempt: LiveAttempt, tenant: string): RunContext {
     const { dependencies, holds } = this.#host
     return {
       dependencies,
+      tenant,
       get signal() {
-        return attempt.signal
+        return attempt.aborts.signal
       },
       mayCall: () => !attempt.ended && holds(owned),
       waited: (ms) => turn?.waited(ms),

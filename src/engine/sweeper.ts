@@ -3,6 +3,8 @@ import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type { Store } from '../store/store.ts'
+import type { Alerts } from './alerts.ts'
+import { MaintenanceWatch } from './maintenance-watch.ts'
 
 /**
  * How long things are kept, from the acceptance of their event; separate policies, on by default. An event with a run that
@@ -28,6 +30,7 @@ export class Sweeper {
   readonly #retention: { payloads: number; journal: number; identities: number }
   readonly #now: () => Promise<Instant>
   readonly #before: () => Promise<void>
+  readonly #watch: MaintenanceWatch
   #timer: Timer | undefined
   #stopped = false
 
@@ -36,6 +39,7 @@ export class Sweeper {
     store: Store,
     clock: Clock,
     log: Log,
+    alerts: Alerts,
     retention: Retention,
     now: () => Promise<Instant>,
     before: () => Promise<void>,
@@ -45,6 +49,7 @@ export class Sweeper {
     this.#log = log
     this.#now = now
     this.#before = before
+    this.#watch = new MaintenanceWatch({ clock, log, store, alerts })
     this.#retention = {
       payloads: toMs(retention.payloads ?? limits.payloadRetentionMs),
       journal: toMs(retention.journal ?? limits.journalRetentionMs),
@@ -53,12 +58,14 @@ export class Sweeper {
   }
 
   start(): void {
+    this.#watch.start()
     this.#timer = this.#clock.setTimer(sweepEveryMs, () => void this.#sweep(), { unref: true })
   }
 
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
+    this.#watch.stop()
   }
 
   async #sweep(): Promise<void> {
@@ -66,18 +73,20 @@ export class Sweeper {
     try {
       await this.#before()
       const now = await this.#now()
-      const dropped = await this.#store.purge({
+      const kept = {
         payloadsBefore: now - this.#retention.payloads,
         journalBefore: now - this.#retention.journal,
         identitiesBefore: now - this.#retention.identities,
-        rows: limits.sweepRows,
-      })
+      }
+      const dropped = await this.#store.purge({ ...kept, rows: limits.sweepRows })
+      this.#watch.swept(kept)
       const { payloads, events, identities, more = false } = dropped
       const most = Math.max(payloads, events, identities)
       if (most > 0) this.#log.debug('swept', { ...dropped })
       // A full step means that there is more: the next follows soon, after others had their turn.
       if (more || most >= limits.sweepRows) nextMs = 100
     } catch (error) {
+      this.#watch.failed(error)
       this.#log.error('the retention sweep failed', { error: error instanceof Error ? error.message : String(error) })
     } finally {
       if (!this.#stopped) this.#timer = this.#clock.setTimer(nextMs, () => void this.#sweep(), { unref: true })

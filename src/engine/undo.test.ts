@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { onEitherStore } from '../../test/support/either-store.ts'
 import { never, on, order, why } from '../../test/support/shop.ts'
-import { Fatal } from '../event/outcome.ts'
+import { Fatal, NotSent } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
 import { handler } from './handler.ts'
 
@@ -23,6 +23,29 @@ describe('undo', () => {
     await world.standing(receipt, 'scheduled')
     const cancel = two.runs.cancel(receipt.runs[0]?.id ?? '', why)
     await expect(world.soon(cancel)).rejects.toMatchObject({ code: 'undo_unspecified' })
+    await world.close()
+  })
+
+  it('forgets no step in doubt because a later try of it was not even sent (G4)', async () => {
+    const undone: unknown[] = []
+    let tries = 0
+    const charging = handler('charging', { ...on, retry }, async (_event, run) => {
+      await run.step('charge', {
+        run: () => {
+          if (++tries === 1) throw new Error('the connection was reset')
+          throw new NotSent('no connection can be had')
+        },
+        undo: (result) => undone.push(result),
+      })
+    })
+    const world = await testWorld({ handlers: [charging], shards: 1 })
+    const receipt = await world.hapax.accept(order('1'))
+    await world.until(() => tries === 2)
+    await world.advance('100ms')
+    await world.soon(world.hapax.runs.cancel(receipt.runs[0]?.id ?? '', { ...why, undo: true }))
+    // Whether there is anything to undo, a person has to find out.
+    await world.standing(receipt, 'unknown')
+    expect(undone).toEqual([])
     await world.close()
   })
 

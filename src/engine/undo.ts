@@ -39,7 +39,7 @@ export class UndoAttempt implements LiveAttempt {
   readonly #subject: AttemptSubject
   /** The handler's code, which tells its undos. */
   readonly #told: Attempt
-  readonly #aborts = new Aborts()
+  readonly aborts = new Aborts()
   #ended: Outcome | 'lost' | undefined
   #closed = false
   #leave: (outcome: Outcome | 'lost') => void = () => {}
@@ -55,14 +55,10 @@ export class UndoAttempt implements LiveAttempt {
     return this.#ended !== undefined
   }
 
-  get signal(): AbortSignal {
-    return this.#aborts.signal
-  }
-
   end(outcome: Outcome | 'lost'): void {
     if (this.#ended && outcome !== 'lost') return
     this.#ended = outcome
-    this.#aborts.abort()
+    this.aborts.abort()
     if (outcome === 'lost') this.#leaveNow('lost')
   }
 
@@ -170,7 +166,7 @@ export class UndoAttempt implements LiveAttempt {
   #call(undoable: Undoable, step: StepAddress, effect: (signal: AbortSignal) => unknown): Promise<unknown> {
     const { timeoutMs } = undoable
     const call = { run: this.#told.id, text: stepText(step), name: step.name, timeoutMs }
-    return inTime(this.#host, { ...call, aborts: this.#aborts }, effect)
+    return inTime(this.#host, { ...call, aborts: this.aborts }, effect)
   }
 
   async #keep(

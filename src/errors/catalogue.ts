@@ -135,6 +135,11 @@ export const catalogue = {
     'Dependency {dependency} did not answer within {timeoutMs} ms.',
     'Raise its timeout, or find out why it is slow.',
   ),
+  fetch_invalid: entry(
+    500,
+    'What dependency {dependency} was to fetch cannot be sent: {reason}.',
+    'Mend the call, then redrive.',
+  ),
   step_timeout: entry(500, 'Step "{name}" took longer than {timeoutMs} ms.', 'Give the step a longer timeout.'),
   wait_timeout: entry(500, 'No signal "{name}" came within {timeoutMs} ms.', 'Catch WaitTimeout, or wait longer.'),
   crash_loop: entry(
@@ -197,6 +202,11 @@ export const catalogue = {
     500,
     'Not a duration: {found}.',
     "Give milliseconds as a number, or like '250ms', '10s', '5m', '2h', '7d'.",
+  ),
+  alert_undelivered: entry(
+    502,
+    'The alert was not delivered: {reason}.',
+    "See whether the channel's address takes it; it is in the log, too.",
   ),
   engine_stopped: entry(503, 'This Hapax is stopping or has stopped.', 'Create a new one, or ask another node.'),
   bind_refused: entry(

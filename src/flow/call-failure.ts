@@ -1,4 +1,6 @@
+import { HapaxError } from '../errors/hapax-error.ts'
 import { Fatal, NotSent, RetryLater } from '../event/outcome.ts'
+import { statusOf } from './error-response.ts'
 
 /**
  * What a failed call means. `transient`: the other side may be down; it counts against the circuit. `later`: it is up and asks to
@@ -35,34 +37,58 @@ export function callFailureOf(error: unknown): CallFailure | undefined {
   return undefined
 }
 
-/** HTTP statuses that are not transient (DESIGN section 4); all others from 400 on are. */
+/**
+ * HTTP statuses that are not transient (DESIGN section 4, and those by which RFC 9110 and 6585 refuse the request as it is); all
+ * others from 400 on are. 412 is, too: that a precondition does not hold may be the effect of the try before.
+ */
 const byStatus: ReadonlyMap<number, CallVerdict> = new Map([
-  ...[400, 402, 404, 410, 413, 415, 422].map((status) => [status, 'fatal'] as const),
+  ...[400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 426, 428, 431, 451].map(
+    (status) => [status, 'fatal'] as const,
+  ),
   ...[401, 403, 407].map((status) => [status, 'configuration'] as const),
   [429, 'later'],
 ])
 
-/** Codes of Node and OpenSSL for a certificate that does not convince: to ask again does not mend it. */
-const certificateCode = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/
+/**
+ * Codes of Node and OpenSSL for a certificate that does not convince, and for sides that have no TLS in common: to ask again does
+ * not mend it, and nothing was sent. A connection that broke once TLS stood is not among them: what was sent may have arrived.
+ */
+const certificateCode = new RegExp(
+  [
+    '^CERT_(?:HAS_EXPIRED|NOT_YET_VALID|REJECTED|REVOKED|UNTRUSTED|CHAIN_TOO_LONG|SIGNATURE_FAILURE)$',
+    '^ERR_TLS_(?:CERT_|INVALID_|DH_PARAM_SIZE|PROTOCOL_VERSION_CONFLICT)',
+    '^UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)_',
+    '^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE)$',
+    '^ERR_SSL_(?:WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$',
+    '^ERR_SSL_.*_ALERT_(?:HANDSHAKE_FAILURE|UNKNOWN_CA|PROTOCOL_VERSION|INSUFFICIENT_SECURITY|UNRECOGNIZED_NAME)$',
+    '^ERR_SSL_.*_ALERT_(?:NO_APPLICATION_PROTOCOL|ACCESS_DENIED|.*CERTIFICATE.*)$',
+  ].join('|'),
+)
+
+/** Which verdict an HTTP status has, in the place of the usual one. */
+export type Statuses = Readonly<Record<number, CallVerdict>>
 
 /**
- * What an error of a client means, by the status that it bears (`status` or `statusCode`, as fetch wrappers, Stripe's and most
- * SDKs have it), else by its code; undefined: it is a mistake of the code that called, and says nothing of the other side.
+ * What an error of a client means, by the status that it bears (as fetch wrappers, Stripe's and most SDKs have it), else by its
+ * code; undefined: it is a mistake of the code that called, and says nothing of the other side.
  */
-export function verdictOf(error: unknown): CallVerdict | undefined {
+export function verdictOf(error: unknown, statuses: Statuses = {}): CallVerdict | undefined {
   if (error instanceof RetryLater) return 'later'
   if (error instanceof Fatal) return 'fatal'
   if (error instanceof NotSent) return 'transient'
+  if (error instanceof HapaxError) return verdictOfOurs(error)
   const status = statusOf(error)
-  if (status !== undefined) return byStatus.get(status) ?? 'transient'
+  // A redirect that was not followed refuses nothing, and the next try finds it again.
+  if (status !== undefined)
+    return statuses[status] ?? (status < 400 ? undefined : (byStatus.get(status) ?? 'transient'))
   if (codesOf(error).some((code) => certificateCode.test(code))) return 'configuration'
   return isMistake(error) ? undefined : 'transient'
 }
 
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null) return undefined
-  const status = 'status' in error ? error.status : 'statusCode' in error ? error.statusCode : undefined
-  return typeof status === 'number' && status >= 400 && status < 600 ? status : undefined
+/** A timeout of ours, a Hapax elsewhere that is called as a dependency; most others are mistakes of the code. */
+function verdictOfOurs({ status }: HapaxError): CallVerdict | undefined {
+  if (status === 429) return 'later'
+  return status === 503 || status === 504 ? 'transient' : undefined
 }
 
 function codesOf(error: unknown): string[] {
@@ -75,8 +101,9 @@ function codesOf(error: unknown): string[] {
   return codes
 }
 
-/** `fetch` throws a TypeError with a cause where the network failed. */
+/** `fetch` throws a TypeError with a cause where the network failed, and where its own arguments are wrong. */
 function isMistake(error: unknown): boolean {
   if (error instanceof ReferenceError || error instanceof RangeError) return true
+  if (codesOf(error).some((code) => /^ERR_INVALID_(?:ARG|CHAR|HTTP|PROTOCOL|URL)/.test(code))) return true
   return error instanceof TypeError && error.cause === undefined && error.message !== 'fetch failed'
 }

@@ -2,22 +2,27 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import { CircuitOpen, NotGranted, NotSent, RetryLater } from '../event/outcome.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
-import { type CallVerdict, markFailure, verdictOf } from './call-failure.ts'
+import { type CallVerdict, callFailureOf, markFailure, verdictOf } from './call-failure.ts'
 import type { Passage } from './circuit.ts'
 import type { Dependency } from './dependency.ts'
+import { DependencyError } from './dependency-error.ts'
 import type { DependencyState } from './dependency-state.ts'
+import { statusOf } from './error-response.ts'
+import { retryAtOf } from './retry-after.ts'
 import type { RunContext } from './run-context.ts'
 
 /**
  * One call of a dependency: by its circuit, for a slot, for its turn in the rate, with its deadline; and what its end tells of the
  * other side.
  *
+ * @param timeoutMs in the place of the declared one
  * @throws what `effect` throws; CircuitOpen; NotGranted; `dependency_timeout`
  */
 export async function callThrough<Value>(
   dependency: Dependency,
   context: RunContext,
   effect: (signal: AbortSignal) => Value | Promise<Value>,
+  timeoutMs: number = dependency.timeoutMs,
 ): Promise<Value> {
   const state = context.dependencies.of(dependency)
   const { clock } = context.dependencies
@@ -38,17 +43,17 @@ export async function callThrough<Value>(
     const settling = settled(effect, controller.signal)
     settling.then(leave, leave)
     const late = new Promise<never>((_resolve, reject) => {
-      timer = clock.setTimer(dependency.timeoutMs, () => {
+      timer = clock.setTimer(timeoutMs, () => {
         controller.abort()
         clock.setTimer(limits.stepSettleMs, leave, { unref: true })
-        reject(new HapaxError('dependency_timeout', { dependency: dependency.name, timeoutMs: dependency.timeoutMs }))
+        reject(new HapaxError('dependency_timeout', { dependency: dependency.name, timeoutMs }))
       })
     })
     const value = await Promise.race([settling, late])
     state.circuit.answered(passage)
     return value
   } catch (error) {
-    note(state, passage, dependency.classify?.(error) ?? verdictOf(error), error, context)
+    note(state, passage, error, dependency, context)
     throw error
   } finally {
     timer?.cancel()
@@ -95,7 +100,7 @@ function refusalOf(state: DependencyState, passage: Passage, isItsTurn: boolean,
   // It opened while the call waited.
   if (passage === 'plain' && state.circuit.isOpen) return open(state.name)
   if (isItsTurn) return undefined
-  const inMs = Math.min(state.rate.inMs, limits.callWaitMs)
+  const inMs = Math.max(Math.min(state.rate.inMs, limits.callWaitMs), state.rate.pausedMs)
   return new NotGranted(state.name, Math.ceil(inMs + (state.rate.waiting * 1_000) / (state.rate.perSecond || 1_000)))
 }
 
@@ -115,20 +120,45 @@ function open(name: string): CircuitOpen {
 function note(
   state: DependencyState,
   passage: Passage,
-  verdict: CallVerdict | undefined,
   error: unknown,
+  dependency: Dependency,
   context: RunContext,
 ): void {
-  // The attempt was ended under it: that says nothing of the other side.
-  if (verdict === undefined || context.signal.aborted) {
+  // The attempt was ended under it, or it failed at another dependency: that says nothing of the other side.
+  if (context.signal.aborted || isOthers(error, state.name)) {
     state.circuit.forgo(passage)
     return
   }
-  const retryAt = error instanceof RetryLater ? (error.at ?? state.now() + (error.delayMs ?? 0)) : undefined
+  const verdict = declaredVerdict(dependency, error) ?? verdictOf(error, dependency.statuses)
+  if (verdict === undefined) {
+    if (error instanceof DependencyError) state.circuit.answered(passage)
+    else state.circuit.forgo(passage)
+    return
+  }
+  const now = state.now()
+  const asked = retryAtOf(error, now)
+  const retryAt = error instanceof RetryLater ? (error.at ?? now + (error.delayMs ?? 0)) : asked
   markFailure(error, { dependency: state.name, verdict, retryAt })
+  if (asked !== undefined && (verdict === 'later' || statusOf(error) === 503)) state.pauseUntil(asked)
   if (verdict === 'fatal' || verdict === 'later') state.circuit.answered(passage)
   else {
     state.failed()
-    state.circuit.failed(passage, verdict)
+    state.circuit.failed(passage, verdict, asked === undefined ? 0 : asked - now)
+  }
+}
+
+/** A call within the call: what failed, and counts, is the inner one. */
+function isOthers(error: unknown, name: string): boolean {
+  if (error instanceof CircuitOpen || error instanceof NotGranted) return true
+  const failure = callFailureOf(error)
+  return failure !== undefined && failure.dependency !== name
+}
+
+/** A function that throws says nothing, and hides no failure. */
+function declaredVerdict({ classify }: Dependency, error: unknown): CallVerdict | undefined {
+  try {
+    return classify?.(error)
+  } catch {
+    return undefined
   }
 }

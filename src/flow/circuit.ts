@@ -111,9 +111,14 @@ export class Circuit {
     }
   }
 
-  /** A call failed: enough of them open the circuit. */
-  failed(passage: Passage, verdict: CallVerdict): void {
-    const { failures, withinMs, cooldownMs } = this.#policy
+  /**
+   * A call failed: enough of them open the circuit.
+   *
+   * @param restMs for so long the other side asked to be left alone: it is not probed before
+   */
+  failed(passage: Passage, verdict: CallVerdict, restMs = 0): void {
+    const { failures, withinMs } = this.#policy
+    const cooldownMs = Math.max(this.#policy.cooldownMs, Math.min(restMs, limits.retryAfterPauseMs))
     if (passage === 'probe') {
       this.#turn('open', cooldownMs, verdict === 'configuration' ? 'configuration' : 'probe')
       return
@@ -151,6 +156,12 @@ export class Circuit {
     else void this.#ask()
   }
 
+  /** The store could not be heard: in a while it may be. */
+  #lookAgain(): void {
+    this.#timer?.cancel()
+    this.#timer = this.#host.clock.setTimer(limits.pollMaxMs, () => this.lookForProbe(), { unref: true })
+  }
+
   stop(): void {
     this.#timer?.cancel()
   }
@@ -168,6 +179,7 @@ export class Circuit {
     if (this.#probe !== 'asked') return
     const isMine = circuit?.state === 'probing' && circuit.actor === this.#host.node
     this.#probe = isMine ? 'free' : 'none'
+    if (!circuit) this.#lookAgain()
     this.#host.changed()
   }
 
@@ -179,6 +191,7 @@ export class Circuit {
       if (circuit) return
       // The store was not heard: what this node found out holds for it alone, until it is asked again.
       this.#probe = 'none'
+      this.#lookAgain()
       this.#host.changed()
     })
     this.#host.changed()

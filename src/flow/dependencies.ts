@@ -2,9 +2,11 @@ import type { Clock } from '../kit/clock.ts'
 import type { CircuitTurn, CircuitTurned } from '../store/circuits.ts'
 import type { LimitClaim, LimitShare } from '../store/shared-limits.ts'
 import type { Settings } from '../store/store.ts'
+import { AnswerCache, type CachedAnswer } from './answer-cache.ts'
 import type { Dependency } from './dependency.ts'
 import { type DependencyHost, DependencyState } from './dependency-state.ts'
 import { Line } from './line.ts'
+import { SharedCalls } from './shared-calls.ts'
 
 /** What the dependencies of a node ask of its engine. */
 export interface DependenciesHost extends DependencyHost {
@@ -13,6 +15,10 @@ export interface DependenciesHost extends DependencyHost {
 
 /** All dependencies that this node's runs use, or stand for. */
 export class Dependencies {
+  /** What cached fetches of this node's runs were answered. */
+  readonly answers: AnswerCache
+  /** Cached fetches that are under way. */
+  readonly sharedFetches = new SharedCalls<CachedAnswer>()
   readonly #host: DependenciesHost
   readonly #states = new Map<string, DependencyState>()
   readonly #lines = new Map<string, Line>()
@@ -21,6 +27,7 @@ export class Dependencies {
 
   constructor(host: DependenciesHost) {
     this.#host = host
+    this.answers = new AnswerCache(host.clock)
   }
 
   get clock(): Clock {
@@ -86,7 +93,8 @@ export class Dependencies {
 
   stop(): void {
     this.#isStopped = true
-    for (const { circuit } of this.#states.values()) circuit.stop()
+    this.answers.clear()
+    for (const state of this.#states.values()) state.stop()
   }
 
   #teach(state: DependencyState): void {

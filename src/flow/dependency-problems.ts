@@ -1,6 +1,7 @@
 import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
+import type { CallVerdict } from './call-failure.ts'
 import type { DependencyOptions } from './dependency.ts'
 import { ratePerSecond } from './rate.ts'
 
@@ -10,7 +11,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 export function dependencyProblems(name: unknown, options: DependencyOptions): string[] {
   if (typeof options !== 'object' || options === null)
     return ['options: wanted { timeout, rate, concurrency, circuit }']
-  const { timeout, rate, concurrency, circuit, wait, classify } = options
+  const { timeout, rate, concurrency, circuit, wait, statuses, fetch, classify } = options
   const isNamed = typeof name === 'string' && namePattern.test(name) && name.length <= limits.nameLength
   return [
     ...(isNamed ? [] : [`name: wanted 1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`]),
@@ -21,6 +22,8 @@ export function dependencyProblems(name: unknown, options: DependencyOptions): s
       : [`rate: wanted how often, like '100/s' or '5/m', found ${found(rate)}`]),
     ...countProblems('concurrency', concurrency),
     ...(circuit === undefined ? [] : circuitProblems(circuit)),
+    ...(statuses === undefined ? [] : statusProblems(statuses)),
+    ...(fetch === undefined || typeof fetch === 'function' ? [] : ['fetch: wanted a function like the global fetch']),
     ...(classify === undefined || typeof classify === 'function' ? [] : ['classify: wanted a function of the error']),
   ]
 }
@@ -32,6 +35,18 @@ function circuitProblems(circuit: unknown): string[] {
     ...spanProblems('circuit.within', 'within' in circuit ? circuit.within : undefined),
     ...spanProblems('circuit.cooldown', 'cooldown' in circuit ? circuit.cooldown : undefined),
   ]
+}
+
+const verdicts: readonly unknown[] = ['transient', 'later', 'fatal', 'configuration'] satisfies CallVerdict[]
+
+function statusProblems(statuses: unknown): string[] {
+  if (typeof statuses !== 'object' || statuses === null) return ["statuses: wanted like { 404: 'transient' }"]
+  return Object.entries(statuses).flatMap(([status, verdict]) => [
+    ...(/^[345]\d\d$/.test(status) ? [] : [`statuses: wanted a status of 300 to 599, found ${found(status)}`]),
+    ...(verdicts.includes(verdict)
+      ? []
+      : [`statuses.${status}: wanted ${verdicts.join(', ')}, found ${found(verdict)}`]),
+  ])
 }
 
 function spanProblems(option: string, value: unknown): string[] {

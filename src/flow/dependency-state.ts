@@ -1,4 +1,4 @@
-import type { Clock, Instant } from '../kit/clock.ts'
+import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { CircuitRecord } from '../store/circuits.ts'
 import type { LimitClaim } from '../store/shared-limits.ts'
@@ -52,6 +52,8 @@ export class DependencyState {
   #rateShare = 0
   #slotShare = 0
   #wasEager = false
+  /** To the end of a pause. */
+  #pause: Timer | undefined
 
   constructor(name: string, host: DependencyHost) {
     this.name = name
@@ -114,7 +116,8 @@ export class DependencyState {
     const { rate, concurrency } = this.limits
     const nowMs = this.#clock.monotonicMs()
     const spanMs = Math.max(1, nowMs - this.#beatAtMs)
-    const waits = this.rate.waiting > 0 || this.slots.waiting > 0 || (this.#lined > 0 && !this.circuit.isOpen)
+    const isHeld = this.circuit.isOpen || this.rate.pausedMs > 0
+    const waits = !isHeld && (this.rate.waiting > 0 || this.slots.waiting > 0 || this.#lined > 0)
     const usesRate = this.#callsSinceBeat >= Math.max(1, (eagerPart * this.#rateShare * spanMs) / 1_000)
     this.#wasEager = waits || usesRate
     this.#callsSinceBeat = 0
@@ -175,7 +178,7 @@ export class DependencyState {
 
   /** Whether one more may begin now. */
   get hasRoom(): boolean {
-    if (!this.circuit.hasRoom(this.#active)) return false
+    if (!this.circuit.hasRoom(this.#active) || this.rate.pausedMs > 0) return false
     const { rate, concurrency } = this.limits
     if (concurrency !== undefined && this.#active >= this.#slotShare) return false
     if (rate === undefined) return true
@@ -215,6 +218,26 @@ export class DependencyState {
   /** One of them failed. */
   failed(): void {
     this.#failures++
+  }
+
+  /**
+   * The other side asked to be called again no earlier than then: no call of this node goes before, for
+   * {@link limits.retryAfterPauseMs} at most. Other nodes hear it by their own calls.
+   */
+  pauseUntil(until: Instant): void {
+    const forMs = Math.min(until - this.now(), limits.retryAfterPauseMs)
+    const { pausedMs } = this.rate
+    if (forMs <= pausedMs) return
+    if (pausedMs === 0) this.#host.log.info('a dependency asks to be left alone', { dependency: this.name, forMs })
+    this.rate.pause(forMs)
+    this.#pause?.cancel()
+    this.#pause = this.#clock.setTimer(forMs, () => this.#host.changed(), { unref: true })
+  }
+
+  /** The node stops. */
+  stop(): void {
+    this.#pause?.cancel()
+    this.circuit.stop()
   }
 
   /** Whether this moment lies in an outage: what failed then, failed of it. */

@@ -2,8 +2,10 @@ import { configInvalid } from '../errors/config-invalid.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import { callThrough } from './call.ts'
-import type { CallVerdict } from './call-failure.ts'
+import type { CallVerdict, Statuses } from './call-failure.ts'
+import { fetchThrough } from './dependency-fetch.ts'
 import { dependencyProblems } from './dependency-problems.ts'
+import type { FetchOptions } from './fetch-request.ts'
 import { type Rate, ratePerSecond } from './rate.ts'
 import { runContext, useRunContexts } from './run-context.ts'
 
@@ -29,6 +31,14 @@ export interface DependencyOptions {
   /** How long a call waits for its turn and a slot before its run is deferred. Default `'5s'`. */
   readonly wait?: Duration
   /**
+   * What HTTP statuses of this dependency mean, where it is not the usual.
+   *
+   * @example { 404: 'transient', 403: 'later' }
+   */
+  readonly statuses?: Statuses
+  /** What `fetch` calls. Default: the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch
+  /**
    * What an error of this dependency's client means; undefined: as it is taken without this. By default a status that the error
    * bears says it, else every error but a mistake of the code is `transient`.
    */
@@ -45,6 +55,7 @@ export interface Dependency {
   readonly concurrency: number | undefined
   readonly circuit: { readonly failures: number; readonly withinMs: number; readonly cooldownMs: number }
   readonly waitMs: number
+  readonly statuses: Statuses
   readonly classify: ((error: unknown) => CallVerdict | undefined) | undefined
   /**
    * Calls the other side by any client, within the limits and under the circuit of this dependency. Inside a step, so that the
@@ -56,6 +67,16 @@ export interface Dependency {
    * @example const charge = await run.step('charge', (key) => stripe.call((signal) => client.charges.create(body, { idempotencyKey: key })))
    */
   call<Value>(effect: (signal: AbortSignal) => Value | Promise<Value>): Promise<Value>
+  /**
+   * The global `fetch` through {@link Dependency.call}: resolves where the answer is 2xx, or accepted by `init.accept`. Up to 1 MiB
+   * of the body is read by then, so that timeout, slot and circuit hold for the whole exchange; what is beyond comes as a stream.
+   *
+   * @throws DependencyError on another status; `fetch_invalid` where it cannot be sent; what `call` throws; what `fetch` throws
+   * @example
+   * run.step('capture', async (key) => (await acquirer.fetch(url, { method: 'POST', headers: { 'idempotency-key': key } })).json())
+   * @example const rates = await (await bank.fetch(ratesUrl, { cache: '5m' })).json()
+   */
+  fetch(url: string | URL, init?: FetchOptions): Promise<Response>
 }
 
 /**
@@ -84,9 +105,12 @@ export function dependency(name: string, options: DependencyOptions = {}): Depen
       cooldownMs: toMs(circuit.cooldown ?? limits.circuitCooldownMs),
     }),
     waitMs: toMs(options.wait ?? limits.callWaitMs),
+    statuses: Object.freeze({ ...options.statuses }),
     classify: options.classify,
     call: async <Value>(effect: (signal: AbortSignal) => Value | Promise<Value>): Promise<Value> =>
       callThrough(declared, runContext(name), effect),
+    fetch: async (url: string | URL, init?: FetchOptions): Promise<Response> =>
+      fetchThrough(declared, runContext(name), options.fetch ?? globalThis.fetch, url, init),
   })
   return declared
 }

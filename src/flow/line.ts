@@ -2,9 +2,12 @@ import type { DependencyState, LineRun } from './dependency-state.ts'
 
 /** The runs that use the same dependencies: they begin as these have room. */
 export class Line {
+  /** As no order key is called. */
+  readonly name: string
   readonly #states: readonly DependencyState[]
 
   constructor(states: readonly DependencyState[]) {
+    this.name = `line ${states.map(({ name }) => name).join(' ')}`
     this.#states = states
   }
 

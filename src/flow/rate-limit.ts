@@ -13,6 +13,8 @@ export class RateLimit {
   #perSecond: number | undefined
   /** The place of the next one, by the monotonic clock. */
   #placeMs = 0
+  /** Until then none passes. */
+  #pausedUntilMs = 0
   #timer: Timer | undefined
 
   constructor(clock: Clock) {
@@ -45,9 +47,20 @@ export class RateLimit {
     this.#drain()
   }
 
-  /** Waits for its turn: first come, first served. Answers whether it came within the time. */
+  /** Lets none pass for so long. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monotonicMs() + forMs)
+  }
+
+  /** For so long none passes. */
+  get pausedMs(): number {
+    return Math.max(0, this.#pausedUntilMs - this.#clock.monotonicMs())
+  }
+
+  /** Waits for its turn: first come, first served. Answers whether it came within the time; at once where it cannot. */
   take(withinMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.tryTake()) return Promise.resolve(true)
+    if (this.pausedMs >= withinMs) return Promise.resolve(false)
     const turn = this.#waiters.wait(withinMs, signal)
     this.#arm()
     return turn
@@ -59,6 +72,7 @@ export class RateLimit {
   }
 
   #passes(): boolean {
+    if (this.pausedMs > 0) return false
     if (this.#perSecond === undefined) return true
     if (this.#perSecond <= 0 || this.inMs > 0) return false
     this.#placeMs = Math.max(this.#placeMs, this.#clock.monotonicMs()) + 1_000 / this.#perSecond
@@ -67,9 +81,9 @@ export class RateLimit {
 
   /** In how many milliseconds the next one may pass, if nobody waits; infinite where none may. */
   get inMs(): number {
-    if (this.#perSecond === undefined) return 0
+    if (this.#perSecond === undefined) return this.pausedMs
     if (this.#perSecond <= 0) return Number.POSITIVE_INFINITY
-    return Math.max(0, this.#placeMs - limits.rateCatchUpMs - this.#clock.monotonicMs())
+    return Math.max(this.pausedMs, this.#placeMs - limits.rateCatchUpMs - this.#clock.monotonicMs())
   }
 
   #drain(): void {

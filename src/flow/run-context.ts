@@ -5,6 +5,8 @@ import type { Dependencies } from './dependencies.ts'
 /** What a call out of a run's code finds: the one place that is told by where code runs, not by what it is handed. */
 export interface RunContext {
   readonly dependencies: Dependencies
+  /** Whose event it is: nothing that a call brings is given to another's. */
+  readonly tenant: string
   /** Aborts when the attempt ends. */
   readonly signal: AbortSignal
   /** Whether the attempt lives and its node holds the lease: asked before every call. */

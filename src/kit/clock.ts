@@ -59,6 +59,41 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
+/**
+ * Does the work again and again, each time so long after the time before has ended; does not keep the process alive by itself.
+ *
+ * @param failed told why one did; the next comes all the same
+ */
+export function repeat(
+  clock: Clock,
+  pauseMs: number,
+  work: () => Promise<unknown>,
+  failed: (error: unknown) => void,
+): Timer {
+  let isCancelled = false
+  let timer: Timer
+  const arm = () => {
+    timer = clock.setTimer(
+      pauseMs,
+      () => {
+        work()
+          .catch(failed)
+          .finally(() => {
+            if (!isCancelled) arm()
+          })
+      },
+      { unref: true },
+    )
+  }
+  arm()
+  return {
+    cancel: () => {
+      isCancelled = true
+      timer.cancel()
+    },
+  }
+}
+
 /** Resolves when the promise has settled, however, or after so many milliseconds; says whether it has. */
 export async function settledWithin(clock: Clock, promise: Promise<unknown>, withinMs: number): Promise<boolean> {
   let timer: Timer | undefined

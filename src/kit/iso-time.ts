@@ -5,6 +5,11 @@ export function isoTime(at: Instant): string {
   return new Date(at).toISOString()
 }
 
+/** An instant as a Date, for those who take nothing else. */
+export function dateOf(at: Instant): Date {
+  return new Date(at)
+}
+
 /** An instant for people, to the second, in UTC. */
 export function shortTime(at: Instant): string {
   return isoTime(at).slice(0, 19).replace('T', ' ')

@@ -95,10 +95,37 @@ export const limits = {
   keyTtlMs: 86_400_000,
   /** Unclaimed events this young are given to a handler that appears, by default: a rolling deploy. */
   pickUpMs: 3_600_000,
+  /** What happens again within this of its alert, and of each that follows, is gathered into one: people read, not machines. */
+  alertWindowMs: 300_000,
+  /** How often a state that lasts is told again. */
+  alertLastingMs: 3_600_000,
+  /** Kinds and subjects told apart at once; what is beyond is told as `others` of its kind. */
+  alertSubjects: 1_000,
+  /** Alerts that wait for one channel; more are logged as lost: by then nobody reads them there. */
+  alertsQueued: 100,
+  /** One try of a delivery, and how many there are. */
+  alertTimeoutMs: 10_000,
+  alertTries: 5,
+  /** Longest text of a chat message, in characters: Discord, called as Slack is, takes 2,000. */
+  alertTextLength: 1_500,
+  /** Sweeps that fail in a row before an alert: one may meet a restart of the store. */
+  maintenanceFailures: 3,
+  /** How often it is looked whether maintenance works: the look costs some statements. */
+  maintenanceLookMs: 3_600_000,
+  /** A sweep that has not ended by then hangs: longer than the store may take for it. */
+  maintenanceIdleMs: 7_200_000,
   /** How long a run waits for a deploy that brings its handler before it looks again; a shard is given away for it as often. */
   noHandlerLookMs: 30_000,
   /** How long after a change of the registry another node may still accept by the one before: some beats. */
   registrySpreadMs: 60_000,
+  /** Later than this, and a lease, a schedule's tick counts as missed: a takeover and a restart fit into it. */
+  tickLateMs: 30_000,
+  /** Missed ticks that a schedule with `missed: 'all'` makes up for: of a minute's, 16 hours. To find them takes 50 ms. */
+  missedTicks: 1_000,
+  /** How often a schedule is looked at beside its ticks: the store's clock may have been set meanwhile. */
+  tickLookMs: 10_000,
+  /** How many ticks back the last one that came is looked for, where schedules are listed. */
+  ticksLookedBack: 10,
   /** Retention by default. */
   payloadRetentionMs: 30 * 86_400_000,
   journalRetentionMs: 90 * 86_400_000,
@@ -145,6 +172,17 @@ export const limits = {
   lineHeld: 100,
   /** Of a node's slots, the part that runs of dependencies never take: so that those of other handlers go on. */
   slotsKept: 0.1,
+  /** Longest a `Retry-After` defers one run: quotas are of a day at most, and a slip of the other side must not be for ever. */
+  retryAfterMs: 86_400_000,
+  /** Longest it holds up a whole node's calls: it may be meant for one account, and to ask again after this costs one call. */
+  retryAfterPauseMs: 300_000,
+  /** Of an answer's body, what a fetch reads while it is still a call, in bytes: as much as a step may keep. */
+  responseBytes: 1_048_576,
+  /** Of the body of an answer that is an error, in bytes: error documents are some hundred, HTML pages of proxies some thousand. */
+  errorBodyBytes: 65_536,
+  /** Answers that a node keeps of cached fetches, and their bytes in all. */
+  cachedAnswers: 1_000,
+  cachedBytes: 33_554_432,
   /** Items of one page of a list. */
   pageItems: 200,
 } as const

@@ -5,6 +5,7 @@ import type {
   Readiness,
   RedriveView,
   RunView,
+  ScheduleView,
   VerbAnswer,
 } from '../engine/api.ts'
 import type { Problem } from '../errors/problem.ts'
@@ -139,6 +140,17 @@ export interface SourceView {
 /** `GET /v1/sources` */
 export interface SourcesAnswer {
   readonly sources: readonly SourceView[]
+}
+
+/** A schedule as the API shows it. */
+export interface ListedSchedule extends ScheduleView {
+  /** Present while the handler of its ticks is paused: they come, and their runs are held. */
+  readonly paused?: Pause
+}
+
+/** `GET /v1/schedules` */
+export interface SchedulesAnswer {
+  readonly schedules: readonly ListedSchedule[]
 }
 
 /** `GET /v1/dependencies` */

@@ -1,5 +1,6 @@
 import { catalogue } from '../errors/catalogue.ts'
 import { runStatuses } from '../event/run-status.ts'
+import { missedTicks } from '../flow/schedule.ts'
 import { circuitStates } from '../store/circuits.ts'
 import type { JsonSchema } from './fields.ts'
 
@@ -193,6 +194,10 @@ export const schemas = {
   Handler: shape(
     { name: string, group: string, sources: list(string), types: list(string) },
     { paused: named('Pause') },
+  ),
+  Schedule: shape(
+    { name: string, group: string, cron: string, timezone: string, missed: { type: 'string', enum: missedTicks } },
+    { nextAt: instant, last: shape({ at: instant, event: key }), paused: named('Pause') },
   ),
   Source: shape({ name: string, scheme: string, tenant: string, bodyBytes: count }, { paused: named('Pause') }),
 } as const

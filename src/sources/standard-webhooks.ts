@@ -6,7 +6,8 @@ import { defineSource, optionMs } from './define-source.ts'
 import { bodyOf, isRecord, nameOf, readBody } from './read-body.ts'
 import { timeOf } from './sent-time.ts'
 import { base64Key, candidatesAtMost, hmacKeys, type Secret, someHmacMatches } from './signature.ts'
-import type { JsonRecord, OutgoingMessage, RawRequest, Source, SourceOptions, Verdict } from './source.ts'
+import type { JsonRecord, RawRequest, Source, SourceOptions, Verdict } from './source.ts'
+import { standardHeaders, standardKey } from './standard-signature.ts'
 import { isStale, timestampMs, toleranceDefault } from './tolerance.ts'
 
 /** Options of {@link standardWebhooks}. */
@@ -64,15 +65,6 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
   }
 
   const [signingKey] = symmetric
-  const sign = ({ body, nowMs, id = 'msg_1' }: OutgoingMessage, key: HmacKey): Record<string, string> => {
-    const timestamp = String(Math.floor(nowMs / 1_000))
-    return {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': timestamp,
-      'webhook-signature': `v1,${key.digest('sha256', [`${id}.${timestamp}.`, body], 'base64')}`,
-    }
-  }
 
   return defineSource(options, {
     scheme: 'standard-webhooks',
@@ -81,7 +73,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): Source {
     problems,
     shape: (data): JsonRecord | undefined => (isRecord(data) ? data : undefined),
     verify,
-    sign: signingKey && ((message) => sign(message, signingKey)),
+    sign: signingKey && ((message) => standardHeaders(message, [signingKey])),
   })
 }
 
@@ -98,7 +90,7 @@ function keysOf(
   })
   const shared = texts.filter((text): text is string => typeof text === 'string' && !isPublic(text))
   if (publicKeys.length > 0 && shared.length === 0) return { symmetric: [], publicKeys }
-  const symmetric = hmacKeys(shared, (text) => base64Key(text.replace(/^whsec_/, '')), problems)
+  const symmetric = hmacKeys(shared, standardKey, problems)
   return { symmetric, publicKeys }
 }
 

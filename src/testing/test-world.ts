@@ -1,5 +1,6 @@
 import type { RunView } from '../engine/api.ts'
-import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts'
+import { createEngine } from '../engine/engine.ts'
+import type { Engine, EngineOptions } from '../engine/engine-options.ts'
 import type { Handler } from '../engine/handler.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { Receipt } from '../event/receipt.ts'
@@ -15,7 +16,10 @@ import { FakeClock } from './fake-clock.ts'
 /** What a test's world is made of. */
 export interface TestWorldOptions
   extends Partial<
-    Pick<EngineOptions, 'sources' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'group' | 'bounds'>
+    Pick<
+      EngineOptions,
+      'sources' | 'schedules' | 'concurrency' | 'lease' | 'beat' | 'grace' | 'retention' | 'alerts' | 'group' | 'bounds'
+    >
   > {
   readonly handlers: readonly Handler[]
   /** Of the randomness. Default 1. */
@@ -27,13 +31,16 @@ export interface TestWorldOptions
   readonly wrapStore?: (store: Store) => Store
 }
 
+/** What a node has otherwise than its world. */
+export type NodeChange = Partial<Pick<EngineOptions, 'group' | 'schedules' | 'clock' | 'log'>>
+
 /** The real engine on the memory store and a virtual clock. */
 export interface TestWorld {
   readonly clock: FakeClock
   /** The first node. */
   readonly hapax: Engine
   /** Starts another node on the same store, with the same handlers or others, in the same group or another. */
-  node(handlers?: readonly Handler[], more?: { readonly group?: string }): Promise<Engine>
+  node(handlers?: readonly Handler[], more?: NodeChange): Promise<Engine>
   /** The newest node that lives. */
   newest(): Engine
   /** Kills the newest node: its code never runs on, its lease runs out, nothing is handed back. */
@@ -56,19 +63,19 @@ export async function testWorld(options: TestWorldOptions): Promise<TestWorld> {
   const memory = memoryWorld({ clock, shards: options.shards ?? 4, acceptSpans: options.acceptSpans ?? true })
   const nodes: { engine: Engine; store: Store; alive: boolean }[] = []
 
-  const node = async (handlers: readonly Handler[], more: { readonly group?: string } = {}): Promise<Engine> => {
+  const node = async (handlers: readonly Handler[], more: NodeChange = {}): Promise<Engine> => {
     const entry = { alive: true }
     const wrap = options.wrapStore ?? ((store: Store) => store)
     const store = mortal(wrap(memory.connect()), () => entry.alive)
     const engine = await createEngine({
       sources: [],
+      clock,
+      log: silentLog,
       ...options,
       ...more,
       handlers,
       store,
-      clock,
       random,
-      log: silentLog,
     })
     const started = engine.start()
     await within(started, '1m')

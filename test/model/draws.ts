@@ -2,7 +2,8 @@ import { mintEventKey } from '../../src/event/event-key.ts'
 import type { RunState, StepAddress } from '../../src/event/run.ts'
 import { runStatuses } from '../../src/event/run-status.ts'
 import { seededRandom } from '../../src/kit/random.ts'
-import type { AcceptItem, InterveneItem, Owned, TriedStep } from '../../src/store/store.ts'
+import type { CircuitTurn } from '../../src/store/circuits.ts'
+import type { AcceptItem, InterveneItem, NodeBeat, Owned, SettingChange, TriedStep } from '../../src/store/store.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 /** Two handlers of one group and one of another, so that pages must tell groups apart. */
@@ -16,6 +17,12 @@ export const steps = [firstStep, secondStep, stepNamed('c')]
 function stepNamed(name: string): StepAddress {
   return { kind: 'step', name, of: '' }
 }
+
+/** What nodes share. */
+const sharedLimits = [
+  { name: 'rate:d1', amount: 70, whole: false },
+  { name: 'slots:d1', amount: 5, whole: true },
+]
 
 const verbs = ['signal', 'cancel', 'retry'] as const
 const standing = runStatuses.filter((one) => one !== 'running')
@@ -40,6 +47,9 @@ export class Draws {
   owned: Owned[] = []
   stale: Owned[] = []
   tags: string[] = []
+  /** By node and limit, what it was lent. */
+  readonly lent = new Map<string, number>()
+  circuitVersion = 0
   version = 0
 
   fraction(): number {
@@ -147,6 +157,49 @@ export class Draws {
       actor: 'me',
       ...(this.chance(0.4) ? { id: `once ${Math.floor(this.fraction() * 3)}` } : {}),
       ...(this.chance(0.3) ? { name: 'approved', reason: 'because' } : {}),
+    }
+  }
+
+  /** What a node claims of shared limits; mostly it says truly what it has. */
+  claims(node: string): Pick<NodeBeat, 'limits'> {
+    if (this.chance(0.3)) return {}
+    const limits = sharedLimits
+      .filter(() => this.chance(0.7))
+      .map((limit) => {
+        const held = this.chance(0.8) ? (this.lent.get(`${node} ${limit.name}`) ?? 0) : this.fraction() * limit.amount
+        return { ...limit, held, eager: this.chance(0.6) }
+      })
+    return { limits }
+  }
+
+  newChange(): SettingChange {
+    const intent = { actor: 'me', ...(this.chance(0.5) ? { reason: 'because' } : {}) }
+    if (this.chance(0.4)) {
+      const rate = this.chance(0.5) ? { rate: this.fraction() * 10 } : {}
+      const concurrency = this.chance(0.4) ? { concurrency: 3 } : {}
+      return {
+        verb: 'limit',
+        what: 'dependency',
+        name: this.pick(['d1', 'D2']) ?? 'd1',
+        ...rate,
+        ...concurrency,
+        ...intent,
+      }
+    }
+    const verb = this.pick(['pause', 'resume'] as const) ?? 'pause'
+    const what = this.pick(['handler', 'source', 'dependency'] as const) ?? 'source'
+    return { verb, what, name: this.pick(['pay', 's1']) ?? 's1', ...intent }
+  }
+
+  /** Mostly of the circuit as it is, so that it turns. */
+  newTurn(): CircuitTurn {
+    return {
+      dependency: 'd1',
+      seen: this.chance(0.8) ? this.circuitVersion : Math.floor(this.fraction() * 3),
+      state: this.pick(['open', 'probing', 'closed'] as const) ?? 'open',
+      ...(this.chance(0.7) ? { probeInMs: 1_500 } : {}),
+      reason: 'failures',
+      actor: 'me',
     }
   }
 }

@@ -71,7 +71,8 @@ export class Walk extends Draws {
   async open(): Promise<void> {
     this.sides.push(newSide(memoryStore({ clock: this.clock, shards })), newSide(await this.#place.open()))
     await this.register()
-    for (let beat = 0; beat < 4; beat++) await this.beat()
+    // A pair that nobody ever had is in no epoch: no node asks for anything under it.
+    while (this.owned.length < groups.length * shards) await this.beat()
   }
 
   async close(): Promise<void> {
@@ -131,10 +132,12 @@ export class Walk extends Draws {
     const marks = this.owned.filter((one) => one.group === group && this.chance(0.2))
     const key = this.pick(this.accepted)?.key ?? ''
     const owns = this.chance(0.9)
-    const { owned } = await this.both('own', ({ store, positions }) => {
+    const claims = this.claims(node)
+    const { owned, limits = [] } = await this.both('own', ({ store, positions }) => {
       const lowMarks = marks.map((one) => ({ ...one, position: positions.get(key) ?? 0 }))
-      return store.own({ node, group, owns, handlers, leaseMs: 8_000, release, lowMarks })
+      return store.own({ node, group, owns, handlers, leaseMs: 8_000, release, lowMarks, ...claims })
     })
+    for (const { name, share } of limits) this.lent.set(`${node} ${name}`, share)
     for (const { group: of, shard, epoch } of owned) {
       const before = this.owned.find((one) => one.group === of && one.shard === shard)
       if (before && before.epoch !== epoch) this.stale.push(before)
@@ -301,14 +304,11 @@ export class Walk extends Draws {
   }
 
   async setting(): Promise<void> {
-    const change = {
-      verb: this.pick(['pause', 'resume'] as const) ?? 'pause',
-      what: this.pick(['handler', 'source'] as const) ?? 'source',
-      name: this.pick(['pay', 's1']) ?? 's1',
-      actor: 'me',
-      ...(this.chance(0.5) ? { reason: 'because' } : {}),
-    }
+    const change = this.newChange()
     await this.both('changeSetting', async ({ store }) => (await store.changeSetting(change)).version)
+    const turn = this.newTurn()
+    const { circuit } = await this.both('turnCircuit', ({ store }) => store.turnCircuit(turn))
+    this.circuitVersion = circuit?.version ?? 0
     const [name, candidate] = [this.pick(['k1', 'k2']) ?? '', this.random.bytes(4)]
     await this.both('secret', ({ store }) => store.secret(name, candidate))
   }

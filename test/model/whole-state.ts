@@ -30,7 +30,7 @@ export async function wholeState({ store }: Side, named: Named): Promise<Record<
     }),
   ]
   const { rejected, ...counts } = await store.counts()
-  const { paused, version } = await store.settings()
+  const { paused, version, circuits, limits } = await store.settings()
   return {
     events,
     histories,
@@ -39,7 +39,7 @@ export async function wholeState({ store }: Side, named: Named): Promise<Record<
     identities: await each(identities, (identity) => store.identity(identity)),
     counts: { ...counts, standing: { ...counts.standing } },
     rejected: sortedBy(rejected, ({ source, code }) => `${source} ${code}`),
-    settings: { version, paused: sortedBy(paused, ({ what, name }) => `${what} ${name}`) },
+    settings: { version, circuits, limits, paused: sortedBy(paused, ({ what, name }) => `${what} ${name}`) },
     registry: await store.registry(),
     searches: await each(eventQueries(named), (query) =>
       allPages((cursor) => store.searchEvents({ ...query, ...cursor })),

@@ -213,6 +213,17 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
       },
       counts: async () => ({ events: kept.size, unclaimed: 0, standing: {}, rejected: [] }),
     },
+    schedules: async () => [
+      {
+        name: 'nightly',
+        group: 'default',
+        cron: '0 3 * * *',
+        timezone: 'Europe/Athens',
+        missed: 'latest',
+        nextAt: 1_764_032_400_000,
+        last: undefined,
+      },
+    ],
     ready: async () => {
       if (fake.failWith) throw fake.failWith
       return { store: 'memory', durability: 'relaxed' }

@@ -18,6 +18,7 @@ import { resolve } from './resolve.ts'
 import { resume } from './resume.ts'
 import { retry } from './retry.ts'
 import { runs } from './runs.ts'
+import { schedules } from './schedules.ts'
 import { send } from './send.ts'
 import { serve } from './serve.ts'
 import { signal } from './signal.ts'
@@ -32,6 +33,7 @@ export function commands(): readonly Command[] {
     events,
     runs,
     history,
+    schedules,
     retry,
     redrive,
     cancel,

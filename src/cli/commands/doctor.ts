@@ -33,7 +33,8 @@ export const doctor: Command = {
         env: context.env,
         cwd: context.cwd,
       })
-      const many = `${config.sources.length} sources, ${config.handlers.length} handlers`
+      const { sources, handlers, schedules } = config
+      const many = `${sources.length} sources, ${handlers.length} handlers, ${schedules.length} schedules`
       findings.push(fine('configuration', `${config.file ?? 'defaults'}: ${many}`))
       findings.push(...(await storeFindings(context, config)))
     } catch (error) {

@@ -39,19 +39,21 @@ export const serve: Command = {
       level: config.logLevel,
       readable: context.tty,
     })
-    const works = !given.has('no-workers') && config.handlers.length > 0
+    const works = !given.has('no-workers') && config.handlers.length + config.schedules.length > 0
     const hapax = await createHapax({
       store: config.store,
       ...(config.migrate !== undefined && { migrate: config.migrate }),
       sources: config.sources,
       // Also where it starts none: people ask it what holds their runs.
       handlers: config.handlers,
+      schedules: config.schedules,
       group: config.group,
       concurrency: config.concurrency,
       lease: config.leaseMs,
       beat: config.beatMs,
       grace: config.graceMs,
       retention: { payloads: config.payloadsMs, journal: config.journalMs, identities: config.identitiesMs },
+      ...(config.alerts && { alerts: config.alerts }),
       ...(config.key !== undefined && { key: config.key }),
       log,
       clock: context.clock,
@@ -70,7 +72,7 @@ export const serve: Command = {
             clock: context.clock,
           })
       context.out(
-        `hapax ${server ? `listens on ${server.url}` : 'works'} (store ${config.store}, ${config.sources.length} sources, ${works ? config.handlers.length : 0} handlers, since ${isoTime(context.clock.now())})\n`,
+        `hapax ${server ? `listens on ${server.url}` : 'works'} (store ${config.store}, ${config.sources.length} sources, ${works ? config.handlers.length : 0} handlers, ${works ? config.schedules.length : 0} schedules, since ${isoTime(context.clock.now())})\n`,
       )
       await context.stopped()
       // No run begins any more, while what is on its way in is accepted: both within the one grace.

@@ -5,7 +5,7 @@ import { listOf, ref } from '../schemas.ts'
 import type { Served } from '../subject.ts'
 import { pauseOf, pausingRoutes } from './pausing.ts'
 
-/** Handlers and sources: what there is, and what an operator paused. */
+/** Handlers, schedules and sources: what there is, and what an operator paused. */
 export function controlRoutes(hapax: Served): Route[] {
   return [
     route({
@@ -52,6 +52,26 @@ export function controlRoutes(hapax: Served): Route[] {
           ...pauseOf(paused, 'source', (called) => called === name),
         }))
         return jsonAnswer(200, { sources })
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/schedules',
+      name: 'listSchedules',
+      tag: 'controls',
+      summary: "This process's schedules, with their next and last ticks.",
+      params: none,
+      query: none,
+      body: none,
+      answers: { 200: { description: 'All schedules.', schema: listOf('schedules', 'Schedule') } },
+      problems: [],
+      async handle() {
+        const { paused } = await hapax.controls.settings()
+        const schedules = (await hapax.schedules()).map((one) => ({
+          ...one,
+          ...pauseOf(paused, 'handler', (called) => isCalled(one, called)),
+        }))
+        return jsonAnswer(200, { schedules })
       },
     }),
     ...pausingRoutes(hapax, 'handler'),

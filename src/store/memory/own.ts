@@ -46,6 +46,8 @@ function lendTo(state: MemoryState, node: string, claim: LimitClaim): LimitShare
     const one = name === node ? undefined : lent.get(claim.name)
     return one ? [{ node: name, ...one }] : []
   })
+  // Summed in one order, so that all stores come to the same to the last digit.
+  others.sort((one, another) => (one.node < another.node ? -1 : 1))
   const share = lend(node, claim, others, state.clock.now())
   state.nodes.get(node)?.lent.set(claim.name, { share: Math.max(share, claim.held), eager: claim.eager })
   return { name: claim.name, share }

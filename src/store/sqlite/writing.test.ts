@@ -213,6 +213,8 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
     answer: [{ owned: pair, intervention: asked.key, outcome: 'applied' }],
     reject: [{ source: 's', code: 'c', count: 1 }],
   }
+  const claim = { name: 'rate:d', amount: 10, whole: false, held: 0, eager: true }
+  const turn = { dependency: 'd', seen: 0, state: 'open', reason: 'failures', actor: 'n1' } as const
   const calls: Call[] = [
     commitCall('a commit of every kind', large),
     { name: 'a beat that gives back and takes', ask: (one) => one.own({ ...beat, release: [pair] }, moment()) },
@@ -226,6 +228,12 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
       name: 'a pause',
       ask: (one) => one.changeSetting({ verb: 'pause', what: 'source', name: 's', actor: 'me' }, moment()),
     },
+    { name: 'a beat that claims limits', ask: (one) => one.own({ ...beat, limits: [claim] }, moment()) },
+    {
+      name: 'limits of a dependency',
+      ask: (one) => one.changeSetting({ verb: 'limit', what: 'dependency', name: 'd', actor: 'me', rate: 1 }, moment()),
+    },
+    { name: 'a turn of a circuit', ask: (one) => one.turnCircuit(turn, moment()) },
     { name: 'an idle slice of the ledger', ask: (one) => one.idle() },
   ]
   const followers: Call[] = [
@@ -248,6 +256,11 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
     },
     commitCall('after the purge', { accept: [accepted('early 3'), accepted('late 1'), accepted('first')] }),
     { name: 'a beat', ask: (one) => one.own(beat, moment()) },
+    {
+      name: 'another claim of the same limit',
+      ask: (one) => one.own({ ...beat, node: 'n2', limits: [claim] }, moment()),
+    },
+    { name: 'the same turn', ask: (one) => one.turnCircuit(turn, moment()) },
     { name: 'a slice', ask: (one) => one.idle() },
     commitCall('after the slice', { accept: [accepted('late 2'), accepted('late 5')] }),
   ]
@@ -284,7 +297,9 @@ function closeAll(): void {
 
 describe(`statement k of a call fails, for every k, seed ${seed}`, () => {
   const names = ['a commit of every kind', 'a beat that gives back and takes', 'a beat of another node', 'a register']
-  test.for([...names, 'a secret', 'a pause', 'an idle slice of the ledger', 'a purge'])('%s', (name) => {
+  const settings = ['a secret', 'a pause', 'limits of a dependency', 'a turn of a circuit']
+  const others = ['a beat that claims limits', 'an idle slice of the ledger', 'a purge']
+  test.for([...names, ...settings, ...others])('%s', (name) => {
     const { path, calls, followers } = scene()
     const call = [...calls, ...followers].find((one) => one.name === name)
     if (!call) throw new Error(`there is no call ${name}`)

@@ -1,0 +1,139 @@
+import type { CircuitRecord, CircuitTurn, CircuitTurned } from '../../src/store/circuits.ts'
+import type { DependencyPlan, Plan } from '../plan.ts'
+import type { Owners } from './owners.ts'
+import type { Watch } from './watch.ts'
+
+/** Spans in which a rate is looked at, in ms. */
+const spansMs = [1_000, 5_000] as const
+
+/** A call at the other side. */
+interface Call {
+  readonly node: string
+  readonly atMs: number
+  /** How often its node's lease had run out. */
+  readonly lapses: number
+  isInside: boolean
+}
+
+/** What of a plan they rest on. */
+export type LimitedPlan = Pick<Plan, 'dependency' | 'faults' | 'leaseMs' | 'beatMs'>
+
+/** What limits promise (G8): seen from the other side, which counts who calls, and from what the store says of the circuit. */
+export class Limits {
+  readonly #watch: Watch
+  readonly #owners: Owners
+  readonly #plan: DependencyPlan | undefined
+  /** So long after it opened the last node has heard of it, or has lost its lease. */
+  readonly #hearsMs: number
+  readonly #calls: Call[] = []
+  /** Outages as the store has them, by its clock. */
+  readonly #outages: { readonly from: number; until: number }[] = []
+  #circuit: CircuitRecord | undefined
+  /** Which node has the right to probe, and how often it did. */
+  #prober: string | undefined
+  #probes = 0
+  #probeLapses = 0
+  /** When the circuit opened, by true time. */
+  #openedMs = 0
+  /** Starts of nodes: each brings a turn of its own. */
+  readonly #nodes = new Set<string>()
+
+  constructor(watch: Watch, owners: Owners, { dependency, faults, leaseMs, beatMs }: LimitedPlan) {
+    this.#watch = watch
+    this.#owners = owners
+    this.#plan = dependency
+    this.#hearsMs = faults.length === 0 ? beatMs + 1_000 : 2 * leaseMs + 3_000
+  }
+
+  /** A call arrives. */
+  called(node: string): Call {
+    const lapses = this.#owners.lapsesOf(node)
+    const call = { node, atMs: this.#watch.nowMs, lapses, isInside: true }
+    this.#calls.push(call)
+    this.#nodes.add(node)
+    this.#mayCall(node, lapses)
+    this.#keepsRate()
+    this.#keepsSlots()
+    return call
+  }
+
+  left(call: Call): void {
+    call.isInside = false
+  }
+
+  /** A process is gone, and what it had under way with it. */
+  nodeDied(node: string): void {
+    for (const call of this.#calls) if (call.node === node) call.isInside = false
+  }
+
+  turned(node: string, turn: CircuitTurn, { applied, circuit }: CircuitTurned): void {
+    if (!applied || !circuit) return
+    this.#watch.tell('store', `the circuit is ${circuit.state}, by ${node}: ${circuit.reason}`)
+    const wasClosed = (this.#circuit?.state ?? 'closed') === 'closed'
+    this.#circuit = circuit
+    if (circuit.state === 'probing') {
+      this.#prober = node
+      this.#probes = 0
+      this.#watch.reach('probed')
+    }
+    if (circuit.state !== 'closed' && wasClosed) {
+      this.#openedMs = this.#watch.nowMs
+      this.#outages.push({ from: circuit.openedAt, until: Number.POSITIVE_INFINITY })
+      this.#watch.reach('circuit opened')
+    }
+    if (circuit.state === 'closed') {
+      const last = this.#outages.at(-1)
+      if (last) last.until = circuit.since
+      if (turn.reason === 'recovered') this.#watch.reach('circuit closed by a probe')
+    }
+  }
+
+  /** Whether a failure at this time, by the store's clock, may have been an outage's. */
+  wasDown(at: number): boolean {
+    const withinMs = this.#plan?.withinMs ?? 0
+    return this.#outages.some(({ from, until }) => at >= from - withinMs && at <= until)
+  }
+
+  /** While it is open none calls but one probe: once all nodes have heard of it, or have lost their lease. */
+  #mayCall(node: string, lapses: number): void {
+    if (!this.#circuit || this.#circuit.state === 'closed') return
+    // Another has turned it since: the one that had the right to probe hears of it with the next reply.
+    if (node === this.#prober && this.#probes === 0 && this.#circuit.state === 'open') {
+      this.#probes++
+      return
+    }
+    if (this.#circuit.state === 'probing' && node === this.#prober) {
+      // One that was under way when the lease ran out was given up.
+      if (this.#probeLapses !== lapses) this.#probes = 0
+      this.#probeLapses = lapses
+      this.#probes++
+      if (this.#probes > 1) this.#watch.violate('G8.open', `${node} called ${this.#probes} times for one probe`)
+      return
+    }
+    if (this.#watch.nowMs > this.#openedMs + this.#hearsMs)
+      this.#watch.violate('G8.open', `${node} called, ${this.#watch.nowMs - this.#openedMs} ms after it opened`)
+  }
+
+  #keepsRate(): void {
+    const rate = this.#plan?.rate
+    if (rate === undefined) return
+    for (const spanMs of spansMs) {
+      const since = this.#watch.nowMs - spanMs
+      const count = this.#calls.filter(({ atMs }) => atMs > since).length
+      // Seconds of machines differ by 3 %; each node has its own row of places, and catches up with late timers.
+      const most = (rate * spanMs * 1.04) / 1_000 + this.#nodes.size * (1 + rate * 0.02) + 1
+      if (count > most) this.#watch.violate('G8.rate', `${count} calls within ${spanMs} ms, at most ${rate} a second`)
+    }
+  }
+
+  #keepsSlots(): void {
+    const most = this.#plan?.concurrency
+    if (most === undefined) return
+    const inside = this.#calls.filter(
+      ({ isInside, node, lapses }) => isInside && lapses === this.#owners.lapsesOf(node),
+    ).length
+    if (inside === most) this.#watch.reach('all slots taken')
+    if (inside > most && this.#watch.clocksAgree)
+      this.#watch.violate('G8.concurrency', `${inside} calls at once, at most ${most}`)
+  }
+}

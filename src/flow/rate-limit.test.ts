@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest'
+import { limits } from '../kit/limits.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { RateLimit } from './rate-limit.ts'
+
+function limited(perSecond: number | undefined) {
+  const clock = new FakeClock()
+  const rate = new RateLimit(clock)
+  rate.set(perSecond)
+  const atMs: number[] = []
+  const startMs = clock.monotonicMs()
+  const take = async (withinMs = 60_000, signal?: AbortSignal) => {
+    const given = await rate.take(withinMs, signal)
+    if (given) atMs.push(clock.monotonicMs() - startMs)
+    return given
+  }
+  return { clock, rate, atMs, take }
+}
+
+it('lets all pass where there is no limit', async () => {
+  const { rate, take, atMs } = limited(undefined)
+  for (let one = 0; one < 100; one++) await take()
+  expect(atMs).toHaveLength(100)
+  expect(rate.inMs).toBe(0)
+})
+
+it('lets pass as many as the rate says in any second, and what it catches up with', async () => {
+  const { clock, take, atMs } = limited(100)
+  const all = Array.from({ length: 500 }, () => take())
+  await clock.advance('10s')
+  await Promise.all(all)
+  const most = 100 + 1 + (100 * limits.rateCatchUpMs) / 1_000
+  for (const from of atMs) expect(atMs.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(most)
+  expect(atMs.at(-1)).toBeGreaterThanOrEqual(4_900)
+  expect(atMs.at(-1)).toBeLessThanOrEqual(5_000)
+})
+
+it('is first come, first served', async () => {
+  const { clock, take } = limited(10)
+  const order: number[] = []
+  const all = Array.from({ length: 20 }, (_, one) => take().then(() => order.push(one)))
+  await clock.advance('3s')
+  await Promise.all(all)
+  expect(order).toEqual(Array.from({ length: 20 }, (_, one) => one))
+})
+
+it('gives up in time, and holds up nobody who waits on', async () => {
+  const { clock, rate, take } = limited(1)
+  await take()
+  const short = take(100)
+  const aborted = new AbortController()
+  const gone = take(60_000, aborted.signal)
+  const patient = take()
+  await clock.advance('200ms')
+  aborted.abort()
+  expect([await short, await gone]).toEqual([false, false])
+  expect(rate.waiting).toBe(1)
+  await clock.advance('1s')
+  expect(await patient).toBe(true)
+})
+
+it('lets none pass at zero; who had none waits for an interval, since others may have had them', async () => {
+  const { clock, rate, take, atMs } = limited(0)
+  const first = take()
+  await clock.advance('5s')
+  expect(atMs).toEqual([])
+  rate.set(2)
+  await clock.advance('1s')
+  expect(await first).toBe(true)
+  expect(atMs).toEqual([5_500 - limits.rateCatchUpMs])
+})
+
+it('goes on at a new rate at once', async () => {
+  const { clock, rate, take, atMs } = limited(0.1)
+  await take()
+  const next = take()
+  await clock.advance('1s')
+  rate.set(10)
+  await clock.advance('1s')
+  expect(await next).toBe(true)
+  expect(atMs[1]).toBeLessThanOrEqual(1_100)
+})
+
+describe('a pause', () => {
+  it('lets none pass until it is over, with a rate and without one; and then as before', async () => {
+    for (const perSecond of [undefined, 10]) {
+      const clock = new FakeClock()
+      const rate = new RateLimit(clock)
+      rate.set(perSecond)
+      await clock.advance('1s')
+      rate.pause(3_000)
+      expect([rate.tryTake(), rate.inMs, rate.pausedMs]).toEqual([false, 3_000, 3_000])
+      const went: number[] = []
+      const from = clock.monotonicMs()
+      for (let each = 0; each < 3; each++) {
+        void rate.take(5_000).then((given) => given && went.push(clock.monotonicMs() - from))
+      }
+      await clock.advance('5s')
+      expect(went).toEqual(perSecond ? [3_000, 3_080, 3_180] : [3_000, 3_000, 3_000])
+    }
+  })
+
+  it('is not shortened by a shorter one', () => {
+    const rate = new RateLimit(new FakeClock())
+    rate.pause(3_000)
+    rate.pause(1_000)
+    expect(rate.pausedMs).toBe(3_000)
+  })
+
+  it('is not waited for by who cannot wait so long', async () => {
+    const clock = new FakeClock()
+    const rate = new RateLimit(clock)
+    rate.pause(3_000)
+    expect(await rate.take(3_000)).toBe(false)
+  })
+})

@@ -1,0 +1,18 @@
+/** A certificate that signs itself, with its key: for servers of tests that nobody shall trust. Made by `openssl req -x509`. */
+export const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWB1MhUeZB4pkRDRn
+IH/CUy4VU/n2jXCarkj72i4P4WOhRANCAASmM8jw2X0iXo8DkQ/d1MMRiMFbMPFc
+aUFuRb/HlHXHNqfutwxaVjEElHSR7G01VWrAdSUdkm393CTWuA/0Dt4s
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBeTCCAR+gAwIBAgIUWsy//wkY2TpM4kKZDmltrlSn3LUwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGbm9ib2R5MCAXDTI2MTEyNzE4MDM0NFoYDzIxMjYxMTAzMTgw
+MzQ0WjARMQ8wDQYDVQQDDAZub2JvZHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AASmM8jw2X0iXo8DkQ/d1MMRiMFbMPFcaUFuRb/HlHXHNqfutwxaVjEElHSR7G01
+VWrAdSUdkm393CTWuA/0Dt4so1MwUTAdBgNVHQ4EFgQUZlcF/mCns6CBcD0zWDag
+i3clTrEwHwYDVR0jBBgwFoAUZlcF/mCns6CBcD0zWDagi3clTrEwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAzsfDmxYHtEBYOE4zpfwY3mBulOhk
++Xk/1eBWspH1qgMCIA1xKyAzdUmzaLQk+peEteILwv5rFYpJqZ68jkBYBthr
+-----END CERTIFICATE-----`,
+}
