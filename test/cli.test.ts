@@ -151,10 +151,11 @@ describe('processes of their own', () => {
   const write = (version: string) =>
     writeFileSync(
       file,
-      `import { defineConfig, handler } from '${root}src/index.ts'
+      `import { defineConfig, dependency, handler } from '${root}src/index.ts'
+const uses = [dependency('bank', { concurrency: 3 })]
 export default defineConfig({
   store: 'sqlite:apart.db',
-  handlers: [handler('greet', { source: 'shop', on: '*', version: '${version}' }, () => '${version}')],
+  handlers: [handler('greet', { source: 'shop', on: '*', version: '${version}', uses }, () => '${version}')],
 })
 `,
     )
@@ -167,6 +168,8 @@ export default defineConfig({
     const before = await client.accept({ source: 'shop', id: '1', type: 'order.paid' })
     expect(before).toMatchObject({ outcome: 'accepted', durability: 'local-fsync', runs: [] })
     expect((await client.controls.counts()).unclaimed).toBe(1)
+    // It runs nothing, and still knows what holds the runs of others.
+    expect(await client.controls.dependencies()).toMatchObject([{ name: 'bank', handlers: ['greet'] }])
 
     const worker = await saying(/hapax works/, apart, 'serve', file, '--no-server')
     // The server hears of the handler by its next look at the registry; events of before are picked up.

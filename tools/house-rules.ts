@@ -35,7 +35,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   '': ['config', 'engine', 'flow', 'sources', 'alerts', 'store', 'ingress', ...base],
   client: ['', 'engine', 'server', 'config', 'ingress', 'sources', 'store', ...base],
   server: ['', 'engine', 'flow', 'config', 'ingress', 'sources', 'store', 'client', ...base],
-  cli: ['', 'engine', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
+  cli: ['', 'engine', 'flow', 'config', 'ingress', 'sources', 'store', 'client', 'server', ...base],
 }
 
 /** What the simulation may import beside itself: the engine's own folders, never a door. */

@@ -1,33 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { createClient } from '../client/http-client.ts'
-import { seededRandom } from '../kit/random.ts'
-import { FakeClock } from '../testing/fake-clock.ts'
+import { asked, typed } from '../../test/support/command-line.ts'
 import { cliPage } from './cli-page.ts'
-import type { Context } from './command.ts'
 import { commands } from './commands/commands.ts'
 import { shown, table } from './print.ts'
 import { runCli } from './run-cli.ts'
-
-/** A command line without a process. */
-function typed(): { context: Context; out: string[]; err: string[] } {
-  const out: string[] = []
-  const err: string[] = []
-  const context: Context = {
-    out: (text) => out.push(text),
-    err: (text) => err.push(text),
-    tty: false,
-    env: {},
-    cwd: '.',
-    clock: new FakeClock(),
-    random: seededRandom(1),
-    // Port 9 is discard: nothing listens.
-    client: () => createClient({ url: 'http://127.0.0.1:9' }),
-    stdin: async () => new Uint8Array(),
-    stopped: async () => {},
-    spawn: () => ({ stop: () => {}, ended: Promise.resolve(0) }),
-  }
-  return { context, out, err }
-}
 
 const run = async (...args: string[]) => {
   const { context, out, err } = typed()
@@ -94,20 +70,6 @@ describe('hapax', () => {
     expect((await run('completion', 'csh')).code).toBe(2)
   })
 })
-
-/** A command line whose server answers each path so; what was asked comes back. */
-async function asked(answers: Record<string, unknown>, ...args: string[]) {
-  const { context, out, err } = typed()
-  const requests: { path: string; query: Record<string, string>; body: unknown }[] = []
-  const answer: typeof fetch = async (input, init) => {
-    const url = new URL(String(input))
-    const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : undefined
-    requests.push({ path: url.pathname, query: Object.fromEntries(url.searchParams), body })
-    return Response.json(answers[url.pathname] ?? { runs: [] })
-  }
-  const code = await runCli({ ...context, client: () => createClient({ fetch: answer }) }, args)
-  return { code, out: out.join(''), err: err.join(''), requests }
-}
 
 describe('hapax, to a server', () => {
   const run = '01M86Q8F7E000MWXFV13SA7N1Q-8bjsd57n'

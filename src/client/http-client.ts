@@ -1,5 +1,6 @@
 import type {
   Controls,
+  DependencyView,
   Events,
   EventView,
   Intent,
@@ -19,6 +20,7 @@ import { type Clock, sleep, systemClock } from '../kit/clock.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type {
+  DependenciesAnswer,
   EventAnswer,
   EventsAnswer,
   HandlersAnswer,
@@ -30,6 +32,7 @@ import type {
   SourcesAnswer,
   SourceView,
 } from '../server/api-types.ts'
+import type { Pause } from '../store/store.ts'
 import { encodeCloudEvent } from './cloudevent-body.ts'
 
 export type { HandlerView, ListedSchedule, SourceView } from '../server/api-types.ts'
@@ -184,14 +187,28 @@ async function resultOf(
   }
 }
 
+const pathOf = { handler: 'handlers', source: 'sources', dependency: 'dependencies' } as const
+
 function controlsOver(call: Call): Controls {
-  const change = (verb: 'pause' | 'resume') => (what: 'handler' | 'source', name: string, intent: Intent) =>
-    call<PauseAnswer>('POST', `/v1/${what}s/${encodeURIComponent(name)}/${verb}`, { json: intent })
+  const change = (verb: 'pause' | 'resume') => (what: Pause['what'], name: string, intent: Intent) =>
+    call<PauseAnswer>('POST', `/v1/${pathOf[what]}/${encodeURIComponent(name)}/${verb}`, { json: intent })
+  const dependency = (name: string) => `/v1/dependencies/${encodeURIComponent(name)}`
+  const turn = (verb: 'open' | 'close') => (name: string, intent: Intent) =>
+    call<DependencyView>('POST', `${dependency(name)}/${verb}`, { json: intent })
   return {
     pause: change('pause'),
     resume: change('resume'),
     settings: () => call('GET', '/v1/settings'),
     counts: () => call('GET', '/v1/counts'),
+    dependencies: async () => (await call<DependenciesAnswer>('GET', '/v1/dependencies')).dependencies,
+    dependency: (name) => call('GET', dependency(name)),
+    open: turn('open'),
+    close: turn('close'),
+    limit: (name, { rate, concurrency }, intent) => {
+      // A number is times a second; over HTTP all rates are text.
+      const text = typeof rate === 'number' ? `${rate}/s` : rate
+      return call('POST', `${dependency(name)}/limits`, { json: { rate: text, concurrency, ...intent } })
+    },
   }
 }
 

@@ -81,12 +81,8 @@ export class Operations {
         const record = await this.#host.store.run(key, handler.tag)
         if (!record?.state && !taking.has(handler.tag)) continue
         const id = runId({ event: key, tag: handler.tag })
-        runs.push({
-          id,
-          group: handler.group,
-          handler: handler.name,
-          status: this.#status(id, record?.state),
-        })
+        const { status } = await this.#standing(id, key, handler, record?.state)
+        runs.push({ id, group: handler.group, handler: handler.name, status })
       }
       return { event, runs }
     },
@@ -151,21 +147,30 @@ export class Operations {
     const [record, registry] = await Promise.all([this.#host.store.run(event, tag), this.#registryWith(tag)])
     const handler = handlerOfTag(registry, tag)
     if (!record || !handler) throw new HapaxError('not_found', { what: 'run' })
-    const status = this.#status(id, record.state)
-    const held = status === 'ready' ? await this.#heldBy(id, event, handler) : undefined
     return {
       id,
       event,
       group: handler.group,
       handler: handler.name,
-      // It leaves no record that it is parked: an outage's backlog would cost one for each run.
-      status: held?.reason === 'circuit_open' ? 'parked' : status,
-      held,
+      ...(await this.#standing(id, event, handler, record.state)),
       state: record.state,
       steps: record.checkpoints,
       interventions: record.interventions,
       progress: this.#host.progressOf(id),
     }
+  }
+
+  /** How it stands, and what holds it. */
+  async #standing(
+    id: string,
+    event: EventKey,
+    handler: HandlerRecord,
+    state: RunState | undefined,
+  ): Promise<Pick<RunView, 'status' | 'held'>> {
+    const status = this.#status(id, state)
+    const held = status === 'ready' ? await this.#heldBy(id, event, handler) : undefined
+    // It leaves no record that it is parked: an outage's backlog would cost one for each run.
+    return { status: held?.reason === 'circuit_open' ? 'parked' : status, held }
   }
 
   async #heldBy(id: string, key: EventKey, handler: HandlerRecord): Promise<HeldRun | undefined> {

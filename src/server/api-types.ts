@@ -1,4 +1,5 @@
 import type {
+  DependencyView,
   EventView,
   PauseAnswer,
   Readiness,
@@ -150,6 +151,22 @@ export interface ListedSchedule extends ScheduleView {
 /** `GET /v1/schedules` */
 export interface SchedulesAnswer {
   readonly schedules: readonly ListedSchedule[]
+}
+
+/** `GET /v1/dependencies` */
+export interface DependenciesAnswer {
+  readonly dependencies: readonly DependencyView[]
+}
+
+/** `GET /v1/dependencies/{name}`, and what `open`, `close` and `limits` answer. */
+export type DependencyAnswer = DependencyView
+
+/** `POST /v1/dependencies/{name}/limits`; with neither of the two all is as declared again. */
+export interface LimitsBody extends IntentBody {
+  /** Calls over all nodes, like `50/s`. */
+  readonly rate?: string
+  /** Calls at once over all nodes. */
+  readonly concurrency?: number
 }
 
 /** `GET /v1/settings` */

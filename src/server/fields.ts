@@ -1,4 +1,5 @@
 import { HapaxError } from '../errors/hapax-error.ts'
+import { isRate, type Rate } from '../flow/rate.ts'
 import { limits } from '../kit/limits.ts'
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
@@ -54,6 +55,26 @@ export function integer(description: string, least: number, most: number): Field
         throw invalid(`${name} is a whole number from ${least} to ${most}`)
       }
       return number
+    },
+  }
+}
+
+const rateLength = 32
+
+/** How often something may happen, as text. */
+export function rate(description: string): Field<Rate> {
+  return {
+    schema: {
+      type: 'string',
+      pattern: '^(?=.*[1-9])\\d+(\\.\\d+)?/[smhd]$',
+      maxLength: rateLength,
+      description,
+      examples: ['100/s', '5/m', '2.5/h'],
+    },
+    required: true,
+    read(value, name) {
+      if (typeof value === 'string' && value.length <= rateLength && isRate(value)) return value
+      throw invalid(`${name} is how often, like '100/s' or '5/m'`)
     },
   }
 }

@@ -1,6 +1,7 @@
 import { catalogue } from '../errors/catalogue.ts'
 import { runStatuses } from '../event/run-status.ts'
 import { missedTicks } from '../flow/schedule.ts'
+import { circuitStates } from '../store/circuits.ts'
 import type { JsonSchema } from './fields.ts'
 
 /** The named shapes of openapi.json; `server/api-types` has the same for TypeScript. */
@@ -42,7 +43,17 @@ const eventOptions = { subject: string, time: string, orderKey: string, fingerpr
 const runFields = { id: string, handler: string, status }
 const stepAddress = shape({ kind: string, name: string, of: string })
 
-const settingsFields = { version: count, paused: list(named('Pause')) }
+const settingsFields = {
+  version: count,
+  paused: list(named('Pause')),
+  circuits: list(named('Circuit')),
+  limits: list(named('LimitSetting')),
+}
+const circuitState = { type: 'string', enum: circuitStates } as const
+const limitFields = {
+  rate: { type: 'number', description: 'Calls a second over all nodes.' },
+  concurrency: { type: 'integer', minimum: 1, description: 'Calls at once over all nodes.' },
+} as const
 const durability = {
   type: 'string',
   enum: ['local-fsync', 'replicated-fsync', 'replicated-memory', 'relaxed'],
@@ -90,7 +101,14 @@ export const schemas = {
     },
     at: instant,
   }),
-  RunState: shape({ status, since: instant, generation: count }),
+  RunState: shape(
+    { status, since: instant, generation: count },
+    {
+      reason: string,
+      dueAt: instant,
+      dependency: { type: 'string', description: 'That it is parked for, or whose failure it retries.' },
+    },
+  ),
   Run: shape(
     {
       ...runFields,
@@ -102,7 +120,7 @@ export const schemas = {
     {
       state: named('RunState'),
       progress: shape({ fraction: { type: 'number' } }, { note: string }),
-      held: shape({ reason: { type: 'string', enum: ['paused', 'behind'] }, by: string }),
+      held: shape({ reason: { type: 'string', enum: ['paused', 'behind', 'circuit_open'] }, by: string }),
     },
   ),
   RunSummary: shape({
@@ -132,8 +150,37 @@ export const schemas = {
     { error: shape({ code: string, message: string }, { run: string }) },
   ),
   Pause: shape(
-    { what: { type: 'string', enum: ['handler', 'source'] }, name: string, since: instant, actor: string },
+    {
+      what: { type: 'string', enum: ['handler', 'source', 'dependency'] },
+      name: string,
+      since: instant,
+      actor: string,
+    },
     { reason: string },
+  ),
+  Circuit: shape(
+    {
+      dependency: string,
+      version: count,
+      state: circuitState,
+      since: instant,
+      openedAt: { ...instant, description: 'When calls last stopped. Milliseconds since the Unix epoch.' },
+      reason: string,
+      actor: string,
+    },
+    { probeAt: { ...instant, description: 'From when on somebody may probe; absent from one that is held open.' } },
+  ),
+  LimitSetting: shape({ dependency: string, since: instant, actor: string }, { reason: string, ...limitFields }),
+  Dependency: shape(
+    {
+      name: string,
+      circuit: circuitState,
+      declared: shape({}, limitFields),
+      limits: shape({}, limitFields),
+      handlers: list(string),
+      here: shape({ waiting: count, active: count, calls: count, failures: count }),
+    },
+    { turned: named('Circuit'), setting: named('LimitSetting'), paused: named('Pause') },
   ),
   Settings: shape(settingsFields),
   Pausing: shape({ ...settingsFields, matches: shape({ handlers: count, sources: count }) }),

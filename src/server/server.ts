@@ -11,6 +11,7 @@ import { hostCheck, isLoopback } from './host-check.ts'
 import { answerOf, refuseSocket } from './problem.ts'
 import type { BytesAnswer, Route } from './route.ts'
 import { controlRoutes } from './routes/controls.ts'
+import { dependencyRoutes } from './routes/dependencies.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ingressRoute } from './routes/ingress.ts'
@@ -108,6 +109,7 @@ function allRoutes(hapax: Served, log: Log, isStopping: () => boolean): Route[] 
     ...runRoutes(hapax),
     ...redriveRoutes(hapax),
     ...controlRoutes(hapax),
+    ...dependencyRoutes(hapax),
     ...healthRoutes(hapax, isStopping),
   ]
   return [...routes, openApiRoute(routes)]

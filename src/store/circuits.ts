@@ -3,7 +3,10 @@ import type { Instant } from '../kit/clock.ts'
 /**
  * How the way to a dependency stands, for all nodes: `closed`: calls go. `open`: none goes. `probing`: one goes, to see.
  */
-export type CircuitState = 'closed' | 'open' | 'probing'
+export type CircuitState = (typeof circuitStates)[number]
+
+/** All of {@link CircuitState}. */
+export const circuitStates = ['closed', 'open', 'probing'] as const
 
 /** A dependency's circuit, as the store keeps it. One that never opened is not there, and closed. */
 export interface CircuitRecord {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { catalogue } from '../../src/errors/catalogue.ts'
-import { createHapax, Fatal, type Hapax, handler } from '../../src/index.ts'
+import { createHapax, dependency, Fatal, type Hapax, handler } from '../../src/index.ts'
 import { systemClock } from '../../src/kit/clock.ts'
 import { silentLog } from '../../src/kit/log.ts'
 import { systemRandom } from '../../src/kit/random.ts'
@@ -23,7 +23,12 @@ let hapax: Hapax
 let server: HapaxServer
 let operations: Operation[] = []
 let schemas: Schema = {}
-const known: Record<string, string[]> = { key: [], id: [], name: ['settle', 'wait', 'shop', 'go'], status: ['dead'] }
+const known: Record<string, string[]> = {
+  key: [],
+  id: [],
+  name: ['settle', 'wait', 'shop', 'go', 'bank'],
+  status: ['dead'],
+}
 /** Accepts, verbs and settings that reached the store. */
 let writes = 0
 
@@ -41,6 +46,11 @@ function counting(store: Store): Store {
           writes++
           return target.changeSetting(change)
         }
+      if (name === 'turnCircuit')
+        return (turn: Parameters<Store['turnCircuit']>[0]) => {
+          writes++
+          return target.turnCircuit(turn)
+        }
       const member: unknown = Reflect.get(target, name, target)
       return typeof member === 'function' ? member.bind(target) : member
     },
@@ -49,12 +59,14 @@ function counting(store: Store): Store {
 
 beforeAll(async () => {
   const on = { source: 'orders' }
+  // Nothing calls it: its circuit turns by requests alone.
+  const uses = [dependency('bank', { rate: '5/m', concurrency: 2 })]
   const parts = { clock: systemClock, random: systemRandom(), log: silentLog }
   hapax = await createHapax({
     store: counting(await openStore(`sqlite:${join(folder, 'hapax.db')}`, parts)),
     sources: [signedSource()],
     handlers: [
-      handler('settle', { ...on, on: 'settle' }, () => 'done'),
+      handler('settle', { ...on, on: 'settle', uses }, () => 'done'),
       handler('wait', { ...on, on: 'wait' }, (_event, run) => run.waitFor('go')),
       handler('die', { ...on, on: 'die' }, () => {
         throw new Fatal('no')

@@ -22,6 +22,7 @@ function resolved(schema: Schema, schemas: Schema): Schema {
 export function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   if ('const' in schema) return fc.constant(schema.const)
   if (Array.isArray(schema.enum)) return fc.constantFrom(...listOf(schema.enum))
+  if (Array.isArray(schema.examples)) return fc.constantFrom(...listOf(schema.examples))
   if (schema.type === 'boolean') return fc.boolean()
   if (schema.type === 'integer') {
     const [min, max] = [numberOf(schema.minimum, 0), numberOf(schema.maximum, Number.MAX_SAFE_INTEGER)]

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { EventView, NewEvent, RedriveView, RunView } from '../../src/engine/api.ts'
+import type { DependencyView, EventView, Intent, NewEvent, RedriveView, RunView } from '../../src/engine/api.ts'
 import { HapaxError } from '../../src/errors/hapax-error.ts'
 import type { EventRecord } from '../../src/event/event.ts'
 import { mintEventKey } from '../../src/event/event-key.ts'
@@ -93,6 +93,23 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
     error: undefined,
   }
   const matches = { handlers: 1, sources: 0 }
+  let bank: DependencyView = {
+    name: 'bank',
+    circuit: 'closed',
+    turned: undefined,
+    declared: { rate: 100, concurrency: undefined },
+    limits: { rate: 100, concurrency: undefined },
+    setting: undefined,
+    paused: undefined,
+    handlers: ['settle'],
+    here: { waiting: 0, active: 1, calls: 7, failures: 2 },
+  }
+  const turn = (verb: 'open' | 'close') => async (name: string, intent: Intent) => {
+    if (fake.failWith) throw fake.failWith
+    asked.push({ verb, id: name, detail: intent })
+    bank = { ...bank, circuit: verb === 'open' ? 'open' : 'closed' }
+    return { ...bank, name }
+  }
   const reject = (source: string, code: string) => {
     rejected.push(`${source} ${code}`)
   }
@@ -183,6 +200,17 @@ export function fakeHapax(sources: readonly Source[]): FakeHapax {
         return { ...settings, matches }
       },
       settings: async () => settings,
+      dependencies: async () => [bank],
+      dependency: async (name) => {
+        if (name !== bank.name) throw new HapaxError('not_found', { what: 'dependency' })
+        return bank
+      },
+      open: turn('open'),
+      close: turn('close'),
+      limit: async (name, wanted, intent) => {
+        asked.push({ verb: 'limit', id: name, detail: { ...wanted, ...intent } })
+        return { ...bank, name }
+      },
       counts: async () => ({ events: kept.size, unclaimed: 0, standing: {}, rejected: [] }),
     },
     schedules: async () => [

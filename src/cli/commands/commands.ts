@@ -1,12 +1,16 @@
 import type { Command } from '../command.ts'
 import { cancel } from './cancel.ts'
+import { close } from './close.ts'
 import { completion } from './completion.ts'
+import { dependencies } from './dependencies.ts'
 import { dev } from './dev.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { help } from './help.ts'
 import { history } from './history.ts'
+import { limit } from './limit.ts'
 import { migrate } from './migrate.ts'
+import { open } from './open.ts'
 import { pause } from './pause.ts'
 import { redrive } from './redrive.ts'
 import { replay } from './replay.ts'
@@ -38,6 +42,10 @@ export function commands(): readonly Command[] {
     signal,
     pause,
     resume,
+    dependencies,
+    open,
+    close,
+    limit,
     migrate,
     doctor,
     completion,

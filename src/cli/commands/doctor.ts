@@ -1,6 +1,8 @@
 import { loadConfig } from '../../config/load.ts'
 import { HapaxError, sentenceOf } from '../../errors/hapax-error.ts'
+import { shortTime } from '../../kit/iso-time.ts'
 import { silentLog } from '../../kit/log.ts'
+import type { CircuitRecord } from '../../store/circuits.ts'
 import { type Finding, failure, fine, warning } from '../../store/finding.ts'
 import { openStore } from '../../store/open-store.ts'
 import type { Store } from '../../store/store.ts'
@@ -114,6 +116,7 @@ async function contentFindings(store: Store): Promise<Finding[]> {
     const todo = 'hapax events --unclaimed, then hapax redrive --unclaimed'
     findings.push(warning('unclaimed', `${counts.unclaimed} events that no handler took`, 'none', todo))
   }
+  findings.push(...settings.circuits.filter(({ state }) => state !== 'closed').map(circuitFinding))
   for (const { what, name, reason } of settings.paused) {
     findings.push(
       warning('paused', `${what} ${name} (${reason ?? 'no reason'})`, 'nothing paused', `hapax resume ${what} ${name}`),
@@ -122,6 +125,22 @@ async function contentFindings(store: Store): Promise<Finding[]> {
   const names = registry.handlers.filter((one) => one.untilVersion === undefined).map((one) => one.name)
   findings.push(fine('handlers', names.join(', ') || 'none registered yet'))
   return findings
+}
+
+/** A dependency that is down, since when, and whether it comes back by itself. */
+function circuitFinding({ dependency, openedAt, probeAt, reason, actor }: CircuitRecord): Finding {
+  const close = `hapax close ${dependency} --reason TEXT`
+  const found = `${dependency}, since ${shortTime(openedAt)} UTC (${reason}, by ${actor}): its runs are parked`
+  if (probeAt === undefined)
+    return warning('circuit open', found, 'closed', `it is held open: ${close}, once it may be called`)
+  const cause = reason === 'configuration' ? 'mend its credentials or certificate' : `see whether ${dependency} is up`
+  const again = `${shortTime(probeAt)} UTC`
+  return warning(
+    'circuit open',
+    found,
+    'closed',
+    `${cause}; a run that waits probes from ${again} on, ${close} does not wait`,
+  )
 }
 
 function told(error: unknown): string {

@@ -1,4 +1,5 @@
-import { runId } from '../../event/run.ts'
+import type { RunView } from '../../engine/api.ts'
+import { type RunState, runId } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
 import { shortTime } from '../../kit/iso-time.ts'
 import { nearest } from '../../kit/nearest.ts'
@@ -44,10 +45,12 @@ export const runs: Command = {
             ['run', run.id],
             ['handler', run.handler],
             ['status', run.status],
-            ['reason', run.held ? `${run.held.reason}: ${run.held.by}` : run.state?.reason],
+            ['reason', run.held ? `${run.held.reason}: ${run.held.by}` : run.state && whyOf(run.state)],
+            ['since', run.state && shortTime(run.state.since)],
             ['attempt', run.state?.attempt],
             ['generation', run.state?.generation],
             ['due', run.state?.dueAt === undefined ? undefined : shortTime(run.state.dueAt)],
+            ['see', downOf(run) && `hapax dependencies ${downOf(run)}`],
             ['error', run.state?.error && `${run.state.error.code}: ${run.state.error.message}`],
             ['result', run.state?.result],
             ['progress', run.progress && `${Math.round(run.progress.fraction * 100)} % ${run.progress.note ?? ''}`],
@@ -86,14 +89,31 @@ export const runs: Command = {
         state.status,
         handler,
         identity.id,
-        state.error ? `${state.error.code}: ${state.error.message.slice(0, 60)}` : state.reason,
+        whyOf(state, 60),
         runId(run),
       ])
       context.out(table(['SINCE (UTC)', 'STATUS', 'HANDLER', 'EVENT ID', 'WHY', 'RUN'], rows, 'No runs.'))
+      if (statuses?.includes('parked')) context.err(unbegun)
       if (page.next !== undefined) context.err(`More: --cursor ${page.next}\n`)
     }
     return exitCodes.ok
   },
+}
+
+/** An outage's backlog leaves no record for each run that waits. */
+const unbegun = 'Runs that had not begun when it went down are not listed: hapax dependencies counts them as waiting.\n'
+
+/** Why a run stands so: of a parked one, for which dependency. */
+function whyOf({ reason, error, dependency }: RunState, longest?: number): string | undefined {
+  if (reason === 'circuit_open') return `circuit_open: ${dependency}`
+  if (longest === undefined || !error) return reason
+  return `${error.code}: ${error.message.slice(0, longest)}`
+}
+
+/** The dependency that is down under it. */
+function downOf({ status, held, state }: RunView): string | undefined {
+  if (status !== 'parked') return undefined
+  return held?.reason === 'circuit_open' ? held.by : state?.dependency
 }
 
 function statusOf(text: string): (typeof runStatuses)[number] {

@@ -44,7 +44,8 @@ export const serve: Command = {
       store: config.store,
       ...(config.migrate !== undefined && { migrate: config.migrate }),
       sources: config.sources,
-      handlers: works ? config.handlers : [],
+      // Also where it starts none: people ask it what holds their runs.
+      handlers: config.handlers,
       schedules: config.schedules,
       group: config.group,
       concurrency: config.concurrency,

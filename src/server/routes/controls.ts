@@ -1,12 +1,9 @@
 import { isCalled, isLive } from '../../event/handler-record.ts'
 import { jsonAnswer } from '../../ingress/answer.ts'
-import { limits } from '../../kit/limits.ts'
-import type { Pause } from '../../store/store.ts'
-import { reason, text } from '../fields.ts'
 import { none, type Route, route } from '../route.ts'
 import { listOf, ref } from '../schemas.ts'
 import type { Served } from '../subject.ts'
-import { actor, actorOf } from './actor.ts'
+import { pauseOf, pausingRoutes } from './pausing.ts'
 
 /** Handlers, schedules and sources: what there is, and what an operator paused. */
 export function controlRoutes(hapax: Served): Route[] {
@@ -77,10 +74,8 @@ export function controlRoutes(hapax: Served): Route[] {
         return jsonAnswer(200, { schedules })
       },
     }),
-    ...(['handler', 'source'] as const).flatMap((what) => [
-      pauseRoute(hapax, what, 'pause'),
-      pauseRoute(hapax, what, 'resume'),
-    ]),
+    ...pausingRoutes(hapax, 'handler'),
+    ...pausingRoutes(hapax, 'source'),
     route({
       method: 'GET',
       path: '/v1/settings',
@@ -108,36 +103,4 @@ export function controlRoutes(hapax: Served): Route[] {
       handle: async () => jsonAnswer(200, await hapax.controls.counts()),
     }),
   ]
-}
-
-function pauseRoute(hapax: Served, what: 'handler' | 'source', verb: 'pause' | 'resume'): Route {
-  return route({
-    method: 'POST',
-    path: `/v1/${what}s/{name}/${verb}`,
-    name: `${verb}${what === 'handler' ? 'Handler' : 'Source'}`,
-    tag: 'controls',
-    summary: `${verb === 'pause' ? 'Pauses' : 'Resumes'} a ${what}: runtime data, which a deploy does not undo.`,
-    params: {
-      name: text(what === 'handler' ? "The handler's name, or `group/name`." : "The source's name.", limits.nameLength),
-    },
-    query: none,
-    body: { reason: reason(verb), actor },
-    answers: {
-      200: { description: 'The settings as they are now, and what the name stands for.', schema: ref('Pausing') },
-    },
-    problems: ['reason_required'],
-    async handle({ params: { name }, body }) {
-      const intent = { reason: body.reason, actor: actorOf(body) }
-      return jsonAnswer(200, await hapax.controls[verb](what, name, intent))
-    },
-  })
-}
-
-function pauseOf(
-  paused: readonly Pause[],
-  what: Pause['what'],
-  isMeant: (name: string) => boolean,
-): { paused?: Pause } {
-  const found = paused.find((pause) => pause.what === what && isMeant(pause.name))
-  return found ? { paused: found } : {}
 }
