@@ -136,7 +136,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (this.#closed) return undefined',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 43,
+    seed: 656,
   },
   {
     name: 'a guarded doubt dies unanswered',
@@ -152,7 +152,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (!done) this.expire()',
     replace: '',
     killedBy: 'G5.expires',
-    seed: 285,
+    seed: 147,
   },
   {
     name: 'a wait that outlives its run',
@@ -168,6 +168,6 @@ export const ofRuns: readonly Mutation[] = [
     find: 'abandon(): void {\n    this.#closed = true',
     replace: 'abandon(): void {\n    this.tried.clear()\n    this.#closed = true',
     killedBy: 'G4.once',
-    seed: 4782,
+    seed: 6116,
   },
 ]
