@@ -54,22 +54,25 @@ describe('G8', () => {
     await counted.world.close()
   })
 
-  promise(['Parking,', '. Beside them are calls of nodes that have not heard yet that a circuit has opened, for a beat'], async () => {
-    const circuit = { failures: 3, within: '10s', cooldown: '20s' } as const
-    const { world, there, accept } = await threeNodes({ circuit, concurrency: 6 }, 10)
-    there.isUp = false
-    const receipts = await accept(100)
-    await world.until(async () => (await world.hapax.controls.dependency('bank')).circuit === 'open')
-    await world.advance('2100ms')
-    const calls = there.calledAt.length
-    await world.advance('17s')
-    expect(there.calledAt.length).toBe(calls)
-    // Of all three one probes.
-    await world.advance('15s')
-    expect(there.calledAt.length).toBe(calls + 1)
-    there.isUp = true
-    for (const receipt of receipts)
-      expect(await world.ended(receipt, '3m')).toMatchObject({ status: 'completed', state: { failuresInAll: 0 } })
-    await world.close()
-  })
+  promise(
+    ['Parking,', '. Beside them are calls of nodes that have not heard yet that a circuit has opened, for a beat'],
+    async () => {
+      const circuit = { failures: 3, within: '10s', cooldown: '20s' } as const
+      const { world, there, accept } = await threeNodes({ circuit, concurrency: 6 }, 10)
+      there.isUp = false
+      const receipts = await accept(100)
+      await world.until(async () => (await world.hapax.controls.dependency('bank')).circuit === 'open')
+      await world.advance('2100ms')
+      const calls = there.calledAt.length
+      await world.advance('17s')
+      expect(there.calledAt.length).toBe(calls)
+      // Of all three one probes.
+      await world.advance('15s')
+      expect(there.calledAt.length).toBe(calls + 1)
+      there.isUp = true
+      for (const receipt of receipts)
+        expect(await world.ended(receipt, '3m')).toMatchObject({ status: 'completed', state: { failuresInAll: 0 } })
+      await world.close()
+    },
+  )
 })
