@@ -276,6 +276,57 @@ describe('shared limits', () => {
   })
 })
 
+describe('limits of handlers and sources', () => {
+  const source = {
+    name: 'shop',
+    tenant: 'default',
+    fingerprintWithout: [],
+    identity: undefined,
+    replayWindowMs: 0,
+    orderKey: undefined,
+  }
+
+  it('G8: a handler’s rate and concurrency hold over all nodes, and hold up no other handler', async () => {
+    const begun: { at: Instant }[] = []
+    const mailed: string[] = []
+    let inside = 0
+    let most = 0
+    const ship = handler('ship', { ...on, rate: '20/s', concurrency: 3 }, async () => {
+      begun.push({ at: world.clock.now() })
+      most = Math.max(most, ++inside)
+      await new Promise<void>((resolve) => void world.clock.setTimer(100, resolve))
+      inside--
+    })
+    const mail = handler('mail', { source: 'shop', on: 'mail' }, ({ id }) => mailed.push(id))
+    const world = await testWorld({ handlers: [ship, mail], shards: 8 })
+    await world.node()
+    await world.node()
+    await world.advance('20s')
+    await accepted(world, 200)
+    await world.hapax.accept(order('letter', { type: 'mail' }))
+    await world.advance('1s')
+    expect(mailed).toEqual(['letter'])
+    await world.until(() => begun.length === 200, '1m')
+    expect(most).toBeLessThanOrEqual(3)
+    expect(mostWithin(begun, 5_000)).toBeLessThanOrEqual(100 + 3 * 2)
+    const [first, last] = [begun[20]?.at ?? 0, begun.at(-1)?.at ?? 0]
+    expect((180 * 1_000) / (last - first)).toBeGreaterThanOrEqual(18)
+    await world.close()
+  })
+
+  it('G8: a source’s rate bounds how often runs of its events begin, of any handler', async () => {
+    const begun: { at: Instant }[] = []
+    const note = () => void begun.push({ at: world.clock.now() })
+    const handlers = [handler('one', on, note), handler('two', on, note)]
+    const world = await testWorld({ handlers, sources: [{ ...source, rate: 10 }] })
+    await world.advance('5s')
+    await accepted(world, 50)
+    await world.until(() => begun.length === 100, '1m')
+    expect(mostWithin(begun, 5_000)).toBeLessThanOrEqual(52)
+    await world.close()
+  })
+})
+
 describe('operators', () => {
   it('open a circuit, which stays open until they close it', async () => {
     const { world, there } = await shop({ circuit: quick })

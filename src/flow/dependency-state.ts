@@ -6,6 +6,7 @@ import type { DependencyLimits, LimitSetting } from '../store/store.ts'
 import { Circuit, type CircuitHost } from './circuit.ts'
 import type { Dependency } from './dependency.ts'
 import { LentLimits } from './lent-limits.ts'
+import type { GateRun, LineGate } from './line.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { Slots } from './slots.ts'
 
@@ -15,13 +16,6 @@ export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
   hurry(): void
 }
 
-/** A run that began for its turn at a dependency. */
-export interface LineRun {
-  /** It waited so long for its turn in the rate: that is not the time it takes. */
-  waitedMs: number
-  readonly startedMs: number
-}
-
 /** A run takes about so long, before any has ended. */
 const firstRunMs = 5
 
@@ -29,7 +23,7 @@ const firstRunMs = 5
 const aheadMs = 20
 
 /** One dependency on one node: its circuit, its shares of the limits, and who waits for them. */
-export class DependencyState {
+export class DependencyState implements LineGate {
   readonly name: string
   readonly circuit: Circuit
   readonly #lent: LentLimits
@@ -155,13 +149,13 @@ export class DependencyState {
   }
 
   /** A run of a line begins. */
-  begin(): LineRun {
+  begin(): GateRun {
     this.#active++
     return { waitedMs: 0, startedMs: this.#clock.monotonicMs() }
   }
 
   /** It has ended. */
-  end({ startedMs, waitedMs }: LineRun): void {
+  end({ startedMs, waitedMs }: GateRun): void {
     this.#active--
     const tookMs = Math.max(0, this.#clock.monotonicMs() - startedMs - waitedMs)
     this.#runMs += (tookMs - this.#runMs) / 16
