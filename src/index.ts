@@ -26,6 +26,7 @@ export type {
   ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
+export { type BatchItem, type BatchOptions, batchHandler } from './engine/batch-handler.ts'
 export {
   type EmittedEvent,
   type Handler,
