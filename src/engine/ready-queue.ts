@@ -30,6 +30,7 @@ export class ReadyQueue {
   readonly #suspects = new Fifo<Entry>()
   readonly #paused = new Fifo<Entry>()
   readonly #lines = new Map<Line, FairQueue<Entry>>()
+  readonly #lineOfQueue = new Map<FairQueue<Entry>, Line>()
   /** Whose turn it is: the queues go by turns, so that a long one holds up no other. */
   #turns: FairQueue<Entry>[] = [this.#free]
   #chosen: FairQueue<Entry> | Fifo<Entry> | undefined
@@ -100,9 +101,11 @@ export class ReadyQueue {
     this.#chosen = undefined
     const entry = queue?.shift()
     if (!entry || !queue || this.#lines.size === 0) return entry
-    for (const [line, entries] of this.#lines) if (entries === queue) this.#left(line, entries)
-    const turn = this.#turns.findIndex((one) => Object.is(one, queue))
-    if (turn >= 0) this.#turns.push(...this.#turns.splice(turn, 1))
+    // Suspects wait in no line.
+    if (!(queue instanceof FairQueue)) return entry
+    const line = this.#lineOfQueue.get(queue)
+    if (line) this.#left(line, queue)
+    this.#turns.push(...this.#turns.splice(this.#turns.indexOf(queue), 1))
     return entry
   }
 
@@ -152,6 +155,7 @@ export class ReadyQueue {
     if (!entries) {
       entries = new FairQueue<Entry>()
       this.#lines.set(line, entries)
+      this.#lineOfQueue.set(entries, line)
       this.#turns.push(entries)
     }
     this.#host.room.stage(entry, line.isHeld || entries.length >= limits.lineHeld ? 'aside' : 'ready')
