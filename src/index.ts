@@ -26,6 +26,7 @@ export type {
   ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
+export { type BatchItem, type BatchOptions, batchHandler } from './engine/batch-handler.ts'
 export {
   type EmittedEvent,
   type Handler,
@@ -56,7 +57,6 @@ export type { CronRule } from './flow/cron.ts'
 export { type CircuitOptions, type Dependency, type DependencyOptions, dependency } from './flow/dependency.ts'
 export { DependencyError } from './flow/dependency-error.ts'
 export type { FetchOptions } from './flow/fetch-request.ts'
-export type { Rate } from './flow/rate.ts'
 export type { MissedTicks, ScheduleTick } from './flow/schedule.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
@@ -67,6 +67,7 @@ export type { Clock, Instant, Timer } from './kit/clock.ts'
 export type { Duration } from './kit/duration.ts'
 export { type Log, type LogFields, type LogLevel, lineLog } from './kit/log.ts'
 export type { Random } from './kit/random.ts'
+export type { Rate } from './kit/rate.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'

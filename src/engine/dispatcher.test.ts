@@ -49,6 +49,8 @@ function alone() {
     intervene: () => Promise.resolve(),
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
     usesOf: () => [],
+    perKeyOf: () => undefined,
+    rankOf: (event) => ({ priority: 0, owner: event.tenant, key: '' }),
     lineOf: () => undefined,
     expiryOf: () => undefined,
   })

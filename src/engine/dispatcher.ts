@@ -3,6 +3,7 @@ import type { Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Line } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
+import type { Rank } from '../kit/fair-queue.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type {
@@ -18,6 +19,7 @@ import type {
 import { Admission, type HandOver } from './admission.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
+import { KeySlots } from './key-slots.ts'
 import { Pauses } from './pauses.ts'
 import { isQueued, ReadyQueue } from './ready-queue.ts'
 import { Room, type RunsInMemory } from './room.ts'
@@ -50,6 +52,10 @@ export interface DispatcherHost {
   usesOf(tag: string): readonly string[]
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
+  /** How many runs of one key of the handler with this tag may be under way; undefined: any number. */
+  perKeyOf(tag: string): number | undefined
+  /** How urgent a run is, and with whom it takes turns. */
+  rankOf(event: EventRecord, tag: string): Rank
   /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
   expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
 }
@@ -63,6 +69,7 @@ export class Dispatcher {
   readonly #room: Room
   readonly #pauses: Pauses
   readonly #ready: ReadyQueue
+  readonly #keys: KeySlots
   readonly #memory: RunMemory
   readonly #admission: Admission
   readonly #tail: TailReader
@@ -79,15 +86,17 @@ export class Dispatcher {
     this.#host = host
     const room = new Room(host.bounds)
     const pauses = new Pauses(host.group, host.registry, host.usesOf)
+    const wake = () => this.#tail.wake()
     const ready = new ReadyQueue({
       room,
       pauses,
       isSuspect: host.isSuspect,
       lineOf: host.lineOf,
-      wake: () => this.#tail.wake(),
+      wake,
     })
-    const { orderOf, expiryOf } = host
-    const memory = new RunMemory({ room, ready, orderOf, expiryOf, wake: () => this.#tail.wake() })
+    const { orderOf, expiryOf, rankOf, perKeyOf } = host
+    const keys = new KeySlots({ room, perKeyOf, wake, put: (entry) => ready.put(entry) })
+    const memory = new RunMemory({ room, ready, keys, orderOf, rankOf, expiryOf, wake })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -97,6 +106,7 @@ export class Dispatcher {
     this.#room = room
     this.#pauses = pauses
     this.#ready = ready
+    this.#keys = keys
     this.#memory = memory
     this.#admission = admission
     this.#due = new DueReader({ ...parts, admission })
@@ -118,7 +128,7 @@ export class Dispatcher {
       const slots = alone ? 1 : this.#host.concurrency
       if (this.#running >= slots || this.#waitsForBeat(entry)) return
       this.#ready.shift()
-      if (this.#goes(entry)) this.#launch(entry, alone)
+      if (this.#goes(entry) && this.#keys.enter(entry)) this.#launch(entry, alone)
     }
   }
 
@@ -151,6 +161,7 @@ export class Dispatcher {
       this.#running--
       if (turn) this.#runningInLines--
       turn?.end()
+      this.#keys.leave(entry)
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()

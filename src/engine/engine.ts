@@ -29,6 +29,7 @@ import { NodeDependencies } from './node-dependencies.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
+import { rankOf } from './rank.ts'
 import { ReadinessCheck } from './readiness.ts'
 import { runAlert } from './run-alert.ts'
 import { RunNews } from './run-news.ts'
@@ -84,8 +85,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     node,
     store,
-    handlers,
-    handlerOf: (tag) => index.get(tag),
+    group,
+    index,
+    sources: options.sources,
     now: () => ownership.now(),
     beat: () => ownership.beat(),
     changed: () => dispatcher.lineChanged(),
@@ -235,6 +237,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     intervene: (owned, intervention) => intervener.intervene(owned, intervention),
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
+    perKeyOf: (tag) => index.get(tag)?.concurrency.perKey,
+    rankOf: (event, tag) => rankOf(index.get(tag), event),
     lineOf: (entry) => dependencies.lineOf(entry),
     expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
   })

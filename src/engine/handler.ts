@@ -7,6 +7,7 @@ import type { Backoff } from '../kit/backoff.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
+import { type Rate, ratePerSecond } from '../kit/rate.ts'
 import { handlerProblems, retryProblems } from './handler-problems.ts'
 
 /** How failures are retried. */
@@ -166,6 +167,18 @@ export interface HandlerOptions<Data = unknown> {
    * calls one that is not named here is begun, and parked when it comes to its call.
    */
   readonly uses?: readonly Dependency[]
+  /** How often its runs begin over all nodes, attempts and resumptions alike, like `'50/s'`. Default: no limit. */
+  readonly rate?: Rate
+  /**
+   * How many of its runs are under way at once: over all nodes; and of one order key of a tenant, also where it does not
+   * order them. A number is the former. Default: no limit.
+   */
+  readonly concurrency?: number | { readonly limit?: number; readonly perKey?: number }
+  /**
+   * Which go first on a node where several are ready: the higher; of the same, tenants take turns, and the order keys of each.
+   * A function sees the event without its body. Default 0.
+   */
+  readonly priority?: number | ((event: PrioritizedEvent) => number)
   /** What the store must be able to do: refused at start where it is not. */
   readonly needs?: readonly 'transaction'[]
   /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
@@ -178,6 +191,12 @@ export interface HandlerOptions<Data = unknown> {
   readonly formerly?: readonly string[]
 }
 
+/** What a handler's `priority` may look at. */
+export type PrioritizedEvent = Pick<
+  EventRecord,
+  'tenant' | 'source' | 'type' | 'id' | 'subject' | 'orderKey' | 'headers' | 'acceptedAt'
+>
+
 /** A handler as {@link handler} declares it: frozen; its state lives in each Hapax. */
 export interface Handler {
   readonly name: string
@@ -189,6 +208,10 @@ export interface Handler {
   readonly expiresMs: number | undefined
   readonly pickUpMs: number
   readonly uses: readonly Dependency[]
+  /** Begins a second over all nodes. */
+  readonly rate: number | undefined
+  readonly concurrency: { readonly limit: number | undefined; readonly perKey: number | undefined }
+  readonly priority: number | ((event: PrioritizedEvent) => number)
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
   readonly undoOnDeath: boolean
@@ -246,6 +269,9 @@ export function handler<Data = unknown>(
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
     uses: [...(options.uses ?? [])],
+    rate: ratePerSecond(options.rate),
+    concurrency: concurrencyOf(options.concurrency),
+    priority: options.priority ?? 0,
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
     undoOnDeath: options.undoOnDeath ?? false,
@@ -254,6 +280,11 @@ export function handler<Data = unknown>(
     // The runner validates `data` by the schema, whose output type is Data, before it calls; without one Data is unknown.
     body: (event: HandlerEvent, run: Run) => body(event as HandlerEvent<Data>, run),
   })
+}
+
+function concurrencyOf(concurrency: HandlerOptions['concurrency']): Handler['concurrency'] {
+  if (typeof concurrency === 'number') return { limit: concurrency, perKey: undefined }
+  return { limit: concurrency?.limit, perKey: concurrency?.perKey }
 }
 
 function list(value: string | readonly string[]): readonly string[] {

@@ -1,8 +1,10 @@
 import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
+import type { Rank } from '../kit/fair-queue.ts'
 import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/store.ts'
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
+import type { KeySlots } from './key-slots.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
 import type { ReadyQueue } from './ready-queue.ts'
@@ -12,8 +14,11 @@ import type { Room } from './room.ts'
 export interface RunMemoryHost {
   readonly room: Room
   readonly ready: ReadyQueue
+  readonly keys: Pick<KeySlots, 'fullKey'>
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
+  /** How urgent a run is, and with whom it takes turns. */
+  rankOf(event: EventRecord, tag: string): Rank
   /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
   expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
@@ -120,13 +125,13 @@ export class RunMemory {
       room.letGo(pair, event.position, name)
       return
     }
-    const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt)
+    const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt, this.#host.rankOf(event, record.tag))
     entry.expiresAt = this.#host.expiryOf(event, record)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
     if (room.isAsideFull && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
-      room.letGo(pair, event.position, name ?? this.#host.ready.lineName(entry))
+      room.letGo(pair, event.position, name ?? this.#host.keys.fullKey(entry) ?? this.#host.ready.lineName(entry))
     } else if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
     else this.#place(entry, isHead)
   }
@@ -149,6 +154,7 @@ export class RunMemory {
     entry.source = event.source
     entry.event = event
     entry.record = record
+    entry.rank = this.#host.rankOf(event, record.tag)
     entry.expiresAt = this.#host.expiryOf(event, record)
     this.#place(entry, this.isHead(entry))
   }
@@ -217,7 +223,8 @@ export class RunMemory {
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
-    if (entry.orderName === undefined) return this.#host.ready.mayLetGo(entry)
+    const { ready, keys } = this.#host
+    if (entry.orderName === undefined) return ready.mayLetGo(entry) || keys.fullKey(entry) !== undefined
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 

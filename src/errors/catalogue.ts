@@ -130,6 +130,11 @@ export const catalogue = {
     'Dependency {dependency} was called outside a run.',
     'Call it inside a handler, in a step: its limits, and what a failure means, are those of a run.',
   ),
+  batch_invalid: entry(
+    500,
+    'A batch of {wanted} events was answered with {found}.',
+    'Return nothing, or a list of one result for each item, in their order.',
+  ),
   dependency_timeout: entry(
     504,
     'Dependency {dependency} did not answer within {timeoutMs} ms.',

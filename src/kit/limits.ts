@@ -25,6 +25,8 @@ export const limits = {
   /** Headers kept with an event, and the longest value kept, in characters. */
   headersKept: 64,
   headerLength: 4_096,
+  /** Runs that one call of a batching handler takes: each holds a slot meanwhile. */
+  batchRuns: 1_000,
   /** Events of one CloudEvents batch. */
   batchEvents: 1_000,
   /** Bytes of request bodies held at once by a process; more get `too_many_requests`: 10,000 slow senders of 1 MiB are 10 GB. */
