@@ -49,6 +49,7 @@ function alone() {
     intervene: () => Promise.resolve(),
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
     usesOf: () => [],
+    isAllInLines: () => false,
     perKeyOf: () => undefined,
     rankOf: (event) => ({ priority: 0, owner: event.tenant, key: '' }),
     lineOf: () => undefined,

@@ -1,9 +1,7 @@
-import type { EventRecord } from '../event/event.ts'
 import type { Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Line } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
-import type { Rank } from '../kit/fair-queue.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type {
@@ -19,6 +17,7 @@ import type {
 import { Admission, type HandOver } from './admission.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
+import type { HandlerRules } from './handler-rules.ts'
 import { KeySlots } from './key-slots.ts'
 import { Pauses } from './pauses.ts'
 import { isQueued, ReadyQueue } from './ready-queue.ts'
@@ -27,7 +26,7 @@ import { RunMemory } from './run-memory.ts'
 import { TailReader } from './tail-reader.ts'
 
 /** What the dispatcher asks of its engine. */
-export interface DispatcherHost {
+export interface DispatcherHost extends HandlerRules {
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
@@ -38,8 +37,6 @@ export interface DispatcherHost {
   registry(): Registry
   /** Reads the registry again: an event names a version that this node has not seen. */
   refreshRegistry(): Promise<Registry>
-  /** Whether the handler with this tag is ordered here. */
-  orderOf(tag: string): 'block' | 'skip' | undefined
   now(): Instant
   holds(owned: Owned): boolean
   /** Runs an entry to its next settlement; never rejects. */
@@ -50,14 +47,10 @@ export interface DispatcherHost {
   isSuspect(entry: Entry): boolean
   /** The dependencies that runs of the handler with this tag use. */
   usesOf(tag: string): readonly string[]
+  /** Whether no handler of this node has runs that wait in no line. */
+  isAllInLines(): boolean
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
-  /** How many runs of one key of the handler with this tag may be under way; undefined: any number. */
-  perKeyOf(tag: string): number | undefined
-  /** How urgent a run is, and with whom it takes turns. */
-  rankOf(event: EventRecord, tag: string): Rank
-  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
-  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
 }
 
 /**
@@ -134,8 +127,8 @@ export class Dispatcher {
 
   /** However slow what they use is, runs that use nothing go on. */
   get #slotsOfLines(): number {
-    const { concurrency } = this.#host
-    return Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
+    const { concurrency, isAllInLines } = this.#host
+    return isAllInLines() ? concurrency : Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
   }
 
   /** The lease has run out and the node has not fenced itself: a beat that is answered late still renews it. */

@@ -18,10 +18,10 @@ import { Dispatcher } from './dispatcher.ts'
 import { endRuns } from './end-runs.ts'
 import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
-import { expiryToBegin } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
+import { handlerRules } from './handler-rules.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { LateFingerprints } from './late-fingerprints.ts'
@@ -29,7 +29,6 @@ import { NodeDependencies } from './node-dependencies.ts'
 import { Operations } from './operations.ts'
 import { Ownership } from './ownership.ts'
 import { PickUp } from './pick-up.ts'
-import { rankOf } from './rank.ts'
 import { ReadinessCheck } from './readiness.ts'
 import { runAlert } from './run-alert.ts'
 import { RunNews } from './run-news.ts'
@@ -93,6 +92,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     changed: () => dispatcher.lineChanged(),
     tell: (occurrence) => alerts.raise(occurrence),
   })
+
+  const { isAllInLines } = dependencies
 
   const ownership: Ownership = new Ownership(
     store,
@@ -230,17 +231,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     registry: () => registry,
     refreshRegistry: refresh,
-    orderOf: (tag) => index.get(tag)?.order,
+    ...handlerRules(index),
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
     run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
     intervene: (owned, intervention) => intervener.intervene(owned, intervention),
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
-    perKeyOf: (tag) => index.get(tag)?.concurrency.perKey,
-    rankOf: (event, tag) => rankOf(index.get(tag), event),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
+    isAllInLines: () => isAllInLines,
   })
 
   const operations = new Operations({

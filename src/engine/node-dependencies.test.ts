@@ -251,6 +251,28 @@ describe('limits of handlers and sources', () => {
     await world.close()
   })
 
+  it('leaves a part of a node’s slots to runs that use nothing, where there are such', async () => {
+    const inside = { pay: 0, mail: 0 }
+    let most = 0
+    const bank = dependency('bank')
+    const pay = handler('pay', { ...on, uses: [bank] }, async () => {
+      most = Math.max(most, ++inside.pay)
+      await never()
+    })
+    const mail = handler('mail', { source: 'shop', on: 'mail' }, () => void inside.mail++)
+    const world = await testWorld({ handlers: [pay, mail], concurrency: 10 })
+    await accepted(world, 30)
+    await world.hapax.accept(order('letter', { type: 'mail' }))
+    await world.until(() => inside.mail === 1, '1s')
+    expect(most).toBe(9)
+    await world.soon(world.hapax.stop(), '2m')
+    const alone = await testWorld({ handlers: [pay], concurrency: 10 })
+    inside.pay = 0
+    await accepted(alone, 30)
+    await alone.until(() => inside.pay === 10, '1s')
+    await alone.soon(alone.hapax.stop(), '2m')
+  })
+
   it('G8: a source’s rate bounds how often runs of its events begin, of any handler', async () => {
     const begun: { at: Instant }[] = []
     const note = () => void begun.push({ at: world.clock.now() })

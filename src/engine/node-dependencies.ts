@@ -85,6 +85,11 @@ export class NodeDependencies {
       .map(({ name }) => name)
   }
 
+  /** Whether all runs of this node's handlers wait in lines. */
+  get isAllInLines(): boolean {
+    return [...this.#gates.values()].every((gates) => gates.length > 0)
+  }
+
   /** In which line a run waits: of its handler's and its source's limits, of what it uses, and of what it is parked for. */
   lineOf({ tag, source, record }: Entry): Line | undefined {
     const own = this.#gates.get(tag) ?? []

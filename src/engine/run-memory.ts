@@ -1,9 +1,9 @@
 import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
-import type { Rank } from '../kit/fair-queue.ts'
 import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/store.ts'
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
+import type { HandlerRules } from './handler-rules.ts'
 import type { KeySlots } from './key-slots.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
@@ -11,16 +11,10 @@ import type { ReadyQueue } from './ready-queue.ts'
 import type { Room } from './room.ts'
 
 /** What the memory of runs stands among. */
-export interface RunMemoryHost {
+export interface RunMemoryHost extends Pick<HandlerRules, 'orderOf' | 'rankOf' | 'expiryOf'> {
   readonly room: Room
   readonly ready: ReadyQueue
   readonly keys: Pick<KeySlots, 'fullKey'>
-  /** Whether the handler with this tag is ordered here. */
-  orderOf(tag: string): 'block' | 'skip' | undefined
-  /** How urgent a run is, and with whom it takes turns. */
-  rankOf(event: EventRecord, tag: string): Rank
-  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
-  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
   wake(): void
 }
