@@ -30,7 +30,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'if (!pair?.isRead || moved.has(id) || memory.moving.has(id)) return false',
     replace: 'if (!pair?.isRead) return false',
     killedBy: 'G5.final',
-    seed: 1468,
+    seed: 531,
   },
   {
     name: 'a slot leaked with a lost lease',

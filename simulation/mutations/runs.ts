@@ -120,7 +120,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (!this.#host.holds(entry.owned)) return this.#lost(entry)',
     replace: '',
     killedBy: 'G6.self_fence',
-    seed: 218,
+    seed: 34,
   },
   {
     name: 'a run forgotten when it cannot be read',
@@ -136,7 +136,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (this.#closed) return undefined',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 656,
+    seed: 1422,
   },
   {
     name: 'a guarded doubt dies unanswered',
@@ -152,7 +152,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (!done) this.expire()',
     replace: '',
     killedBy: 'G5.expires',
-    seed: 147,
+    seed: 679,
   },
   {
     name: 'a wait that outlives its run',
