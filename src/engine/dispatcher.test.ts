@@ -50,6 +50,7 @@ function alone() {
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
     usesOf: () => [],
     lineOf: () => undefined,
+    burstPlaces: { mayBe: () => false, of: () => undefined },
     expiryOf: () => undefined,
   })
   dispatcher.granted({ ...pair, graceful: true })

@@ -16,6 +16,8 @@ import type {
   Store,
 } from '../store/store.ts'
 import { Admission, type HandOver } from './admission.ts'
+import type { BurstPlaces } from './burst-places.ts'
+import { Bursts } from './bursts.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
 import { Pauses } from './pauses.ts'
@@ -50,6 +52,8 @@ export interface DispatcherHost {
   usesOf(tag: string): readonly string[]
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
+  /** Which burst a run is of. */
+  readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
   /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
   expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
 }
@@ -63,17 +67,20 @@ export class Dispatcher {
   readonly #room: Room
   readonly #pauses: Pauses
   readonly #ready: ReadyQueue
+  readonly #bursts: Bursts
   readonly #memory: RunMemory
   readonly #admission: Admission
   readonly #tail: TailReader
   readonly #due: DueReader
   #running = 0
+  /** Runs that are being settled as overtaken: they take no slots. */
+  #overtaken = 0
   /** Of those, runs that use dependencies. */
   #runningInLines = 0
   /** A suspect runs: nothing goes beside it. */
   #isAlone = false
   #isTaking = true
-  #idle: (() => void)[] = []
+  readonly #idle: (() => void)[] = []
 
   constructor(host: DispatcherHost) {
     this.#host = host
@@ -86,8 +93,19 @@ export class Dispatcher {
       lineOf: host.lineOf,
       wake: () => this.#tail.wake(),
     })
-    const { orderOf, expiryOf } = host
-    const memory = new RunMemory({ room, ready, orderOf, expiryOf, wake: () => this.#tail.wake() })
+    const bursts = new Bursts({
+      clock: host.clock,
+      room,
+      now: host.now,
+      pairs: () => this.#memory.pairs,
+      overtake: (entry) => this.#overtake(entry),
+      release: (entry) => {
+        this.#memory.release(entry)
+        this.pump()
+      },
+      wake: () => this.#tail.wake(),
+    })
+    const memory = new RunMemory({ ...host, room, ready, bursts, wake: () => this.#tail.wake() })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -97,6 +115,7 @@ export class Dispatcher {
     this.#room = room
     this.#pauses = pauses
     this.#ready = ready
+    this.#bursts = bursts
     this.#memory = memory
     this.#admission = admission
     this.#due = new DueReader({ ...parts, admission })
@@ -105,6 +124,10 @@ export class Dispatcher {
       admission,
       isRunning: () => this.#running > 0,
       takenUpAgain: () => this.#due.readAnew(),
+      took: () => {
+        this.#bursts.closeRead()
+        this.pump()
+      },
     })
   }
 
@@ -154,13 +177,29 @@ export class Dispatcher {
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()
-      if (this.#running === 0) {
-        const idle = this.#idle
-        this.#idle = []
-        for (const resolve of idle) resolve()
-      }
+      this.#tellIfIdle()
       if (this.#room.isHalfFree && this.#memory.hasBacklog) void this.#tail.read()
     })
+  }
+
+  /** Settles a run that a later one of its burst overtook. */
+  async #overtake(entry: Entry): Promise<void> {
+    this.#room.stage(entry, 'running')
+    this.#tail.busy()
+    this.#overtaken++
+    // It left memory, unless the store failed.
+    while (entry.stage === 'running') await this.#host.run(entry)
+    this.#overtaken--
+    this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
+    this.#tellIfIdle()
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#overtaken === 0
+  }
+
+  #tellIfIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
@@ -173,7 +212,7 @@ export class Dispatcher {
 
   /** It was not settled, and its record was read anew: it begins again. */
   again(entry: Entry): void {
-    if (entry.stage !== 'gone') this.#ready.put(entry)
+    if (entry.stage !== 'gone' && entry.coalescedBy === undefined) this.#ready.put(entry)
   }
 
   /** The run is no longer for this node to move: it ended by another hand. */
@@ -284,13 +323,14 @@ export class Dispatcher {
   /** Begins nothing new; what runs goes on. */
   takeNoMore(): void {
     this.#isTaking = false
+    this.#bursts.stop()
     this.#tail.pollNoMore()
     this.#due.lookNoMore()
   }
 
   /** Resolves when nothing executes. */
   quiet(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 

@@ -12,6 +12,15 @@ import type { Outcome } from './decide.ts'
  */
 export type Stage = 'ready' | 'aside' | 'moving' | 'running' | 'standing' | 'gone'
 
+/** The burst that a run may be of. */
+export interface BurstPlace {
+  /** (handler, tenant, order key, key). */
+  readonly name: string
+  readonly windowMs: number
+  /** Its event's. */
+  readonly acceptedAt: Instant
+}
+
 /** A run in its owner's memory. */
 export interface Entry {
   readonly id: string
@@ -26,6 +35,10 @@ export interface Entry {
   record: RunRecord
   /** (handler, order key) of an ordered run. */
   readonly orderName: string | undefined
+  /** Where its handler coalesces, and it has neither begun nor been moved; undefined: it goes by itself. */
+  burst: BurstPlace | undefined
+  /** The run of its burst that goes in its stead. */
+  coalescedBy: string | undefined
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
   stage: Stage
@@ -68,6 +81,8 @@ export function entryOf(
     record,
     orderName,
     mayHaveBegunAt,
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,
@@ -92,6 +107,8 @@ export function standingEntry(owned: Owned, standing: StandingRun, orderName: st
     record: standingRecord({ ...standing, begins: [], tried: [] }, state),
     orderName,
     mayHaveBegunAt: undefined,
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,

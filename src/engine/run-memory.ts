@@ -2,18 +2,23 @@ import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/store.ts'
+import type { BurstPlaces } from './burst-places.ts'
+import { type Bursts, burstsName } from './bursts.ts'
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
-import type { ReadyQueue } from './ready-queue.ts'
+import { isQueued, type ReadyQueue } from './ready-queue.ts'
 import type { Room } from './room.ts'
 
 /** What the memory of runs stands among. */
 export interface RunMemoryHost {
   readonly room: Room
   readonly ready: ReadyQueue
+  readonly bursts: Bursts
   /** Whether the handler with this tag is ordered here. */
   orderOf(tag: string): 'block' | 'skip' | undefined
+  /** Which burst a run is of. */
+  readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
   /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
   expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
@@ -116,18 +121,28 @@ export class RunMemory {
     const { room, orderOf } = this.#host
     const ordered = event.orderKey !== undefined && orderOf(record.tag) !== undefined
     const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined
-    if (name !== undefined && room.isLetGo(name)) {
-      room.letGo(pair, event.position, name)
+    const line = name ?? (this.#host.burstPlaces.mayBe(record) ? burstsName(record.tag) : undefined)
+    if (line !== undefined && room.isLetGo(line)) {
+      room.letGo(pair, event.position, line)
       return
     }
     const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt)
     entry.expiresAt = this.#host.expiryOf(event, record)
+    entry.burst = line === undefined ? undefined : this.#host.burstPlaces.of(event, record)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
     if (room.isAsideFull && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
-      room.letGo(pair, event.position, name ?? this.#host.ready.lineName(entry))
-    } else if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
+      const burst = entry.burst && line
+      room.letGo(pair, event.position, name ?? burst ?? this.#host.ready.lineName(entry))
+      return
+    }
+    // Before it is given its place, where it would go.
+    if (entry.burst) {
+      room.stage(entry, 'aside')
+      this.#host.bursts.join(entry)
+    }
+    if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
     else this.#place(entry, isHead)
   }
 
@@ -209,15 +224,24 @@ export class RunMemory {
     return entry.stage === 'gone' ? undefined : this.#pairs.get(entry.owned.shard)
   }
 
-  /** A run that is ready: the head of its key may go, another waits aside. */
+  /** Its burst is over, and it is the latest of it. */
+  release(entry: Entry): void {
+    if (entry.stage === 'aside') this.#place(entry, this.isHead(entry))
+  }
+
+  /** A run that is ready: the head of its key may go, another waits aside, as does one whose burst is not over. */
   #place(entry: Entry, isHead: boolean): void {
-    if (isHead) this.#host.ready.put(entry)
+    if (this.#host.bursts.holds(entry)) {
+      this.#host.room.stage(entry, 'aside')
+      this.#host.bursts.back(entry)
+    } else if (isHead) this.#host.ready.put(entry)
     else this.#host.room.stage(entry, 'aside')
   }
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
-    if (entry.orderName === undefined) return this.#host.ready.mayLetGo(entry)
+    if (entry.orderName === undefined)
+      return entry.burst ? this.#host.bursts.mayLetGo(entry) : this.#host.ready.mayLetGo(entry)
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 
@@ -226,15 +250,16 @@ export class RunMemory {
   }
 
   #forget(pair: OwnedPair, entry: Entry): void {
-    const { room, ready, wake } = this.#host
+    const { room, wake } = this.#host
     if (!pair.entries.delete(entry.id)) return
     room.stage(entry, 'gone')
+    this.#host.bursts.leave(entry)
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
     if (room.isLetGo(entry.orderName) && this.#orders.length(entry.orderName) === 0) {
       room.want()
       wake()
     }
-    if (next && next.stage !== 'standing' && next.stage !== 'moving') ready.put(next)
+    if (next && isQueued(next)) this.#place(next, true)
   }
 }

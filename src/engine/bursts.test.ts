@@ -1,0 +1,355 @@
+import { describe, expect, it } from 'vitest'
+import { between } from '../../test/support/between.ts'
+import { onEitherStore } from '../../test/support/either-store.ts'
+import { never, on, order, why } from '../../test/support/shop.ts'
+import type { NewEvent } from '../engine/api.ts'
+import type { Receipt } from '../event/receipt.ts'
+import type { SettleItem } from '../store/store.ts'
+import { type TestWorld, testWorld } from '../testing/test-world.ts'
+import { type HandlerOptions, handler } from './handler.ts'
+
+const windowMs = 10_000
+const coalesce: HandlerOptions['coalesce'] = { key: ({ subject }) => subject ?? '', window: windowMs }
+
+/** A handler that keeps the latest by subject, and the ids that it was called with. */
+function keeping(more: Partial<HandlerOptions> = {}) {
+  const seen: string[] = []
+  const keeps = handler('keeps', { ...on, coalesce, ...more }, ({ id }) => {
+    seen.push(id)
+    return { kept: id }
+  })
+  return { seen, keeps }
+}
+
+const runOf = (receipt: Receipt | undefined) => receipt?.runs[0]?.id ?? ''
+
+/** Accepts so many of one key, one after the other. */
+async function accept(world: TestWorld, ids: readonly string[], more: Partial<NewEvent> = {}): Promise<string[]> {
+  const runs: string[] = []
+  for (const id of ids) {
+    const event = order(id, { subject: 'k', orderKey: 'k', ...more })
+    runs.push(runOf(await world.soon(world.newest().accept(event))))
+  }
+  return runs
+}
+
+const ids = (count: number, prefix = '') => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
+const isCoalesced = { status: 'completed', state: { reason: 'coalesced', attempt: 0, turn: 1 } }
+
+onEitherStore((open) => {
+  it('makes one call of a burst, with the latest, after its window; the others say by whom they were overtaken', async () => {
+    const { seen, keeps } = keeping()
+    const world = await open({ handlers: [keeps] })
+    const runs = await accept(world, ids(50))
+    const last = runs.at(-1) ?? ''
+    await world.advance(windowMs - 200)
+    expect(seen).toEqual([])
+    expect((await world.hapax.runs.get(last)).status).toBe('ready')
+    expect(await world.endedRun(last, '1s')).toMatchObject({ status: 'completed', state: { reason: undefined } })
+    expect(seen).toEqual(['49'])
+    for (const run of runs.slice(0, -1)) {
+      expect(await world.hapax.runs.get(run)).toMatchObject(isCoalesced)
+      expect(await world.soon(world.hapax.runs.result(run))).toEqual({ coalescedBy: last })
+    }
+    const [first = ''] = runs
+    const history = await world.hapax.events.history((await world.hapax.runs.get(first)).event)
+    expect(history.filter(({ kind }) => kind === 'settled')).toMatchObject([{ state: isCoalesced.state }])
+    await world.close()
+  })
+
+  it('begins another burst when the window is over', async () => {
+    const { seen, keeps } = keeping()
+    const world = await open({ handlers: [keeps] })
+    await accept(world, ['1', '2'])
+    await world.advance(windowMs - 1_000)
+    await accept(world, ['3'])
+    await world.advance(2_000)
+    expect(seen).toEqual(['3'])
+    await accept(world, ['4', '5'])
+    await world.advance(windowMs - 1_000)
+    expect(seen).toEqual(['3'])
+    await world.advance(2_000)
+    expect(seen).toEqual(['3', '5'])
+    await world.close()
+  })
+
+  it('keeps keys, tenants and handlers apart (G11)', async () => {
+    const { seen, keeps } = keeping()
+    const other = handler('other', { ...on, coalesce }, ({ tenant, id }) => seen.push(`other ${tenant} ${id}`))
+    const world = await open({ handlers: [keeps, other] })
+    await accept(world, ['a1', 'a2'], { subject: 'a' })
+    await accept(world, ['b1', 'b2'], { subject: 'b' })
+    await accept(world, ['t1', 't2'], { subject: 'a', tenant: 'blue' })
+    await world.advance(windowMs + 1_000)
+    expect(seen.sort()).toEqual(['a2', 'b2', 'other blue t2', 'other default a2', 'other default b2', 't2'])
+    await world.close()
+  })
+
+  it.each(['crash', 'stop'] as const)(
+    'counts the window from its first event over a takeover in its middle (%s)',
+    async (how) => {
+      const { seen, keeps } = keeping()
+      const world = await open({ handlers: [keeps], lease: '1s', beat: '250ms' })
+      const before = await accept(world, ids(5, 'before '))
+      await world.advance('4s')
+      if (how === 'crash') await world.crash()
+      else await world.soon(world.hapax.stop())
+      await world.node()
+      const after = await accept(world, ids(5, 'after '))
+      await world.advance('4s')
+      expect(seen).toEqual([])
+      const last = after.at(-1) ?? ''
+      await world.endedRun(last, '3s')
+      expect(seen).toEqual(['after 4'])
+      for (const run of [...before, ...after.slice(0, -1)])
+        expect(await world.soon(world.newest().runs.result(run))).toEqual({ coalescedBy: last })
+      await world.close()
+    },
+  )
+
+  it('forms the bursts that the store has, window by window, however long nobody was there', async () => {
+    const { seen, keeps } = keeping({ order: true })
+    const world = await open({ handlers: [keeps], bounds: { held: 20, aside: 100, perKey: 16, page: 3 } })
+    await world.soon(world.hapax.stop())
+    const door = await world.node([])
+    for (const prefix of ['a', 'b', 'c']) {
+      for (const id of ids(12, prefix)) await world.soon(door.accept(order(id, { subject: 'k', orderKey: 'k' })))
+      await world.advance(windowMs)
+    }
+    await world.advance('1h')
+    await world.node()
+    await world.advance('1s')
+    // Those of the registry that the door saw; one of each window goes, in order.
+    expect(seen).toEqual(['a11', 'b11', 'c11'])
+    await world.close()
+  })
+
+  it('executes by itself what was retried, replayed or begun before, and lets it overtake none', async () => {
+    const { keeps } = keeping()
+    const seen: string[] = []
+    let fails = true
+    const failing = handler(
+      'keeps',
+      { ...on, coalesce, retry: { attempts: 5, min: '2s', jitter: 'none' } },
+      ({ id }) => {
+        seen.push(id)
+        if (id === '1' && fails) throw new TypeError('down')
+      },
+    )
+    const world = await open({ handlers: [failing] })
+    const [first = ''] = await accept(world, ['1'])
+    await world.advance(windowMs + 500)
+    expect(seen).toEqual(['1'])
+    // It is to be retried within the window of the next.
+    const [second = '', third = ''] = await accept(world, ['2', '3'])
+    fails = false
+    await world.endedRun(first)
+    expect(seen).toEqual(['1', '1'])
+    await world.soon(world.hapax.runs.replay(first, why))
+    await world.until(() => seen.length === 3, '2s')
+    expect(seen).toEqual(['1', '1', '1'])
+    await world.endedRun(third, '20s')
+    expect(seen).toEqual(['1', '1', '1', '3'])
+    expect(await world.hapax.runs.get(second)).toMatchObject(isCoalesced)
+    expect(keeps.name).toBe('keeps')
+    await world.close()
+  })
+
+  it('lets the latest be retried by itself, and overtake nothing more', async () => {
+    const seen: string[] = []
+    const fails = handler('keeps', { ...on, coalesce, retry: { attempts: 2, min: '1s', jitter: 'none' } }, ({ id }) => {
+      seen.push(id)
+      throw new TypeError('down')
+    })
+    const world = await open({ handlers: [fails] })
+    const [first = '', second = ''] = await accept(world, ['1', '2'])
+    expect(await world.endedRun(second, '20s')).toMatchObject({ status: 'dead' })
+    expect(await world.hapax.runs.get(first)).toMatchObject(isCoalesced)
+    expect(seen).toEqual(['2', '2'])
+    await world.close()
+  })
+
+  it('begins a run again that was lost while it executed, and none that it had overtaken', async () => {
+    const seen: string[] = []
+    const hangs = handler('keeps', { ...on, coalesce }, ({ id }) => {
+      seen.push(id)
+      return seen.length === 1 ? never() : 'done'
+    })
+    const world = await open({ handlers: [hangs], lease: '1s', beat: '250ms' })
+    const [first = '', second = ''] = await accept(world, ['1', '2'])
+    await world.until(() => seen.length === 1, '20s')
+    await world.crash()
+    await world.node()
+    // It is on record that it had begun: what comes now does not overtake it.
+    const [third = ''] = await accept(world, ['3'])
+    await world.endedRun(second, '5s')
+    await world.endedRun(third, '20s')
+    expect(seen).toEqual(['2', '2', '3'])
+    expect(await world.newest().runs.get(first)).toMatchObject(isCoalesced)
+    await world.close()
+  })
+
+  it('takes the cancel of one that waits: the latest of the others goes', async () => {
+    const { seen, keeps } = keeping()
+    const world = await open({ handlers: [keeps] })
+    const [first = '', second = '', third = ''] = await accept(world, ['1', '2', '3'])
+    expect(await world.soon(world.hapax.runs.retry(second, why))).toMatchObject({ outcome: 'refused', reason: 'ready' })
+    expect(await world.soon(world.hapax.runs.cancel(third, why))).toMatchObject({ outcome: 'applied' })
+    expect(await world.soon(world.hapax.runs.cancel(first, why))).toMatchObject({ outcome: 'applied' })
+    await world.endedRun(second, '20s')
+    expect(seen).toEqual(['2'])
+    for (const run of [first, third]) expect((await world.hapax.runs.get(run)).status).toBe('cancelled')
+    await world.close()
+  })
+
+  it('settles those that were overtaken before the latest begins', async () => {
+    const settled: SettleItem[][] = []
+    const seen: number[] = []
+    const keeps = handler('keeps', { ...on, coalesce }, () => seen.push(settled.flat().length))
+    const world = await open({
+      handlers: [keeps],
+      wrapStore: between({
+        commit: async (go, { settle }) => {
+          const result = await go()
+          if (settle.length > 0) settled.push([...settle])
+          return result
+        },
+      }),
+    })
+    await accept(world, ids(600))
+    await world.advance(windowMs + 500)
+    expect(seen).toEqual([599])
+    expect(settled.length).toBeLessThan(8)
+    await world.close()
+  })
+})
+
+describe('with an order', () => {
+  it('goes in the order of those that are left (G7)', async () => {
+    const { seen, keeps } = keeping({ order: true })
+    const world = await testWorld({ handlers: [keeps], shards: 1 })
+    await accept(world, ['a1', 'b1', 'a2', 'b2', 'a3'].slice(0, 1), { subject: 'a' })
+    await accept(world, ['b1'], { subject: 'b' })
+    await accept(world, ['a2'], { subject: 'a' })
+    await accept(world, ['c1'], { subject: 'c' })
+    await accept(world, ['b2'], { subject: 'b' })
+    await accept(world, ['x1'], { subject: 'a', orderKey: 'x' })
+    await world.advance(windowMs + 1_000)
+    expect(seen.filter((id) => id !== 'x1')).toEqual(['a2', 'c1', 'b2'])
+    expect(seen).toContain('x1')
+    await world.close()
+  })
+
+  it('waits behind the head of its key, and overtakes while it does', async () => {
+    const seen: string[] = []
+    let down = true
+    const keeps = handler(
+      'keeps',
+      { ...on, coalesce, order: true, retry: { attempts: 90, min: '5s', max: '5s', jitter: 'none' } },
+      ({ id }) => {
+        if (id === '1' && down) throw new TypeError('down')
+        seen.push(id)
+      },
+    )
+    const world = await testWorld({ handlers: [keeps], shards: 1 })
+    await accept(world, ['1'])
+    await world.advance(windowMs + 1_000)
+    const [second = ''] = await accept(world, ['2', '3', '4'])
+    await world.advance(windowMs + 1_000)
+    expect(await world.hapax.runs.get(second)).toMatchObject(isCoalesced)
+    await accept(world, ['5', '6'])
+    await world.advance(windowMs + 1_000)
+    expect(seen).toEqual([])
+    down = false
+    await world.until(() => seen.length === 3, '20s')
+    expect(seen).toEqual(['1', '4', '6'])
+    await world.close()
+  })
+})
+
+describe('memory', () => {
+  const bounds = { held: 4, aside: 6, perKey: 1, page: 4 }
+
+  it('is bounded for one long burst: still one call (aside)', async () => {
+    const { seen, keeps } = keeping()
+    const world = await testWorld({ handlers: [keeps], shards: 1, bounds })
+    const runs = await accept(world, ids(60))
+    await world.advance('1s')
+    const early = await Promise.all(runs.map(async (run) => (await world.hapax.runs.get(run)).status))
+    expect(early.filter((status) => status === 'ready').length).toBeLessThanOrEqual(bounds.aside + 1)
+    expect(early[0]).toBe('ready')
+    await world.advance(windowMs)
+    expect(seen).toEqual(['59'])
+    for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
+    await world.close()
+  })
+
+  it('is bounded for many bursts: each key has its latest in the end, and nothing goes after what is newer', async () => {
+    const { seen, keeps } = keeping()
+    const world = await testWorld({ handlers: [keeps], shards: 1, bounds })
+    const runs: string[] = []
+    for (const turn of ids(3))
+      for (const subject of ids(30, 'key-')) runs.push(...(await accept(world, [`${subject} ${turn}`], { subject })))
+    await world.advance('5m')
+    for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
+    for (const subject of ids(30, 'key-')) {
+      const turns = seen.filter((id) => id.startsWith(`${subject} `)).map((id) => Number(id.split(' ')[1]))
+      expect(turns.at(-1)).toBe(2)
+      expect(turns).toEqual([...turns].sort())
+    }
+    await world.close()
+  })
+
+  it('holds up no other handler, and is not held up by one that is paused', async () => {
+    const { seen, keeps } = keeping()
+    const paused = handler('paused', { source: 'elsewhere', on: '*' }, () => {})
+    const world = await testWorld({ handlers: [keeps, paused], shards: 1, bounds })
+    await world.soon(world.hapax.controls.pause('handler', 'paused', why))
+    for (const id of ids(12)) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any', data: 1 }))
+    await world.advance('1s')
+    await accept(world, ['1', '2', '3'])
+    await world.advance(windowMs + 2_000)
+    expect(seen).toEqual(['3'])
+    await world.close()
+  })
+})
+
+it('executes by itself a run whose key cannot be told, and says so once', async () => {
+  const seen: string[] = []
+  const told: unknown[] = []
+  const key = ({ data, id }: { readonly data: unknown; readonly id: string }) => {
+    if (id.startsWith('throws')) throw new RangeError('no key')
+    return id.startsWith('number') ? (7 as unknown as string) : String(data)
+  }
+  const keeps = handler('keeps', { ...on, coalesce: { key, window: windowMs } }, ({ id }) => seen.push(id))
+  const log = {
+    debug: () => {},
+    info: () => {},
+    warn: (text: string, more: unknown) => told.push([text, more]),
+    error: () => {},
+  }
+  const world = await testWorld({ handlers: [], shards: 1 })
+  const node = await world.node([keeps], { log })
+  for (const id of ['throws 1', 'throws 2', 'number 3']) await world.soon(node.accept(order(id)))
+  await world.until(() => seen.length === 3, '2s')
+  expect(seen.sort()).toEqual(['number 3', 'throws 1', 'throws 2'])
+  expect(told).toMatchObject([[expect.stringContaining('key of a burst'), { handler: 'keeps', error: 'no key' }]])
+  await world.close()
+})
+
+it('leaves what waits to the next owner when a node joins, and hands its own back at a stop', async () => {
+  const { seen, keeps } = keeping()
+  const world = await testWorld({ handlers: [keeps], shards: 4 })
+  const runs: string[] = []
+  for (const key of ids(8, 'key-')) runs.push(...(await accept(world, [`${key} 1`], { subject: key, orderKey: key })))
+  await world.node()
+  await world.advance('3s')
+  for (const key of ids(8, 'key-')) runs.push(...(await accept(world, [`${key} 2`], { subject: key, orderKey: key })))
+  await world.soon(world.newest().stop())
+  await world.advance('1s')
+  expect(seen).toEqual([])
+  await world.advance(windowMs)
+  expect(seen.sort()).toEqual(ids(8, 'key-').map((key) => `${key} 2`))
+  for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
+  await world.close()
+})
