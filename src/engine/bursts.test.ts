@@ -6,10 +6,11 @@ import type { NewEvent } from '../engine/api.ts'
 import type { Receipt } from '../event/receipt.ts'
 import type { SettleItem } from '../store/store.ts'
 import { type TestWorld, testWorld } from '../testing/test-world.ts'
-import { type HandlerOptions, handler } from './handler.ts'
+import { type CoalesceOptions, type HandlerOptions, handler } from './handler.ts'
 
-const windowMs = 10_000
-const coalesce: HandlerOptions['coalesce'] = { key: ({ subject }) => subject ?? '', window: windowMs }
+/** It ends between two beats. */
+const windowMs = 9_300
+const coalesce: CoalesceOptions = { key: ({ subject }) => subject ?? '', window: windowMs }
 
 /** A handler that keeps the latest by subject, and the ids that it was called with. */
 function keeping(more: Partial<HandlerOptions> = {}) {
@@ -33,6 +34,9 @@ async function accept(world: TestWorld, ids: readonly string[], more: Partial<Ne
   return runs
 }
 
+/** A call of the store takes so long. */
+const pass = ({ clock }: TestWorld, ms: number) => new Promise<void>((resolve) => clock.setTimer(ms, resolve))
+
 const ids = (count: number, prefix = '') => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
 const isCoalesced = { status: 'completed', state: { reason: 'coalesced', attempt: 0, turn: 1 } }
 
@@ -45,7 +49,7 @@ onEitherStore((open) => {
     await world.advance(windowMs - 200)
     expect(seen).toEqual([])
     expect((await world.hapax.runs.get(last)).status).toBe('ready')
-    expect(await world.endedRun(last, '1s')).toMatchObject({ status: 'completed', state: { reason: undefined } })
+    expect(await world.endedRun(last, '400ms')).toMatchObject({ status: 'completed', state: { reason: undefined } })
     expect(seen).toEqual(['49'])
     for (const run of runs.slice(0, -1)) {
       expect(await world.hapax.runs.get(run)).toMatchObject(isCoalesced)
@@ -109,7 +113,11 @@ onEitherStore((open) => {
 
   it('forms the bursts that the store has, window by window, however long nobody was there', async () => {
     const { seen, keeps } = keeping({ order: true })
-    const world = await open({ handlers: [keeps], bounds: { held: 20, aside: 100, perKey: 16, page: 3 } })
+    const world = await open({
+      handlers: [keeps],
+      bounds: { held: 20, aside: 100, perKey: 16, page: 3 },
+      wrapStore: between({ tail: (go) => pass(world, 5).then(go) }),
+    })
     await world.soon(world.hapax.stop())
     const door = await world.node([])
     for (const prefix of ['a', 'b', 'c']) {
@@ -119,13 +127,11 @@ onEitherStore((open) => {
     await world.advance('1h')
     await world.node()
     await world.advance('1s')
-    // Those of the registry that the door saw; one of each window goes, in order.
     expect(seen).toEqual(['a11', 'b11', 'c11'])
     await world.close()
   })
 
   it('executes by itself what was retried, replayed or begun before, and lets it overtake none', async () => {
-    const { keeps } = keeping()
     const seen: string[] = []
     let fails = true
     const failing = handler(
@@ -151,7 +157,6 @@ onEitherStore((open) => {
     await world.endedRun(third, '20s')
     expect(seen).toEqual(['1', '1', '1', '3'])
     expect(await world.hapax.runs.get(second)).toMatchObject(isCoalesced)
-    expect(keeps.name).toBe('keeps')
     await world.close()
   })
 
@@ -176,7 +181,9 @@ onEitherStore((open) => {
       return seen.length === 1 ? never() : 'done'
     })
     const world = await open({ handlers: [hangs], lease: '1s', beat: '250ms' })
-    const [first = '', second = ''] = await accept(world, ['1', '2'])
+    const [first = ''] = await accept(world, ['1'])
+    await world.advance(windowMs - 1_000)
+    const [second = ''] = await accept(world, ['2'])
     await world.until(() => seen.length === 1, '20s')
     await world.crash()
     await world.node()
@@ -202,24 +209,106 @@ onEitherStore((open) => {
     await world.close()
   })
 
-  it('settles those that were overtaken before the latest begins', async () => {
+  it.each(['10s', '30s'] as const)(
+    'waits for a cancel that is being carried out when its window ends (%s)',
+    async (window) => {
+      const { seen, keeps } = keeping({ coalesce: { ...coalesce, window } })
+      const world = await open({
+        handlers: [keeps],
+        wrapStore: between({
+          commit: async (go, { settle = [] }) => {
+            if (settle.some(({ state }) => state.status === 'cancelled')) await pass(world, 5_000)
+            return go()
+          },
+        }),
+      })
+      const [first = '', second = '', third = ''] = await accept(world, ids(3))
+      await world.advance(window === '10s' ? 9_000 : 29_000)
+      expect(await world.soon(world.hapax.runs.cancel(third, why))).toMatchObject({ outcome: 'applied' })
+      await world.endedRun(second, '20s')
+      expect(seen).toEqual(['1'])
+      expect(await world.hapax.runs.result(first)).toEqual({ coalescedBy: second })
+      await world.close()
+    },
+  )
+
+  it.each([
+    { count: 300, isOrdered: false },
+    { count: 600, isOrdered: false },
+    { count: 600, isOrdered: true },
+  ])('settles the others, in few commits, before the latest begins (%o)', async ({ count, isOrdered }) => {
     const settled: SettleItem[][] = []
     const seen: number[] = []
-    const keeps = handler('keeps', { ...on, coalesce }, () => seen.push(settled.flat().length))
+    let slowMs = 0
+    const keeps = handler('keeps', { ...on, coalesce, order: isOrdered }, () => seen.push(settled.flat().length))
     const world = await open({
       handlers: [keeps],
       wrapStore: between({
-        commit: async (go, { settle }) => {
+        commit: async (go, { settle = [] }) => {
+          if (settle.length > 0) {
+            slowMs += 500
+            await pass(world, slowMs)
+          }
           const result = await go()
           if (settle.length > 0) settled.push([...settle])
           return result
         },
       }),
     })
-    await accept(world, ids(600))
-    await world.advance(windowMs + 500)
-    expect(seen).toEqual([599])
+    await accept(world, ids(count))
+    await world.advance(windowMs + 8_000)
+    expect(seen).toEqual([count - 1])
+    expect(settled.flat()).toHaveLength(count)
     expect(settled.length).toBeLessThan(8)
+    await world.close()
+  })
+
+  it('ends no burst while it stops (G10)', async () => {
+    const { keeps } = keeping()
+    const hangs = handler('hangs', { source: 'elsewhere', on: '*' }, never)
+    const world = await open({ handlers: [keeps, hangs], grace: '8s' })
+    await world.soon(world.hapax.accept({ source: 'elsewhere', id: '1', type: 'any', data: 1 }))
+    const [first = ''] = await accept(world, ids(2))
+    const reader = await world.node([], { group: 'reader' })
+    await world.advance(windowMs - 2_000)
+    const stopped = world.hapax.stop()
+    await world.advance('4s')
+    expect((await reader.runs.get(first)).state).toBeUndefined()
+    await world.soon(stopped)
+    await world.close()
+  })
+
+  it('waits at a stop for what it is settling (G10)', async () => {
+    const { seen, keeps } = keeping()
+    let slowMs = 0
+    const world = await open({
+      handlers: [keeps],
+      wrapStore: between({
+        commit: async (go, { settle = [] }) => {
+          if (settle.length > 0 && slowMs > 0) await pass(world, slowMs)
+          return go()
+        },
+      }),
+    })
+    const [first = '', second = ''] = await accept(world, ids(2))
+    await world.advance(windowMs - 500)
+    slowMs = 3_000
+    await world.advance(1_000)
+    await world.soon(world.hapax.stop())
+    slowMs = 0
+    await world.node()
+    expect(await world.newest().runs.get(first)).toMatchObject(isCoalesced)
+    await world.endedRun(second, '3s')
+    expect(seen).toEqual(['1'])
+    await world.close()
+  })
+
+  it('says of one that waits what it waits for', async () => {
+    const { keeps } = keeping()
+    const world = await open({ handlers: [keeps] })
+    const [first = '', second = ''] = await accept(world, ids(2))
+    for (const run of [first, second])
+      expect(await world.hapax.runs.get(run)).toMatchObject({ held: { reason: 'coalescing', by: second } })
     await world.close()
   })
 })
@@ -228,7 +317,7 @@ describe('with an order', () => {
   it('goes in the order of those that are left (G7)', async () => {
     const { seen, keeps } = keeping({ order: true })
     const world = await testWorld({ handlers: [keeps], shards: 1 })
-    await accept(world, ['a1', 'b1', 'a2', 'b2', 'a3'].slice(0, 1), { subject: 'a' })
+    await accept(world, ['a1'], { subject: 'a' })
     await accept(world, ['b1'], { subject: 'b' })
     await accept(world, ['a2'], { subject: 'a' })
     await accept(world, ['c1'], { subject: 'c' })
@@ -286,11 +375,19 @@ describe('memory', () => {
 
   it('is bounded for many bursts: each key has its latest in the end, and nothing goes after what is newer', async () => {
     const { seen, keeps } = keeping()
-    const world = await testWorld({ handlers: [keeps], shards: 1, bounds })
+    let isReadAgain = false
+    const wrapStore = between({
+      tail: (go, { cursors }) => {
+        isReadAgain ||= cursors.some(({ all }) => all)
+        return go()
+      },
+    })
+    const world = await testWorld({ handlers: [keeps], shards: 1, bounds, wrapStore })
     const runs: string[] = []
     for (const turn of ids(3))
       for (const subject of ids(30, 'key-')) runs.push(...(await accept(world, [`${subject} ${turn}`], { subject })))
     await world.advance('5m')
+    expect(isReadAgain).toBe(true)
     for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
     for (const subject of ids(30, 'key-')) {
       const turns = seen.filter((id) => id.startsWith(`${subject} `)).map((id) => Number(id.split(' ')[1]))
@@ -307,10 +404,21 @@ describe('memory', () => {
     await world.soon(world.hapax.controls.pause('handler', 'paused', why))
     for (const id of ids(12)) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any', data: 1 }))
     await world.advance('1s')
-    await accept(world, ['1', '2', '3'])
-    await world.advance(windowMs + 2_000)
-    expect(seen).toEqual(['3'])
+    for (const subject of ids(5, 'key-')) await accept(world, [`${subject} 1`, `${subject} 2`], { subject })
+    await world.advance('2m')
+    expect([...new Set(seen.filter((id) => id.endsWith(' 2')))]).toEqual(ids(5, 'key-').map((key) => `${key} 2`))
     await world.close()
+  })
+
+  it('ends a burst, though the store cannot be read on for want of room', async () => {
+    const { seen, keeps } = keeping()
+    const hangs = handler('hangs', { source: 'elsewhere', on: '*', timeout: '10m' }, never)
+    const world = await testWorld({ handlers: [keeps, hangs], shards: 1, bounds })
+    await accept(world, ['1', '2'])
+    for (const id of ids(12)) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any', data: 1 }))
+    await world.advance(2 * windowMs + 3_000)
+    expect(seen).toEqual(['2'])
+    await world.crash()
   })
 })
 

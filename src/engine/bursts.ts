@@ -75,13 +75,12 @@ export class Bursts {
     if (!burst) return
     this.#letGo(entry, burst)
     if (burst.waiting.size === 0) this.#forget(burst)
-    else this.#close(burst)
   }
 
-  /** It is back from an intervention, which its burst may have waited for. */
-  back(entry: Entry): void {
+  /** The latest so far of the burst that a run waits for. */
+  latestBeside(entry: Entry): Entry | undefined {
     const burst = this.#held.get(entry)
-    if (burst) this.#close(burst)
+    return burst?.waiting.has(entry) ? latest(burst.waiting) : undefined
   }
 
   /** Whether it may be let go where there is no room: of each handler some stay, and what only replaces another. */
@@ -90,8 +89,8 @@ export class Bursts {
     return (this.#find(entry)?.waiting.size ?? 0) < 2
   }
 
-  /** Closes what waited for the store to be read. */
-  closeRead(): void {
+  /** Closes what waited for the store to be read, or for an intervention. */
+  closeOverdue(): void {
     for (const burst of [...this.#overdue]) this.#close(burst)
   }
 

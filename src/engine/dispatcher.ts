@@ -16,6 +16,7 @@ import type {
   Store,
 } from '../store/store.ts'
 import { Admission, type HandOver } from './admission.ts'
+import type { HeldRun } from './api.ts'
 import type { BurstPlaces } from './burst-places.ts'
 import { Bursts } from './bursts.ts'
 import { DueReader } from './due-reader.ts'
@@ -125,7 +126,7 @@ export class Dispatcher {
       isRunning: () => this.#running > 0,
       takenUpAgain: () => this.#due.readAnew(),
       took: () => {
-        this.#bursts.closeRead()
+        this.#bursts.closeOverdue()
         this.pump()
       },
     })
@@ -187,8 +188,7 @@ export class Dispatcher {
     this.#room.stage(entry, 'running')
     this.#tail.busy()
     this.#overtaken++
-    // It left memory, unless the store failed.
-    while (entry.stage === 'running') await this.#host.run(entry)
+    await this.#host.run(entry)
     this.#overtaken--
     this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
     this.#tellIfIdle()
@@ -212,7 +212,7 @@ export class Dispatcher {
 
   /** It was not settled, and its record was read anew: it begins again. */
   again(entry: Entry): void {
-    if (entry.stage !== 'gone' && entry.coalescedBy === undefined) this.#ready.put(entry)
+    if (entry.stage !== 'gone') this.#ready.put(entry)
   }
 
   /** The run is no longer for this node to move: it ended by another hand. */
@@ -302,6 +302,7 @@ export class Dispatcher {
     this.#tail.renewed(quiet)
     this.#due.timeLearned()
     this.#ready.expire(this.#host.now())
+    this.#bursts.closeOverdue()
     this.pump()
   }
 
@@ -310,9 +311,14 @@ export class Dispatcher {
     return this.#memory.entry(shard, id)
   }
 
-  /** The head that a run waits behind. */
-  headBefore(shard: number, id: string): string | undefined {
-    return this.#memory.headBefore(shard, id)
+  /** What a run in memory waits for: its burst, or the head of its order key. */
+  heldBy(shard: number, id: string): HeldRun | undefined {
+    const entry = this.#memory.entry(shard, id)
+    if (!entry) return undefined
+    const latest = this.#bursts.latestBeside(entry)
+    if (latest) return { reason: 'coalescing', by: latest.id }
+    const head = this.#memory.headBefore(entry)
+    return head && { reason: 'behind', by: head.id }
   }
 
   /** Whether a run of this shard executes. */

@@ -252,7 +252,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry: () => registry,
     freshRegistry: refresh,
     isRunning,
-    headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
+    heldBy: (run) => dispatcher.heldBy(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
     usesOf: (tag) => dependencies.usesOf(tag),
     executing: () => executing.list(),

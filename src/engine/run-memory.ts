@@ -71,10 +71,9 @@ export class RunMemory {
   }
 
   /** The head that a run waits behind. */
-  headBefore(shard: number, id: string): string | undefined {
-    const entry = this.entry(shard, id)
-    const head = entry?.orderName === undefined ? undefined : this.#orders.head(entry.orderName)
-    return head === entry ? undefined : head?.id
+  headBefore(entry: Entry): Entry | undefined {
+    const head = entry.orderName === undefined ? undefined : this.#orders.head(entry.orderName)
+    return head === entry ? undefined : head
   }
 
   /** Whether the store has more than was read, of any pair. */
@@ -137,13 +136,14 @@ export class RunMemory {
       room.letGo(pair, event.position, name ?? burst ?? this.#host.ready.lineName(entry))
       return
     }
-    // Before it is given its place, where it would go.
+    const isMoving = this.#moving.has(entry.id)
+    if (isMoving) room.stage(entry, 'moving')
     if (entry.burst) {
-      room.stage(entry, 'aside')
+      // It does not go, and may be overtaken at once.
+      if (!isMoving) room.stage(entry, 'aside')
       this.#host.bursts.join(entry)
     }
-    if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
-    else this.#place(entry, isHead)
+    if (!isMoving && entry.coalescedBy === undefined) this.#place(entry, isHead)
   }
 
   /** A run that stands, and may hold its order key. */
@@ -231,10 +231,7 @@ export class RunMemory {
 
   /** A run that is ready: the head of its key may go, another waits aside, as does one whose burst is not over. */
   #place(entry: Entry, isHead: boolean): void {
-    if (this.#host.bursts.holds(entry)) {
-      this.#host.room.stage(entry, 'aside')
-      this.#host.bursts.back(entry)
-    } else if (isHead) this.#host.ready.put(entry)
+    if (isHead && !this.#host.bursts.holds(entry)) this.#host.ready.put(entry)
     else this.#host.room.stage(entry, 'aside')
   }
 
