@@ -1,3 +1,4 @@
+import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { runId } from '../event/run.ts'
 import { limits } from '../kit/limits.ts'
@@ -58,15 +59,15 @@ export class BurstPlaces {
   }
 }
 
-/** @throws TypeError where it is no key */
+/** @throws `burst_key_invalid` */
 function textOf(key: unknown): string {
   if (typeof key === 'string' && key.length <= limits.coalesceKeyLength) return key
   quiet(key)
-  throw new TypeError(
+  const reason =
     typeof key === 'string'
-      ? `coalesce.key: wanted at most ${limits.coalesceKeyLength} characters, found ${key.length}`
-      : `coalesce.key: wanted text, found ${typeof key}`,
-  )
+      ? `wanted at most ${limits.coalesceKeyLength} characters, found ${key.length}`
+      : `wanted text, found ${typeof key}`
+  throw new HapaxError('burst_key_invalid', { reason })
 }
 
 /** The event as the handler will see it. What cannot be read, or does not fit, dies as a run of its own. */
@@ -79,9 +80,11 @@ function toSeen(event: EventRecord, { schema }: Handler): HandlerEvent {
     const checked = schema['~standard'].validate(value)
     if (isThenable(checked)) {
       quiet(checked)
-      throw new TypeError('coalesce.key: the schema answers by a promise, so that it cannot read event.data')
+      throw new HapaxError('burst_key_invalid', {
+        reason: 'the schema answers by a promise, so that it cannot read event.data',
+      })
     }
-    if (checked.issues) throw new TypeError('coalesce.key: event.data does not fit the schema')
+    if (checked.issues) throw new HapaxError('burst_key_invalid', { reason: 'event.data does not fit the schema' })
     return checked.value
   })
 }

@@ -1,50 +1,17 @@
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { between } from '../../test/support/between.ts'
+import { acceptAll, coalesce, ids, isCoalesced, keeping, pass, windowMs } from '../../test/support/bursts.ts'
 import { onEitherStore } from '../../test/support/either-store.ts'
 import { never, on, order, why } from '../../test/support/shop.ts'
-import type { NewEvent } from '../engine/api.ts'
-import type { Receipt } from '../event/receipt.ts'
 import type { SettleItem } from '../store/store.ts'
-import { type TestWorld, testWorld } from '../testing/test-world.ts'
-import { type CoalesceOptions, type HandlerOptions, handler } from './handler.ts'
-
-/** It ends between two beats. */
-const windowMs = 9_300
-const coalesce: CoalesceOptions = { key: ({ subject }) => subject ?? '', window: windowMs }
-
-/** A handler that keeps the latest by subject, and the ids that it was called with. */
-function keeping(more: Partial<HandlerOptions> = {}) {
-  const seen: string[] = []
-  const keeps = handler('keeps', { ...on, coalesce, ...more }, ({ id }) => {
-    seen.push(id)
-    return { kept: id }
-  })
-  return { seen, keeps }
-}
-
-const runOf = (receipt: Receipt | undefined) => receipt?.runs[0]?.id ?? ''
-
-/** Accepts so many of one key, one after the other. */
-async function accept(world: TestWorld, ids: readonly string[], more: Partial<NewEvent> = {}): Promise<string[]> {
-  const runs: string[] = []
-  for (const id of ids) {
-    const event = order(id, { subject: 'k', orderKey: 'k', ...more })
-    runs.push(runOf(await world.soon(world.newest().accept(event))))
-  }
-  return runs
-}
-
-/** A call of the store takes so long. */
-const pass = ({ clock }: TestWorld, ms: number) => new Promise<void>((resolve) => clock.setTimer(ms, resolve))
-
-const ids = (count: number, prefix = '') => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
-const isCoalesced = { status: 'completed', state: { reason: 'coalesced', attempt: 0, turn: 1 } }
+import { testWorld } from '../testing/test-world.ts'
+import { handler } from './handler.ts'
 
 onEitherStore((open) => {
   it('makes one call of a burst, with the latest, after its window; the others say by whom they were overtaken', async () => {
     const { seen, keeps } = keeping()
     const world = await open({ handlers: [keeps] })
-    const runs = await accept(world, ids(50))
+    const runs = await acceptAll(world, ids(50))
     const last = runs.at(-1) ?? ''
     await world.advance(windowMs - 200)
     expect(seen).toEqual([])
@@ -64,12 +31,12 @@ onEitherStore((open) => {
   it('begins another burst when the window is over', async () => {
     const { seen, keeps } = keeping()
     const world = await open({ handlers: [keeps] })
-    await accept(world, ['1', '2'])
+    await acceptAll(world, ['1', '2'])
     await world.advance(windowMs - 1_000)
-    await accept(world, ['3'])
+    await acceptAll(world, ['3'])
     await world.advance(2_000)
     expect(seen).toEqual(['3'])
-    await accept(world, ['4', '5'])
+    await acceptAll(world, ['4', '5'])
     await world.advance(windowMs - 1_000)
     expect(seen).toEqual(['3'])
     await world.advance(2_000)
@@ -81,9 +48,9 @@ onEitherStore((open) => {
     const { seen, keeps } = keeping()
     const other = handler('other', { ...on, coalesce }, ({ tenant, id }) => seen.push(`other ${tenant} ${id}`))
     const world = await open({ handlers: [keeps, other] })
-    await accept(world, ['a1', 'a2'], { subject: 'a' })
-    await accept(world, ['b1', 'b2'], { subject: 'b' })
-    await accept(world, ['t1', 't2'], { subject: 'a', tenant: 'blue' })
+    await acceptAll(world, ['a1', 'a2'], { subject: 'a' })
+    await acceptAll(world, ['b1', 'b2'], { subject: 'b' })
+    await acceptAll(world, ['t1', 't2'], { subject: 'a', tenant: 'blue' })
     await world.advance(windowMs + 1_000)
     expect(seen.sort()).toEqual(['a2', 'b2', 'other blue t2', 'other default a2', 'other default b2', 't2'])
     await world.close()
@@ -94,12 +61,12 @@ onEitherStore((open) => {
     async (how) => {
       const { seen, keeps } = keeping()
       const world = await open({ handlers: [keeps], lease: '1s', beat: '250ms' })
-      const before = await accept(world, ids(5, 'before '))
+      const before = await acceptAll(world, ids(5, 'before '))
       await world.advance('4s')
       if (how === 'crash') await world.crash()
       else await world.soon(world.hapax.stop())
       await world.node()
-      const after = await accept(world, ids(5, 'after '))
+      const after = await acceptAll(world, ids(5, 'after '))
       await world.advance('4s')
       expect(seen).toEqual([])
       const last = after.at(-1) ?? ''
@@ -143,11 +110,11 @@ onEitherStore((open) => {
       },
     )
     const world = await open({ handlers: [failing] })
-    const [first = ''] = await accept(world, ['1'])
+    const [first = ''] = await acceptAll(world, ['1'])
     await world.advance(windowMs + 500)
     expect(seen).toEqual(['1'])
     // It is to be retried within the window of the next.
-    const [second = '', third = ''] = await accept(world, ['2', '3'])
+    const [second = '', third = ''] = await acceptAll(world, ['2', '3'])
     fails = false
     await world.endedRun(first)
     expect(seen).toEqual(['1', '1'])
@@ -157,6 +124,8 @@ onEitherStore((open) => {
     await world.endedRun(third, '20s')
     expect(seen).toEqual(['1', '1', '1', '3'])
     expect(await world.hapax.runs.get(second)).toMatchObject(isCoalesced)
+    await world.soon(world.hapax.runs.replay(second, why))
+    await world.until(() => seen.at(-1) === '2', '2s')
     await world.close()
   })
 
@@ -167,7 +136,7 @@ onEitherStore((open) => {
       throw new TypeError('down')
     })
     const world = await open({ handlers: [fails] })
-    const [first = '', second = ''] = await accept(world, ['1', '2'])
+    const [first = '', second = ''] = await acceptAll(world, ['1', '2'])
     expect(await world.endedRun(second, '20s')).toMatchObject({ status: 'dead' })
     expect(await world.hapax.runs.get(first)).toMatchObject(isCoalesced)
     expect(seen).toEqual(['2', '2'])
@@ -181,14 +150,14 @@ onEitherStore((open) => {
       return seen.length === 1 ? never() : 'done'
     })
     const world = await open({ handlers: [hangs], lease: '1s', beat: '250ms' })
-    const [first = ''] = await accept(world, ['1'])
+    const [first = ''] = await acceptAll(world, ['1'])
     await world.advance(windowMs - 1_000)
-    const [second = ''] = await accept(world, ['2'])
+    const [second = ''] = await acceptAll(world, ['2'])
     await world.until(() => seen.length === 1, '20s')
     await world.crash()
     await world.node()
     // It is on record that it had begun: what comes now does not overtake it.
-    const [third = ''] = await accept(world, ['3'])
+    const [third = ''] = await acceptAll(world, ['3'])
     await world.endedRun(second, '5s')
     await world.endedRun(third, '20s')
     expect(seen).toEqual(['2', '2', '3'])
@@ -199,7 +168,7 @@ onEitherStore((open) => {
   it('takes the cancel of one that waits: the latest of the others goes', async () => {
     const { seen, keeps } = keeping()
     const world = await open({ handlers: [keeps] })
-    const [first = '', second = '', third = ''] = await accept(world, ['1', '2', '3'])
+    const [first = '', second = '', third = ''] = await acceptAll(world, ['1', '2', '3'])
     expect(await world.soon(world.hapax.runs.retry(second, why))).toMatchObject({ outcome: 'refused', reason: 'ready' })
     expect(await world.soon(world.hapax.runs.cancel(third, why))).toMatchObject({ outcome: 'applied' })
     expect(await world.soon(world.hapax.runs.cancel(first, why))).toMatchObject({ outcome: 'applied' })
@@ -222,7 +191,7 @@ onEitherStore((open) => {
           },
         }),
       })
-      const [first = '', second = '', third = ''] = await accept(world, ids(3))
+      const [first = '', second = '', third = ''] = await acceptAll(world, ids(3))
       await world.advance(window === '10s' ? 9_000 : 29_000)
       expect(await world.soon(world.hapax.runs.cancel(third, why))).toMatchObject({ outcome: 'applied' })
       await world.endedRun(second, '20s')
@@ -255,7 +224,7 @@ onEitherStore((open) => {
         },
       }),
     })
-    await accept(world, ids(count))
+    await acceptAll(world, ids(count))
     await world.advance(windowMs + 8_000)
     expect(seen).toEqual([count - 1])
     expect(settled.flat()).toHaveLength(count)
@@ -268,7 +237,7 @@ onEitherStore((open) => {
     const hangs = handler('hangs', { source: 'elsewhere', on: '*' }, never)
     const world = await open({ handlers: [keeps, hangs], grace: '8s' })
     await world.soon(world.hapax.accept({ source: 'elsewhere', id: '1', type: 'any', data: 1 }))
-    const [first = ''] = await accept(world, ids(2))
+    const [first = ''] = await acceptAll(world, ids(2))
     const reader = await world.node([], { group: 'reader' })
     await world.advance(windowMs - 2_000)
     const stopped = world.hapax.stop()
@@ -290,7 +259,7 @@ onEitherStore((open) => {
         },
       }),
     })
-    const [first = '', second = ''] = await accept(world, ids(2))
+    const [first = '', second = ''] = await acceptAll(world, ids(2))
     await world.advance(windowMs - 500)
     slowMs = 3_000
     await world.advance(1_000)
@@ -306,119 +275,10 @@ onEitherStore((open) => {
   it('says of one that waits what it waits for', async () => {
     const { keeps } = keeping()
     const world = await open({ handlers: [keeps] })
-    const [first = '', second = ''] = await accept(world, ids(2))
+    const [first = '', second = ''] = await acceptAll(world, ids(2))
     for (const run of [first, second])
       expect(await world.hapax.runs.get(run)).toMatchObject({ held: { reason: 'coalescing', by: second } })
     await world.close()
-  })
-})
-
-describe('with an order', () => {
-  it('goes in the order of those that are left (G7)', async () => {
-    const { seen, keeps } = keeping({ order: true })
-    const world = await testWorld({ handlers: [keeps], shards: 1 })
-    await accept(world, ['a1'], { subject: 'a' })
-    await accept(world, ['b1'], { subject: 'b' })
-    await accept(world, ['a2'], { subject: 'a' })
-    await accept(world, ['c1'], { subject: 'c' })
-    await accept(world, ['b2'], { subject: 'b' })
-    await accept(world, ['x1'], { subject: 'a', orderKey: 'x' })
-    await world.advance(windowMs + 1_000)
-    expect(seen.filter((id) => id !== 'x1')).toEqual(['a2', 'c1', 'b2'])
-    expect(seen).toContain('x1')
-    await world.close()
-  })
-
-  it('waits behind the head of its key, and overtakes while it does', async () => {
-    const seen: string[] = []
-    let down = true
-    const keeps = handler(
-      'keeps',
-      { ...on, coalesce, order: true, retry: { attempts: 90, min: '5s', max: '5s', jitter: 'none' } },
-      ({ id }) => {
-        if (id === '1' && down) throw new TypeError('down')
-        seen.push(id)
-      },
-    )
-    const world = await testWorld({ handlers: [keeps], shards: 1 })
-    await accept(world, ['1'])
-    await world.advance(windowMs + 1_000)
-    const [second = ''] = await accept(world, ['2', '3', '4'])
-    await world.advance(windowMs + 1_000)
-    expect(await world.hapax.runs.get(second)).toMatchObject(isCoalesced)
-    await accept(world, ['5', '6'])
-    await world.advance(windowMs + 1_000)
-    expect(seen).toEqual([])
-    down = false
-    await world.until(() => seen.length === 3, '20s')
-    expect(seen).toEqual(['1', '4', '6'])
-    await world.close()
-  })
-})
-
-describe('memory', () => {
-  const bounds = { held: 4, aside: 6, perKey: 1, page: 4 }
-
-  it('is bounded for one long burst: still one call (aside)', async () => {
-    const { seen, keeps } = keeping()
-    const world = await testWorld({ handlers: [keeps], shards: 1, bounds })
-    const runs = await accept(world, ids(60))
-    await world.advance('1s')
-    const early = await Promise.all(runs.map(async (run) => (await world.hapax.runs.get(run)).status))
-    expect(early.filter((status) => status === 'ready').length).toBeLessThanOrEqual(bounds.aside + 1)
-    expect(early[0]).toBe('ready')
-    await world.advance(windowMs)
-    expect(seen).toEqual(['59'])
-    for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
-    await world.close()
-  })
-
-  it('is bounded for many bursts: each key has its latest in the end, and nothing goes after what is newer', async () => {
-    const { seen, keeps } = keeping()
-    let isReadAgain = false
-    const wrapStore = between({
-      tail: (go, { cursors }) => {
-        isReadAgain ||= cursors.some(({ all }) => all)
-        return go()
-      },
-    })
-    const world = await testWorld({ handlers: [keeps], shards: 1, bounds, wrapStore })
-    const runs: string[] = []
-    for (const turn of ids(3))
-      for (const subject of ids(30, 'key-')) runs.push(...(await accept(world, [`${subject} ${turn}`], { subject })))
-    await world.advance('5m')
-    expect(isReadAgain).toBe(true)
-    for (const run of runs) expect((await world.hapax.runs.get(run)).status).toBe('completed')
-    for (const subject of ids(30, 'key-')) {
-      const turns = seen.filter((id) => id.startsWith(`${subject} `)).map((id) => Number(id.split(' ')[1]))
-      expect(turns.at(-1)).toBe(2)
-      expect(turns).toEqual([...turns].sort())
-    }
-    await world.close()
-  })
-
-  it('holds up no other handler, and is not held up by one that is paused', async () => {
-    const { seen, keeps } = keeping()
-    const paused = handler('paused', { source: 'elsewhere', on: '*' }, () => {})
-    const world = await testWorld({ handlers: [keeps, paused], shards: 1, bounds })
-    await world.soon(world.hapax.controls.pause('handler', 'paused', why))
-    for (const id of ids(12)) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any', data: 1 }))
-    await world.advance('1s')
-    for (const subject of ids(5, 'key-')) await accept(world, [`${subject} 1`, `${subject} 2`], { subject })
-    await world.advance('2m')
-    expect([...new Set(seen.filter((id) => id.endsWith(' 2')))]).toEqual(ids(5, 'key-').map((key) => `${key} 2`))
-    await world.close()
-  })
-
-  it('ends a burst, though the store cannot be read on for want of room', async () => {
-    const { seen, keeps } = keeping()
-    const hangs = handler('hangs', { source: 'elsewhere', on: '*', timeout: '10m' }, never)
-    const world = await testWorld({ handlers: [keeps, hangs], shards: 1, bounds })
-    await accept(world, ['1', '2'])
-    for (const id of ids(12)) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any', data: 1 }))
-    await world.advance(2 * windowMs + 3_000)
-    expect(seen).toEqual(['2'])
-    await world.crash()
   })
 })
 
@@ -449,10 +309,12 @@ it('leaves what waits to the next owner when a node joins, and hands its own bac
   const { seen, keeps } = keeping()
   const world = await testWorld({ handlers: [keeps], shards: 4 })
   const runs: string[] = []
-  for (const key of ids(8, 'key-')) runs.push(...(await accept(world, [`${key} 1`], { subject: key, orderKey: key })))
+  for (const key of ids(8, 'key-'))
+    runs.push(...(await acceptAll(world, [`${key} 1`], { subject: key, orderKey: key })))
   await world.node()
   await world.advance('3s')
-  for (const key of ids(8, 'key-')) runs.push(...(await accept(world, [`${key} 2`], { subject: key, orderKey: key })))
+  for (const key of ids(8, 'key-'))
+    runs.push(...(await acceptAll(world, [`${key} 2`], { subject: key, orderKey: key })))
   await world.soon(world.newest().stop())
   await world.advance('1s')
   expect(seen).toEqual([])
