@@ -27,6 +27,7 @@ export type {
   VerbAnswer,
 } from './engine/api.ts'
 export {
+  type CoalesceOptions,
   type EmittedEvent,
   type Handler,
   type HandlerEvent,

@@ -64,9 +64,10 @@ export class Bursts {
     this.#held.set(entry, burst)
     this.#counts.set(entry.tag, this.#count(entry.tag) + 1)
     // The first stays: a next owner counts the window from it.
-    if (burst.waiting.size > (this.#host.room.isAsideFull ? 2 : limits.burstRuns)) {
-      this.#overtake(burst, [first(burst.waiting), latest(burst.waiting)])
-    }
+    if (burst.waiting.size <= (this.#host.room.isAsideFull ? 2 : limits.burstRuns)) return
+    const last = latest(burst.waiting)
+    // One that is being cancelled overtakes none.
+    if (last.stage !== 'moving') this.#overtake(burst, [first(burst.waiting), last])
   }
 
   /** It left memory. */
