@@ -147,6 +147,18 @@ export interface TransactionOptions<Client> {
   readonly begin?: (work: (transaction: Client) => Promise<void>) => Promise<unknown>
 }
 
+/** How the latest of a burst is kept. */
+export interface CoalesceOptions<Data = unknown> {
+  /**
+   * What the runs of one burst have in common, of at most 1,000 characters; it must not depend on anything but the event. Where
+   * it throws or is no such text, also where `data` does not fit the schema or the schema answers by a promise, the run is
+   * executed by itself, and the reason is logged once.
+   */
+  readonly key: (event: HandlerEvent<Data>) => string
+  /** How long after the first event's acceptance others still join it, at most 1 hour. */
+  readonly window: Duration
+}
+
 /** What a handler subscribes to, and how its runs are treated. */
 export interface HandlerOptions<Data = unknown> {
   /** Sources: a name, a list, or a trailing wildcard like `'bank-*'`. */
@@ -183,6 +195,15 @@ export interface HandlerOptions<Data = unknown> {
   readonly needs?: readonly 'transaction'[]
   /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
   readonly order?: boolean | { readonly onDead: 'block' | 'skip' }
+  /**
+   * Keeps the latest of a burst: of the runs whose events have the same tenant and key and were accepted within `window` of the
+   * first of them, only that of the last event is executed, once the window is over. Each of the others completes without
+   * an attempt, with reason `coalesced` and the result `{ coalescedBy: runId }`. With `order` they must have the same order
+   * key, too. Default: every run is executed.
+   *
+   * @example coalesce: { key: (event) => event.subject ?? '', window: '5s' }
+   */
+  readonly coalesce?: CoalesceOptions<Data>
   /** Whether death undoes the steps that have an undo. Default false. */
   readonly undoOnDeath?: boolean
   /** Recorded with each run. */
@@ -214,6 +235,7 @@ export interface Handler {
   readonly priority: number | ((event: PrioritizedEvent) => number)
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
+  readonly coalesce: { readonly key: (event: HandlerEvent) => unknown; readonly windowMs: number } | undefined
   readonly undoOnDeath: boolean
   readonly version: string | undefined
   readonly formerly: readonly string[]
@@ -274,6 +296,7 @@ export function handler<Data = unknown>(
     priority: options.priority ?? 0,
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
+    coalesce: options.coalesce && coalescing(options.coalesce),
     undoOnDeath: options.undoOnDeath ?? false,
     version: options.version,
     formerly: options.formerly ?? [],
@@ -285,6 +308,11 @@ export function handler<Data = unknown>(
 function concurrencyOf(concurrency: HandlerOptions['concurrency']): Handler['concurrency'] {
   if (typeof concurrency === 'number') return { limit: concurrency, perKey: undefined }
   return { limit: concurrency?.limit, perKey: concurrency?.perKey }
+}
+
+function coalescing<Data>({ key, window }: CoalesceOptions<Data>): NonNullable<Handler['coalesce']> {
+  // Its data has been through the schema, as the body's.
+  return { key: (event: HandlerEvent) => key(event as HandlerEvent<Data>), windowMs: toMs(window) }
 }
 
 function list(value: string | readonly string[]): readonly string[] {

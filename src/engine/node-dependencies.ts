@@ -32,6 +32,8 @@ export interface NodeDependenciesHost {
 /** The dependencies of a node, tied to its beats and to the runs of its handlers. */
 export class NodeDependencies {
   readonly states: Dependencies
+  /** Whether all runs of this node's handlers wait in lines. */
+  readonly isAllInLines: boolean
   readonly #host: NodeDependenciesHost
   readonly #beats: HurriedBeats
   /** By tag, what bounds the runs of a handler. */
@@ -57,6 +59,7 @@ export class NodeDependencies {
       hurry: () => this.#beats.ask(),
     })
     for (const [tag, handler] of host.index) this.#gates.set(tag, this.#gatesOf(handler))
+    this.isAllInLines = [...this.#gates.values()].every((gates) => gates.length > 0)
     for (const { name, rate } of host.sources) {
       const limit = `source ${host.group}/${name}`
       if (rate !== undefined) this.#sources.set(name, this.states.limit(limit, { rate }))
@@ -83,11 +86,6 @@ export class NodeDependencies {
     return [...this.#host.index.values()]
       .filter(({ uses }) => uses.some(({ name }) => name === dependency))
       .map(({ name }) => name)
-  }
-
-  /** Whether all runs of this node's handlers wait in lines. */
-  get isAllInLines(): boolean {
-    return [...this.#gates.values()].every((gates) => gates.length > 0)
   }
 
   /** In which line a run waits: of its handler's and its source's limits, of what it uses, and of what it is parked for. */

@@ -62,6 +62,12 @@ export const limits = {
   runsAside: 100_000,
   /** Of one order key, however many wait in all: the key is read anew once for so many of its runs. */
   runsAsidePerKey: 16,
+  /** Longest window of a burst: its runs are read again by each new owner of their shard. */
+  coalesceWindowMs: 3_600_000,
+  /** Runs of one burst that wait at once: of more, those between the first and the last are settled before its window is over. */
+  burstRuns: 1_000,
+  /** Longest key of a burst, in characters: it is held for each burst that is open. */
+  coalesceKeyLength: 1_000,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
