@@ -18,11 +18,13 @@ export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
 export interface LineRun {
   /** It waited so long for its turn in the rate: that is not the time it takes. */
   waitedMs: number
+  /** It has not called yet. */
+  isOnItsWay: boolean
   readonly startedMs: number
 }
 
-/** A run takes about so long, before any has ended. */
-const firstRunMs = 5
+/** A run takes about so long to its call, before any has called. */
+const firstWayMs = 5
 
 /** So much time ahead of their turn runs begin: what they do before their call, and how unevenly they come. */
 const aheadMs = 20
@@ -44,7 +46,10 @@ export class DependencyState {
   #active = 0
   /** Runs that wait in its lines. */
   #lined = 0
-  #runMs = firstRunMs
+  /** Of those, runs that have not called yet. */
+  #onTheirWay = 0
+  /** How long that takes them. */
+  #wayMs = firstWayMs
   #calls = 0
   #failures = 0
   #callsSinceBeat = 0
@@ -182,24 +187,41 @@ export class DependencyState {
     const { rate, concurrency } = this.limits
     if (concurrency !== undefined && this.#active >= this.#slotShare) return false
     if (rate === undefined) return true
-    // As many as are under way at this rate (Little's law), and some ahead of their turn.
+    // As many as are on their way to a call at this rate (Little's law), and some ahead of their turn. Those that have called hold
+    // nobody up: where many are slow at once, the rate would else lie idle.
     const ahead = Math.ceil((this.#rateShare * aheadMs) / 1_000)
-    const under = Math.ceil((this.#rateShare * this.#runMs) / 1_000)
-    return this.#rateShare > 0 && this.rate.waiting <= ahead && this.#active < 1 + under + ahead
+    const under = Math.ceil((this.#rateShare * this.#wayMs) / 1_000)
+    return this.#rateShare > 0 && this.rate.waiting <= ahead && this.#onTheirWay < 1 + under + ahead
   }
 
   /** A run of a line begins. */
   begin(): LineRun {
     this.#active++
-    return { waitedMs: 0, startedMs: this.#clock.monotonicMs() }
+    this.#onTheirWay++
+    return { waitedMs: 0, isOnItsWay: true, startedMs: this.#clock.monotonicMs() }
+  }
+
+  /** It waited so long for its turn, and calls now. */
+  waited(run: LineRun, ms: number): void {
+    run.waitedMs += ms
+    if (this.#hasCome(run)) this.#host.changed()
   }
 
   /** It has ended. */
-  end({ startedMs, waitedMs }: LineRun): void {
+  end(run: LineRun): void {
     this.#active--
-    const tookMs = Math.max(0, this.#clock.monotonicMs() - startedMs - waitedMs)
-    this.#runMs += (tookMs - this.#runMs) / 16
+    this.#hasCome(run)
     this.#host.changed()
+  }
+
+  /** It is no longer on its way. Answers whether it was. */
+  #hasCome(run: LineRun): boolean {
+    if (!run.isOnItsWay) return false
+    run.isOnItsWay = false
+    this.#onTheirWay--
+    const tookMs = Math.max(0, this.#clock.monotonicMs() - run.startedMs - run.waitedMs)
+    this.#wayMs += (tookMs - this.#wayMs) / 16
+    return true
   }
 
   // --- calls

@@ -42,7 +42,7 @@ export class LineTurn {
 
   /** It waited so long for its turn. */
   waited(ms: number): void {
-    for (const [, run] of this.#begun) run.waitedMs += ms
+    for (const [state, run] of this.#begun) state.waited(run, ms)
   }
 
   end(): void {
