@@ -16,7 +16,6 @@ export interface NodeSetup {
   readonly rate?: number
   readonly cooldownMs: number
   readonly beatMs: number
-  readonly leaseMs: number
   /** Whether events with an order key go one at a time. */
   readonly ordered: boolean
 }
@@ -75,7 +74,6 @@ export class DrillNode {
       handlers: handlers(setup, seen),
       log,
       beat: setup.beatMs,
-      lease: setup.leaseMs,
     })
     await hapax.start()
     return new DrillNode(setup, hapax, seen, counts)
@@ -144,9 +142,11 @@ interface Seen {
   readonly done: { count: number }
 }
 
-function handlers({ name, service, rate, cooldownMs, ordered }: NodeSetup, seen: Seen) {
+function handlers({ service, rate, cooldownMs, ordered }: NodeSetup, seen: Seen) {
   const acquirer = dependency('acquirer', {
     timeout: '5s',
+    // After its turn: when it is sent.
+    fetch: (input, init) => fetch(input, { ...init, headers: { 'x-sent-ms': String(nowMs()) } }),
     ...(rate !== undefined && { rate }),
     circuit: { failures: 5, within: '30s', cooldown: cooldownMs },
   })
@@ -155,8 +155,7 @@ function handlers({ name, service, rate, cooldownMs, ordered }: NodeSetup, seen:
     { source: 'shop', on: 'order.paid', uses: [acquirer], order: ordered },
     async ({ id }, run) => {
       await run.step('charge', async () => {
-        const headers = { 'x-sent-ms': String(nowMs()), 'x-node': name }
-        await (await acquirer.fetch(`${service}/${id}`, { method: 'POST', headers })).text()
+        await (await acquirer.fetch(`${service}/${id}`, { method: 'POST' })).text()
       })
       seen.done.count++
     },

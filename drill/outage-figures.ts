@@ -107,7 +107,12 @@ export function outageFigures(plan: OutagePlan, seen: OutageSeen): OutageFigures
   const waiting = backlog.at(returnedMs)
   const order = orderOf(calls)
   const unrelated = (fromMs: number, toMs: number) =>
-    rounded(percentile(seen.apart.filter(([sentMs]) => sentMs >= fromMs && sentMs < toMs).map(([, took]) => took), 99))
+    rounded(
+      percentile(
+        seen.apart.filter(([sentMs]) => sentMs >= fromMs && sentMs < toMs).map(([, took]) => took),
+        99,
+      ),
+    )
   const drained = served.filter((atMs) => atMs > returnedMs && atMs <= goneMs).length
   return {
     accepted: judged.accepted,
@@ -119,7 +124,10 @@ export function outageFigures(plan: OutagePlan, seen: OutageSeen): OutageFigures
     lastStrayMs: strays.length === 0 ? 0 : rounded(Math.max(...strays) - openedMs),
     parkedRecords: seen.store.parked,
     peakRate: mostWithin(calls.atMs.filter(isBack), 1_000),
-    peakSentRate: mostWithin(calls.sentMs.filter(isBack).sort((one, other) => one - other), 1_000),
+    peakSentRate: mostWithin(
+      calls.sentMs.filter(isBack).sort((one, other) => one - other),
+      1_000,
+    ),
     allowedRate: plan.allowedRate,
     backlog: waiting,
     noticedMs: rounded(returnedMs - upMs),

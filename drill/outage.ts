@@ -31,7 +31,6 @@ export async function outage(plan: OutagePlan, progress: (text: string) => void)
     rate: plan.declaredRate,
     cooldownMs: plan.cooldownMs,
     beatMs: plan.beatMs,
-    leaseMs: 4 * plan.beatMs,
     ordered: true,
   })
   try {

@@ -34,7 +34,7 @@ export async function parking(plan: ParkingPlan, progress: (text: string) => voi
   const { store, nodes: count, runs, beatMs } = plan
   const service = new Child<ServiceVerbs>('service.ts')
   const url = await service.ask('open')
-  const setup = { store, service: url, cooldownMs, beatMs, leaseMs: 4 * beatMs, ordered: false }
+  const setup = { store, service: url, cooldownMs, beatMs, ordered: false }
   const nodes = await Nodes.open(count, setup)
   try {
     const rss = async () => Math.round((await nodes.count()).rssBytes / 1e6)

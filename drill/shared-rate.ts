@@ -41,7 +41,6 @@ export async function sharedRate(plan: SharedRatePlan, progress: (text: string) 
     rate,
     cooldownMs: 1_000,
     beatMs,
-    leaseMs: 4 * beatMs,
     ordered: false,
   })
   try {

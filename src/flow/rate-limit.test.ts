@@ -81,6 +81,18 @@ it('goes on at a new rate at once', async () => {
   expect(atMs[1]).toBeLessThanOrEqual(1_100)
 })
 
+it('G8: lets no more pass in any second than the rate says, however late its timer fires now and then', async () => {
+  const { clock, rate, atMs } = limited(500)
+  // Woken at any time, it takes all that it may: a quarter of a second apart, 20 ms late.
+  for (let ms = 0; ms < 10_000; ms++) {
+    await clock.advance(1)
+    if (ms % 250 < 20) continue
+    while (rate.tryTake()) atMs.push(ms)
+  }
+  for (const from of atMs) expect(atMs.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(500)
+  expect(atMs.length).toBeGreaterThanOrEqual(0.97 * 5_000)
+})
+
 describe('a pause', () => {
   it('lets none pass until it is over, with a rate and without one; and then as before', async () => {
     for (const perSecond of [undefined, 10]) {
