@@ -229,6 +229,8 @@ export interface Handler {
   readonly expiresMs: number | undefined
   readonly pickUpMs: number
   readonly uses: readonly Dependency[]
+  /** Its runs make calls together: the limits of what it uses are not each run's. */
+  readonly sharesCalls: boolean
   /** Begins a second over all nodes. */
   readonly rate: number | undefined
   readonly concurrency: { readonly limit: number | undefined; readonly perKey: number | undefined }
@@ -291,6 +293,7 @@ export function handler<Data = unknown>(
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
     uses: [...(options.uses ?? [])],
+    sharesCalls: false,
     rate: ratePerSecond(options.rate),
     concurrency: concurrencyOf(options.concurrency),
     priority: options.priority ?? 0,

@@ -1,4 +1,5 @@
 import type { Occurrence } from '../event/alert.ts'
+import { CircuitGate } from '../flow/circuit-gate.ts'
 import { Dependencies } from '../flow/dependencies.ts'
 import type { Line, LineGate } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
@@ -99,8 +100,9 @@ export class NodeDependencies {
     return this.states.line(isNamed ? gates : [...gates, this.states.named(down)])
   }
 
-  #gatesOf({ name, rate, concurrency: { limit }, uses }: Handler): readonly LineGate[] {
-    const gates = uses.map((dependency) => this.states.of(dependency))
+  #gatesOf({ name, rate, concurrency: { limit }, uses, sharesCalls }: Handler): readonly LineGate[] {
+    const states = uses.map((dependency) => this.states.of(dependency))
+    const gates = sharesCalls ? states.map((state) => new CircuitGate(state)) : states
     if (rate === undefined && limit === undefined) return gates
     return [this.states.limit(`handler ${this.#host.group}/${name}`, { rate, concurrency: limit }), ...gates]
   }
