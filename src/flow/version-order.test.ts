@@ -21,7 +21,19 @@ const numbers = fc.oneof(
   fc.integer(),
   fc.maxSafeInteger(),
   fc.integer({ min: -20, max: 20 }),
-  fc.constantFrom(0, -0, 5e-324, -5e-324, 2 ** -1022, 2 ** 53, 2 ** 53 + 2, Number.MAX_VALUE, -Number.MAX_VALUE, 0.1, 0.5),
+  fc.constantFrom(
+    0,
+    -0,
+    5e-324,
+    -5e-324,
+    2 ** -1022,
+    2 ** 53,
+    2 ** 53 + 2,
+    Number.MAX_VALUE,
+    -Number.MAX_VALUE,
+    0.1,
+    0.5,
+  ),
 )
 const bigints = fc.oneof(fc.bigInt({ min: -(1n << 1023n), max: 1n << 1023n }), fc.bigInt({ min: -20n, max: 20n }))
 const texts = fc.oneof(
