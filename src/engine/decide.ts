@@ -45,6 +45,8 @@ export type Outcome =
       readonly intervention?: EventKey
     }
   | { readonly kind: 'undone' }
+  /** A newer version of the same thing was processed already. */
+  | { readonly kind: 'superseded'; readonly by: number | string }
 
 /** What the decision rests on beside state and outcome. */
 export interface Policy {
@@ -198,6 +200,11 @@ export function decide(
       if (outcome.undo && policy.undoable)
         return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: 'cancel' }
       return { ...base, status: 'cancelled', reason: 'cancel' }
+
+    case 'superseded': {
+      const result = JSON.stringify({ supersededBy: outcome.by })
+      return { ...base, status: 'completed', reason: 'superseded', result, failures: 0 }
+    }
 
     case 'undone':
       return undoing === 'death'

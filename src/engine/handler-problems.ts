@@ -11,7 +11,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
   const { retry, order, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
-  const { rate, concurrency, priority } = options
+  const { rate, concurrency, priority, supersede } = options
   return [
     ...(isName(name) ? [] : [`name: wanted ${names}`]),
     ...patternProblems('source', options.source),
@@ -21,6 +21,9 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('expires', options.expires, 1),
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
+    ...(supersede === undefined || isSupersede(supersede)
+      ? []
+      : ['supersede: wanted { key, version }, each a function of the event']),
     ...(elementsOf(uses)?.every(isDependency) ? [] : ['uses: wanted a list of what dependency() declares']),
     ...(rate === undefined || ratePerSecond(rate) !== undefined
       ? []
@@ -60,6 +63,11 @@ export function retryProblems(retry: RetryOptions): string[] {
   if (minMs !== undefined && maxMs !== undefined && minMs > maxMs)
     problems.push(`retry.min (${minMs} ms) must be at most retry.max (${maxMs} ms)`)
   return problems
+}
+
+function isSupersede(supersede: unknown): boolean {
+  if (typeof supersede !== 'object' || supersede === null) return false
+  return ['key', 'version'].every((name) => typeof Reflect.get(supersede, name) === 'function')
 }
 
 const names = `1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`
