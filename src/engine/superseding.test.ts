@@ -84,7 +84,7 @@ describe('supersede', () => {
     expect(await processed('key', 1, { subject: 'product 8' })).toMatchObject(plain)
     expect(await processed('tenant', 1, { tenant: 'acme' })).toMatchObject(plain)
     expect(await processed('long', 1, { subject: 'x'.repeat(300) })).toMatchObject(plain)
-    expect(await processed('hash', 1, { subject: `${'x'.repeat(299)}y` })).toMatchObject(plain)
+    expect(await processed('hash', 0, { subject: `${'x'.repeat(299)}y` })).toMatchObject(plain)
     expect(await processed('old', 0, { subject: 'x'.repeat(300) })).toMatchObject(superseded(1))
     expect(called).toEqual(['a', 'key', 'tenant', 'long', 'hash'])
 
@@ -197,6 +197,28 @@ describe('supersede', () => {
     expect(undone).toEqual(['bad'])
   })
 
+  it('gives the store keys that any database keeps, and different ones for different keys', async () => {
+    const keys: string[] = []
+    const seen = between({
+      raiseVersion: (go, { key }) => {
+        keys.push(key)
+        return go()
+      },
+    })
+    const subjects = ['x', 'é'.repeat(127), 'é'.repeat(128), 'x\u0000', 'x\u0001', '\ud83d', '\ud83e', '']
+    // The last is the hash of another.
+    const key = (event: HandlerEvent) => subjects[Number(event.id)] ?? keys[3] ?? ''
+    const { called, processed } = await shop({ supersede: { ...supersede, key } }, () => {}, { wrapStore: seen })
+    for (const id of [...subjects.keys(), subjects.length]) await processed(`${id}`, 100 - id)
+    expect(called).toHaveLength(subjects.length + 1)
+    expect(new Set(keys).size).toBe(subjects.length + 1)
+    for (const kept of keys) {
+      expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(255)
+      expect(kept.isWellFormed() && !kept.includes('\u0000')).toBe(true)
+    }
+    expect([keys[0], keys[1], keys[7]]).toEqual([subjects[0], subjects[1], ''])
+  })
+
   it('looks again at each replay: an older run is not executed by one', async () => {
     const { called, processed, world } = await shop()
     const { id } = await processed('a', 1)
@@ -209,7 +231,7 @@ describe('supersede', () => {
     expect(called).toEqual(['a', 'a', 'b'])
   })
 
-  it.each<[string, { readonly key?: () => string; readonly version?: () => unknown }]>([
+  it.each<[string, { readonly key?: () => unknown; readonly version?: () => unknown }]>([
     [
       'a key that throws',
       {
@@ -244,6 +266,7 @@ describe('supersede', () => {
       },
     })
     const called: string[] = []
+    // Options as JavaScript may give them: what the compiler would refuse is what is tested.
     const sync = handler(
       'sync',
       { ...on, supersede: { ...supersede, ...wrong } as SupersedeOptions },
