@@ -136,7 +136,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (this.#closed) return undefined',
     replace: '',
     killedBy: 'G3.no_repeat',
-    seed: 656,
+    seed: 43,
   },
   {
     name: 'a guarded doubt dies unanswered',
@@ -152,7 +152,7 @@ export const ofRuns: readonly Mutation[] = [
     find: 'if (!done) this.expire()',
     replace: '',
     killedBy: 'G5.expires',
-    seed: 147,
+    seed: 285,
   },
   {
     name: 'a wait that outlives its run',
@@ -168,6 +168,6 @@ export const ofRuns: readonly Mutation[] = [
     find: 'abandon(): void {\n    this.#closed = true',
     replace: 'abandon(): void {\n    this.tried.clear()\n    this.#closed = true',
     killedBy: 'G4.once',
-    seed: 6116,
+    seed: 4782,
   },
 ]

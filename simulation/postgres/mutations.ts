@@ -54,7 +54,7 @@ export const driverMutations: readonly Mutation[] = [
     find: 'return first ? Math.min(owned.position, first.from) : owned.position',
     replace: 'return first ? owned.position : owned.position',
     killedBy: 'G5.ends',
-    seed: 21,
+    seed: 4,
   },
   {
     name: 'a checkpoint asked again is refused',
@@ -62,7 +62,7 @@ export const driverMutations: readonly Mutation[] = [
     find: 'found_row.attempt = one_checkpoint.attempt and',
     replace: 'found_row.attempt < 0 and',
     killedBy: 'G6.idempotent',
-    seed: 4,
+    seed: 1,
   },
   {
     name: 'a settlement asked again is refused',

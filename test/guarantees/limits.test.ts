@@ -4,10 +4,10 @@ import { testWorld } from '../../src/testing/index.ts'
 import { on, order, promise } from './promise.ts'
 
 /** Three nodes of one store, whose runs call a bank; and the bank, which counts. */
-async function threeNodes(options: Parameters<typeof dependency>[1], takesMs: number) {
+async function threeNodes(options: Parameters<typeof dependency>[1], takesMs: number, isDeclared = true) {
   const bank = dependency('bank', options)
   const there = { isUp: true, inside: 0, most: 0, calledAt: [] as number[] }
-  const pay = handler('pay', { ...on, uses: [bank], retry: { attempts: 2 } }, (_event, run) =>
+  const pay = handler('pay', { ...on, uses: isDeclared ? [bank] : [], retry: { attempts: 2 } }, (_event, run) =>
     run.step('pay', () =>
       bank.call(async () => {
         there.calledAt.push(world.clock.now())
@@ -20,14 +20,17 @@ async function threeNodes(options: Parameters<typeof dependency>[1], takesMs: nu
     ),
   )
   const world = await testWorld({ handlers: [pay], shards: 6 })
-  await world.node([pay])
-  await world.node([pay])
+  const nodes = [world.hapax, await world.node([pay]), await world.node([pay])]
   // Until each has its part of the shards and of the limits.
   await world.advance('30s')
   const accept = async (count: number) => {
     const receipts = []
     const from = there.calledAt.length
-    for (let index = 0; index < count; index++) receipts.push(await world.hapax.accept(order(`${from}-${index}`)))
+    // Each keeps to itself what it accepts: so all of them have work.
+    for (let index = 0; index < count; index++) {
+      const receipt = await nodes[index % nodes.length]?.accept(order(`${from}-${index}`))
+      if (receipt) receipts.push(receipt)
+    }
     return receipts
   }
   return { world, there, accept }
@@ -46,12 +49,15 @@ describe('G8', () => {
     expect(rated.there.calledAt.length).toBeGreaterThan(120)
     await rated.world.close()
 
-    const counted = await threeNodes({ concurrency: 4 }, 300)
-    await counted.accept(60)
-    await counted.world.advance('10s')
-    expect(counted.there).toMatchObject({ most: 4, inside: 0 })
-    expect(counted.there.calledAt.length).toBe(60)
-    await counted.world.close()
+    // Whether runs wait in line, or their calls inside.
+    for (const isDeclared of [true, false]) {
+      const counted = await threeNodes({ concurrency: 4, wait: '1m' }, 300, isDeclared)
+      await counted.accept(60)
+      await counted.world.advance('20s')
+      expect(counted.there).toMatchObject({ most: 4, inside: 0 })
+      expect(counted.there.calledAt.length).toBe(60)
+      await counted.world.close()
+    }
   })
 
   promise(
