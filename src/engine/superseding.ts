@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { HapaxError } from '../errors/hapax-error.ts'
 import { runId } from '../event/run.ts'
 import { versionOf, versionText } from '../flow/version-order.ts'
 import { compareBytes } from '../kit/byte-order.ts'
@@ -85,7 +86,11 @@ export class Superseding {
   }
 }
 
-/** What stores keep of a key: itself, or its hash where it is long, or holds what a database does not keep. */
+/**
+ * What stores keep of a key: itself, or its hash where it is long, or holds what a database does not keep.
+ *
+ * @throws `version_invalid`
+ */
 function keyText(key: unknown): string {
   if (typeof key !== 'string') throw wrong('key', 'text', key)
   const isPlain = key.isWellFormed() && !key.includes('\u0000') && !key.startsWith(hashed)
@@ -93,8 +98,8 @@ function keyText(key: unknown): string {
   return hashed + createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('hex')
 }
 
-function wrong(what: 'key' | 'version', wanted: string, value: unknown): TypeError {
+function wrong(what: 'key' | 'version', wanted: string, value: unknown): HapaxError {
   // Nobody waits for it.
   if (isThenable(value)) Promise.resolve(value).catch(() => {})
-  return new TypeError(`supersede.${what}: wanted ${wanted}, found ${typeof value}`)
+  return new HapaxError('version_invalid', { reason: `${what}: wanted ${wanted}, found ${typeof value}` })
 }
