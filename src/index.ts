@@ -39,6 +39,7 @@ export {
   type RetryPolicy,
   type Run,
   type StepOptions,
+  type SupersedeOptions,
   type TransactionOptions,
 } from './engine/handler.ts'
 export { type Schedule, type ScheduleOptions, schedule } from './engine/schedule.ts'

@@ -11,7 +11,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
   const { retry, order, coalesce, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
-  const { rate, concurrency, priority } = options
+  const { rate, concurrency, priority, supersede } = options
   return [
     ...(isName(name) ? [] : [`name: wanted ${names}`]),
     ...patternProblems('source', options.source),
@@ -22,6 +22,9 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
     ...(coalesce === undefined ? [] : coalesceProblems(coalesce)),
+    ...(supersede === undefined || isSupersede(supersede)
+      ? []
+      : ['supersede: wanted { key, version }, each a function of the event']),
     ...(elementsOf(uses)?.every(isDependency) ? [] : ['uses: wanted a list of what dependency() declares']),
     ...(rate === undefined || ratePerSecond(rate) !== undefined
       ? []
@@ -72,6 +75,11 @@ function coalesceProblems(coalesce: unknown): string[] {
   if (windowMs === undefined || windowMs < 1 || windowMs > limits.coalesceWindowMs)
     problems.push(`coalesce.window: wanted a duration of 1 ms to 1 hour, like '5s', found ${found(window)}`)
   return problems
+}
+
+function isSupersede(supersede: unknown): boolean {
+  if (typeof supersede !== 'object' || supersede === null) return false
+  return ['key', 'version'].every((name) => typeof Reflect.get(supersede, name) === 'function')
 }
 
 const names = `1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`

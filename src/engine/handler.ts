@@ -159,6 +159,17 @@ export interface CoalesceOptions<Data = unknown> {
   readonly window: Duration
 }
 
+/** How what is older than what was processed already is dropped. */
+export interface SupersedeOptions<Data = unknown> {
+  /** Whose versions are compared: the thing outside, of the event's tenant. It must not depend on anything but the event. */
+  readonly key: (event: HandlerEvent<Data>) => string
+  /**
+   * Which version of it the event brings: numbers by their value, before texts, those by their bytes; a Date is its
+   * milliseconds. A text has at most 255 bytes, a bigint is below 2^1024.
+   */
+  readonly version: (event: HandlerEvent<Data>) => number | bigint | string | Date
+}
+
 /** What a handler subscribes to, and how its runs are treated. */
 export interface HandlerOptions<Data = unknown> {
   /** Sources: a name, a list, or a trailing wildcard like `'bank-*'`. */
@@ -204,6 +215,18 @@ export interface HandlerOptions<Data = unknown> {
    * @example coalesce: { key: (event) => event.subject ?? '', window: '5s' }
    */
   readonly coalesce?: CoalesceOptions<Data>
+  /**
+   * Drops what is older than what was already processed. Before each call of the handler the newest version of the key that one
+   * of its runs completed with is asked for: where that is newer, the run completes without the call, also where attempts
+   * went before, with reason `superseded` and the result `{ supersededBy: version }`. What is equal or newer, or has a step in
+   * doubt, is executed. Two runs of one key at the same time may both be executed: order them by `order`, or by
+   * `concurrency: { perKey: 1 }`. Where `key` or `version` throws or gives nothing of its kind, the run is executed as without
+   * it, and the reason is logged once. A version is forgotten when none was raised for as long as identities are kept. Default:
+   * every run is executed.
+   *
+   * @example supersede: { key: (event) => event.data.id, version: (event) => event.data.updatedAt }
+   */
+  readonly supersede?: SupersedeOptions<Data>
   /** Whether death undoes the steps that have an undo. Default false. */
   readonly undoOnDeath?: boolean
   /** Recorded with each run. */
@@ -238,6 +261,9 @@ export interface Handler {
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
   readonly coalesce: { readonly key: (event: HandlerEvent) => unknown; readonly windowMs: number } | undefined
+  readonly supersede:
+    | { readonly key: (event: HandlerEvent) => unknown; readonly version: (event: HandlerEvent) => unknown }
+    | undefined
   readonly undoOnDeath: boolean
   readonly version: string | undefined
   readonly formerly: readonly string[]
@@ -300,6 +326,7 @@ export function handler<Data = unknown>(
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
     coalesce: options.coalesce && coalescing(options.coalesce),
+    supersede: options.supersede && superseding(options.supersede),
     undoOnDeath: options.undoOnDeath ?? false,
     version: options.version,
     formerly: options.formerly ?? [],
@@ -316,6 +343,14 @@ function concurrencyOf(concurrency: HandlerOptions['concurrency']): Handler['con
 function coalescing<Data>({ key, window }: CoalesceOptions<Data>): NonNullable<Handler['coalesce']> {
   // Its data has been through the schema, as the body's.
   return { key: (event: HandlerEvent) => key(event as HandlerEvent<Data>), windowMs: toMs(window) }
+}
+
+function superseding<Data>({ key, version }: SupersedeOptions<Data>): NonNullable<Handler['supersede']> {
+  // Its data has been through the schema, as the body's.
+  return {
+    key: (event: HandlerEvent) => key(event as HandlerEvent<Data>),
+    version: (event: HandlerEvent) => version(event as HandlerEvent<Data>),
+  }
 }
 
 function list(value: string | readonly string[]): readonly string[] {

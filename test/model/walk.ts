@@ -311,6 +311,8 @@ export class Walk extends Draws {
     this.circuitVersion = circuit?.version ?? 0
     const [name, candidate] = [this.pick(['k1', 'k2']) ?? '', this.random.bytes(4)]
     await this.both('secret', ({ store }) => store.secret(name, candidate))
+    const [scope, version] = [this.newScope(), this.newVersion()]
+    await this.both('raiseVersion', ({ store }) => store.raiseVersion(scope, version))
   }
 
   /** In one sweep, or in steps until nothing is dropped: which row a step reaches is each store's own matter. */
