@@ -50,7 +50,7 @@ export class Versions {
       dropped++
     }
     if (page.length < looks) this.#from = first
-    return dropped === rows
+    return false
   }
 }
 
