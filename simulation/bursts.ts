@@ -9,7 +9,7 @@ export interface Bursts {
 }
 
 /** From this seed on there are any: what the seeds before are known for stays. */
-const firstSeed = 10_000
+export const firstBurstSeed = 10_000
 
 /**
  * Of a stream of their own: what else a seed has is as it was before there were any.
@@ -18,7 +18,7 @@ const firstSeed = 10_000
  */
 export function drawBursts(seed: number, busyMs: number, nodes: number, before: number): Bursts | undefined {
   const draw = new Draw(seed, 'bursts')
-  if (seed < firstSeed || !draw.chance(0.4)) return undefined
+  if (seed < firstBurstSeed || !draw.chance(0.4)) return undefined
   const kind = draw.pick(['level', 'stock'])
   const burst: BurstPlan = { windowMs: draw.pick([300, 1_500, 4_000]) }
   const peaks = [draw.whole(50, busyMs), draw.whole(50, busyMs)] as const
