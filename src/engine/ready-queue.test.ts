@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { entryWith } from '../../test/support/entry.ts'
+import { Line } from '../flow/line.ts'
 import type { Entry } from './entry.ts'
 import { Pauses } from './pauses.ts'
 import { ReadyQueue } from './ready-queue.ts'
@@ -80,4 +81,30 @@ it('has nothing to put anew where settings changed and pauses did not: each turn
   const paused = [{ what: 'source', name: 'bank', reason: '', actor: '', since: 0 }] as const
   expect(pauses.learn({ version: 7, paused, circuits: [], limits: [] })).toBe(false)
   expect(pauses.learn({ version: 8, paused: [], circuits: [], limits: [] })).toBe(true)
+})
+
+it('holds a suspect to the limits of what it uses', () => {
+  const room = new Room({ held: 10, aside: 10, perKey: 1, page: 10 })
+  const pauses = new Pauses(
+    'g',
+    () => ({ version: 1, handlers: [] }),
+    () => [],
+  )
+  let hasRoom = false
+  const gate = { name: 'bank', isHeld: false, lined: () => {}, waited: () => {}, end: () => {} }
+  const line = new Line([
+    {
+      ...gate,
+      get hasRoom() {
+        return hasRoom
+      },
+      begin: () => ({ waitedMs: 0, startedMs: 0, isOnItsWay: false }),
+    },
+  ])
+  const ready = new ReadyQueue({ room, pauses, isSuspect: () => true, lineOf: () => line, wake: () => {} })
+  ready.put(entryWith('lost'))
+  expect(ready.first(true)).toBeUndefined()
+  hasRoom = true
+  const first = ready.first(true)
+  expect(first && ready.isAlone(first)).toBe(true)
 })

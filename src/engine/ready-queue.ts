@@ -20,7 +20,7 @@ export interface ReadyQueueHost {
 }
 
 /**
- * The runs that may go, first come first: suspects before all others, then by turns those that use nothing and each line of those
+ * The runs that may go, first come first: suspects that use nothing before all others, then by turns those that use nothing and each line of those
  * that use the same dependencies, where these have room. Those that a pause or an open circuit holds lie aside. One that left its
  * stage meanwhile stays in line until it comes to its turn.
  */
@@ -49,7 +49,8 @@ export class ReadyQueue {
       return
     }
     const line = this.#lineOf(entry)
-    if (line && (line.isHeld || !isSuspect(entry))) {
+    // A suspect too: its limits hold for it, and it goes alone when it has come to its turn.
+    if (line) {
       this.#line(line, entry)
       return
     }
