@@ -21,6 +21,7 @@ export const invariants = {
   'G5.signal': 'A signal is never lost; waits take signals in commit order, each once.',
   'G5.answered': 'Every verb that was committed is judged, and done when it is answered so.',
   'G5.final': 'A terminal generation never moves.',
+  'G5.coalesced': 'Only a run that never began completes without an attempt, and by a later one of its burst.',
   'G6.fence': 'A write under an epoch that is not current changes nothing.',
   'G6.idempotent': 'A commit applied twice counts once and answers the same.',
   'G6.self_fence': 'A node that lost a pair starts nothing of it.',
@@ -29,7 +30,8 @@ export const invariants = {
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
   'G8.slots': 'A node runs no more at once than it may.',
   'G8.rate': 'A dependency is not called more often than its rate allows, over all nodes.',
-  'G8.concurrency': 'A dependency has no more calls at once than it allows, over all nodes.',
+  'G8.concurrency':
+    'A dependency has no more calls at once than it allows, and a handler no more runs, over all nodes.',
   'G8.open': 'While a circuit is open none calls but one probe at a time.',
   'G10.stop': 'A stop ends within its grace, and nothing begins after it.',
   'G11.tenant': 'Nothing crosses tenants.',
@@ -122,6 +124,8 @@ export const sometimes = [
   'parked',
   'attempt given back',
   'all slots taken',
+  'all slots of a key taken',
+  'overtaken',
 ] as const
 
 /** What is there with a driver and a server alone. */

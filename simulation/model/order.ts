@@ -4,7 +4,12 @@ import type { Entered, RunFacts } from './run-facts.ts'
 import type { Watch } from './watch.ts'
 
 /** Handlers that are ordered, and what a dead head does there. */
-const ordered: Readonly<Record<string, 'block' | 'skip'>> = { ledger: 'block', feed: 'skip', charge: 'skip' }
+const ordered: Readonly<Record<string, 'block' | 'skip'>> = {
+  ledger: 'block',
+  feed: 'skip',
+  charge: 'skip',
+  stock: 'skip',
+}
 
 /** Runs of one handler and order key (G7). */
 export class Order {
@@ -96,7 +101,7 @@ function blocks(run: RunFacts, event: EventFacts | undefined): boolean {
 
 function nameOf(event: EventFacts): string | undefined {
   const handler = handlerOf(event)
-  if (event.orderKey === undefined || ordered[handler] === undefined) return undefined
+  if (event.orderKey === undefined || ordered[handler] === undefined || event.type === 'charge.made') return undefined
   return `${handler} ${event.tenant} ${event.orderKey}`
 }
 

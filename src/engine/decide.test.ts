@@ -39,6 +39,13 @@ describe('decide', () => {
     })
   })
 
+  it('completes, without an attempt, a run that another one goes in the stead of', () => {
+    const state = stateAfter({ kind: 'coalesced', by: 'run-2' }, undefined, { attempt: 0 })
+    expect(state).toMatchObject({ status: 'completed', reason: 'coalesced', turn: 1, attempt: 0, failures: 0 })
+    expect(JSON.parse(state.result ?? '')).toEqual({ coalescedBy: 'run-2' })
+    expect(mayMove('ready', state.status)).toBe(true)
+  })
+
   it('counts failures from the last new checkpoint, but never beyond the most attempts of a run', () => {
     const second = { ...stateAfter(failed()), failures: 2 }
     expect(stateAfter(failed(), second, { attempt: 3, progressed: true })).toMatchObject({
@@ -130,6 +137,7 @@ describe('decide', () => {
       fc.boolean().map((elsewhere) => ({ kind: 'no_handler' as const, error, elsewhere })),
       fc.constant({ kind: 'unknown' as const, error }),
       fc.boolean().map((undo) => ({ kind: 'cancelled' as const, undo })),
+      fc.constant({ kind: 'superseded' as const, by: 2 }),
     )
     fc.assert(
       fc.property(
@@ -141,11 +149,7 @@ describe('decide', () => {
           for (const [index, next] of outcomes.entries()) {
             if (state && isTerminal(state.status)) return
             // While undoing, a run completes or suspends no more.
-            if (
-              state?.undoBegun &&
-              (next.kind === 'completed' || next.kind === 'suspended' || next.kind === 'cancelled')
-            )
-              continue
+            if (state?.undoBegun && ['completed', 'suspended', 'cancelled', 'superseded'].includes(next.kind)) continue
             const to: RunState = stateAfter(next, state, { undoable, undoOnDeath, attempt: index + 1 })
             expect(mayMove(state?.undoBegun ? 'undoing' : 'running', to.status) || to.status === 'ready').toBe(true)
             expect(to.turn).toBe((state?.turn ?? 0) + 1)

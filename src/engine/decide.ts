@@ -45,6 +45,10 @@ export type Outcome =
       readonly intervention?: EventKey
     }
   | { readonly kind: 'undone' }
+  /** A later run of its burst goes in its stead; it never began. */
+  | { readonly kind: 'coalesced'; readonly by: string }
+  /** A newer version of the same thing was processed already. */
+  | { readonly kind: 'superseded'; readonly by: number | string }
 
 /** What the decision rests on beside state and outcome. */
 export interface Policy {
@@ -198,6 +202,14 @@ export function decide(
       if (outcome.undo && policy.undoable)
         return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: 'cancel' }
       return { ...base, status: 'cancelled', reason: 'cancel' }
+
+    case 'coalesced':
+      return { ...base, status: 'completed', reason: 'coalesced', result: JSON.stringify({ coalescedBy: outcome.by }) }
+
+    case 'superseded': {
+      const result = JSON.stringify({ supersededBy: outcome.by })
+      return { ...base, status: 'completed', reason: 'superseded', result, failures: 0 }
+    }
 
     case 'undone':
       return undoing === 'death'

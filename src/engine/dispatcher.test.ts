@@ -49,7 +49,11 @@ function alone() {
     intervene: () => Promise.resolve(),
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
     usesOf: () => [],
+    isAllInLines: () => false,
+    perKeyOf: () => undefined,
+    rankOf: (event) => ({ priority: 0, owner: event.tenant, key: '' }),
     lineOf: () => undefined,
+    burstPlaces: { mayBe: () => false, of: () => undefined },
     expiryOf: () => undefined,
   })
   dispatcher.granted({ ...pair, graceful: true })

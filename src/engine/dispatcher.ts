@@ -1,4 +1,3 @@
-import type { EventRecord } from '../event/event.ts'
 import type { Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Line } from '../flow/line.ts'
@@ -16,8 +15,13 @@ import type {
   Store,
 } from '../store/store.ts'
 import { Admission, type HandOver } from './admission.ts'
+import type { HeldRun } from './api.ts'
+import type { BurstPlaces } from './burst-places.ts'
+import { Bursts } from './bursts.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
+import type { HandlerRules } from './handler-rules.ts'
+import { KeySlots } from './key-slots.ts'
 import { Pauses } from './pauses.ts'
 import { isQueued, ReadyQueue } from './ready-queue.ts'
 import { Room, type RunsInMemory } from './room.ts'
@@ -25,7 +29,7 @@ import { RunMemory } from './run-memory.ts'
 import { TailReader } from './tail-reader.ts'
 
 /** What the dispatcher asks of its engine. */
-export interface DispatcherHost {
+export interface DispatcherHost extends HandlerRules {
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
@@ -36,8 +40,6 @@ export interface DispatcherHost {
   registry(): Registry
   /** Reads the registry again: an event names a version that this node has not seen. */
   refreshRegistry(): Promise<Registry>
-  /** Whether the handler with this tag is ordered here. */
-  orderOf(tag: string): 'block' | 'skip' | undefined
   now(): Instant
   holds(owned: Owned): boolean
   /** Runs an entry to its next settlement; never rejects. */
@@ -48,10 +50,12 @@ export interface DispatcherHost {
   isSuspect(entry: Entry): boolean
   /** The dependencies that runs of the handler with this tag use. */
   usesOf(tag: string): readonly string[]
+  /** Whether no handler of this node has runs that wait in no line. */
+  isAllInLines(): boolean
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
-  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
-  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
+  /** Which burst a run is of. */
+  readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
 }
 
 /**
@@ -63,31 +67,49 @@ export class Dispatcher {
   readonly #room: Room
   readonly #pauses: Pauses
   readonly #ready: ReadyQueue
+  readonly #keys: KeySlots
+  readonly #bursts: Bursts
   readonly #memory: RunMemory
   readonly #admission: Admission
   readonly #tail: TailReader
   readonly #due: DueReader
   #running = 0
+  /** Runs that are being settled as overtaken: they take no slots. */
+  #overtaken = 0
   /** Of those, runs that use dependencies. */
   #runningInLines = 0
   /** A suspect runs: nothing goes beside it. */
   #isAlone = false
   #isTaking = true
-  #idle: (() => void)[] = []
+  readonly #idle: (() => void)[] = []
 
   constructor(host: DispatcherHost) {
     this.#host = host
     const room = new Room(host.bounds)
     const pauses = new Pauses(host.group, host.registry, host.usesOf)
+    const wake = () => this.#tail.wake()
     const ready = new ReadyQueue({
       room,
       pauses,
       isSuspect: host.isSuspect,
       lineOf: host.lineOf,
-      wake: () => this.#tail.wake(),
+      wake,
     })
-    const { orderOf, expiryOf } = host
-    const memory = new RunMemory({ room, ready, orderOf, expiryOf, wake: () => this.#tail.wake() })
+    const { perKeyOf } = host
+    const keys = new KeySlots({ room, perKeyOf, wake, put: (entry) => ready.put(entry) })
+    const bursts = new Bursts({
+      clock: host.clock,
+      room,
+      now: host.now,
+      pairs: () => this.#memory.pairs,
+      overtake: (entry) => this.#overtake(entry),
+      release: (entry) => {
+        this.#memory.release(entry)
+        this.pump()
+      },
+      wake,
+    })
+    const memory = new RunMemory({ ...host, room, ready, keys, bursts, wake })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -97,6 +119,8 @@ export class Dispatcher {
     this.#room = room
     this.#pauses = pauses
     this.#ready = ready
+    this.#keys = keys
+    this.#bursts = bursts
     this.#memory = memory
     this.#admission = admission
     this.#due = new DueReader({ ...parts, admission })
@@ -105,6 +129,10 @@ export class Dispatcher {
       admission,
       isRunning: () => this.#running > 0,
       takenUpAgain: () => this.#due.readAnew(),
+      took: () => {
+        this.#bursts.closeOverdue()
+        this.pump()
+      },
     })
   }
 
@@ -118,14 +146,14 @@ export class Dispatcher {
       const slots = alone ? 1 : this.#host.concurrency
       if (this.#running >= slots || this.#waitsForBeat(entry)) return
       this.#ready.shift()
-      if (this.#goes(entry)) this.#launch(entry, alone)
+      if (this.#goes(entry) && this.#keys.enter(entry)) this.#launch(entry, alone)
     }
   }
 
   /** However slow what they use is, runs that use nothing go on. */
   get #slotsOfLines(): number {
-    const { concurrency } = this.#host
-    return Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
+    const { concurrency, isAllInLines } = this.#host
+    return isAllInLines() ? concurrency : Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
   }
 
   /** The lease has run out and the node has not fenced itself: a beat that is answered late still renews it. */
@@ -151,16 +179,32 @@ export class Dispatcher {
       this.#running--
       if (turn) this.#runningInLines--
       turn?.end()
+      this.#keys.leave(entry)
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()
-      if (this.#running === 0) {
-        const idle = this.#idle
-        this.#idle = []
-        for (const resolve of idle) resolve()
-      }
+      this.#tellIfIdle()
       if (this.#room.isHalfFree && this.#memory.hasBacklog) void this.#tail.read()
     })
+  }
+
+  /** Settles a run that a later one of its burst overtook. */
+  async #overtake(entry: Entry): Promise<void> {
+    this.#room.stage(entry, 'running')
+    this.#tail.busy()
+    this.#overtaken++
+    await this.#host.run(entry)
+    this.#overtaken--
+    this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
+    this.#tellIfIdle()
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#overtaken === 0
+  }
+
+  #tellIfIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
@@ -263,6 +307,7 @@ export class Dispatcher {
     this.#tail.renewed(quiet)
     this.#due.timeLearned()
     this.#ready.expire(this.#host.now())
+    this.#bursts.closeOverdue()
     this.pump()
   }
 
@@ -271,9 +316,14 @@ export class Dispatcher {
     return this.#memory.entry(shard, id)
   }
 
-  /** The head that a run waits behind. */
-  headBefore(shard: number, id: string): string | undefined {
-    return this.#memory.headBefore(shard, id)
+  /** What a run in memory waits for: its burst, or the head of its order key. */
+  heldBy(shard: number, id: string): HeldRun | undefined {
+    const entry = this.#memory.entry(shard, id)
+    if (!entry) return undefined
+    const latest = this.#bursts.latestBeside(entry)
+    if (latest) return { reason: 'coalescing', by: latest.id }
+    const head = this.#memory.headBefore(entry)
+    return head && { reason: 'behind', by: head.id }
   }
 
   /** Whether a run of this shard executes. */
@@ -284,13 +334,14 @@ export class Dispatcher {
   /** Begins nothing new; what runs goes on. */
   takeNoMore(): void {
     this.#isTaking = false
+    this.#bursts.stop()
     this.#tail.pollNoMore()
     this.#due.lookNoMore()
   }
 
   /** Resolves when nothing executes. */
   quiet(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 

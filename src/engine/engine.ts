@@ -11,6 +11,7 @@ import type { Owned, Settings } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import { Alerts } from './alerts.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
+import { BurstPlaces } from './burst-places.ts'
 import { circuitAlert } from './circuit-alert.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
@@ -18,10 +19,10 @@ import { Dispatcher } from './dispatcher.ts'
 import { endRuns } from './end-runs.ts'
 import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
-import { expiryToBegin } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
+import { handlerRules } from './handler-rules.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { LateFingerprints } from './late-fingerprints.ts'
@@ -73,8 +74,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const lose = (owned: Owned): void => ownership.lose(owned)
   const handlerName = (tag: string): string => handlerOfTag(registry, tag)?.name ?? tag
-  const isRunning = (run: string): boolean =>
-    dispatcher.entry(shardOfKey(parseRunId(run).event), run)?.stage === 'running'
+  const isRunning = (run: string): boolean => {
+    const entry = dispatcher.entry(shardOfKey(parseRunId(run).event), run)
+    return entry?.stage === 'running' && entry.coalescedBy === undefined
+  }
   const applySettings = (settings: Settings): void => {
     dependencies.learn(settings)
     dispatcher.settings(settings)
@@ -84,8 +87,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     node,
     store,
-    handlers,
-    handlerOf: (tag) => index.get(tag),
+    group,
+    index,
+    sources: options.sources,
     now: () => ownership.now(),
     beat: () => ownership.beat(),
     changed: () => dispatcher.lineChanged(),
@@ -228,7 +232,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     registry: () => registry,
     refreshRegistry: refresh,
-    orderOf: (tag) => index.get(tag)?.order,
+    ...handlerRules(index),
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
     run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
@@ -236,7 +240,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
+    isAllInLines: () => dependencies.isAllInLines,
+    burstPlaces: new BurstPlaces({ log, handlerOf: (tag) => index.get(tag) }),
   })
 
   const operations = new Operations({
@@ -248,7 +253,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry: () => registry,
     freshRegistry: refresh,
     isRunning,
-    headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
+    heldBy: (run) => dispatcher.heldBy(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
     usesOf: (tag) => dependencies.usesOf(tag),
     executing: () => executing.list(),

@@ -2,6 +2,7 @@ import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { LineTurn } from '../flow/line.ts'
 import type { Instant } from '../kit/clock.ts'
+import type { Rank } from '../kit/fair-queue.ts'
 import type { Owned, RunRecord, StandingRun } from '../store/store.ts'
 import type { LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
@@ -11,6 +12,15 @@ import type { Outcome } from './decide.ts'
  * has it in hand. `standing`: it only holds its order key. `gone`: it has left memory; a queue that names it passes it by.
  */
 export type Stage = 'ready' | 'aside' | 'moving' | 'running' | 'standing' | 'gone'
+
+/** The burst that a run may be of. */
+export interface BurstPlace {
+  /** (handler, tenant, order key, key). */
+  readonly name: string
+  readonly windowMs: number
+  /** Its event's. */
+  readonly acceptedAt: Instant
+}
 
 /** A run in its owner's memory. */
 export interface Entry {
@@ -26,9 +36,15 @@ export interface Entry {
   record: RunRecord
   /** (handler, order key) of an ordered run. */
   readonly orderName: string | undefined
+  /** Where its handler coalesces, and it has neither begun nor been moved; undefined: it goes by itself. */
+  burst: BurstPlace | undefined
+  /** The run of its burst that goes in its stead. */
+  coalescedBy: string | undefined
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
   stage: Stage
+  /** How urgent it is, and with whom it takes turns. */
+  rank: Rank
   /** When it is too old to begin; undefined: never, or not known. */
   expiresAt: Instant | undefined
   /** It waited in line until it was too old: it begins without its turn, and ends. */
@@ -56,6 +72,7 @@ export function entryOf(
   record: RunRecord,
   orderName: string | undefined,
   mayHaveBegunAt: Instant | undefined,
+  rank: Rank,
 ): Entry {
   return {
     id: runId(record),
@@ -68,6 +85,9 @@ export function entryOf(
     record,
     orderName,
     mayHaveBegunAt,
+    rank,
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,
@@ -92,6 +112,9 @@ export function standingEntry(owned: Owned, standing: StandingRun, orderName: st
     record: standingRecord({ ...standing, begins: [], tried: [] }, state),
     orderName,
     mayHaveBegunAt: undefined,
+    rank: { priority: 0, owner: standing.tenant, key: '' },
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,

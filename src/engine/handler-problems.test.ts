@@ -24,6 +24,8 @@ describe('handler', () => {
         pickUp: 0,
         needs: ['transaction'],
         order: { onDead: 'skip' },
+        coalesce: { key: () => '', window: '1h' },
+        supersede: { key: () => '', version: () => 1 },
         formerly: ['old'],
         version: '1',
       }),
@@ -42,6 +44,8 @@ describe('handler', () => {
         pickUp: -1,
         needs: ['magic'],
         order: { onDead: 'explode' },
+        coalesce: { key: 'subject', window: '2h' },
+        supersede: { key: () => '', version: 'data.version' },
         formerly: ['settle'],
         version: 2,
         schema: {},
@@ -57,12 +61,15 @@ describe('handler', () => {
       'retry.attempts: wanted a whole number of 1 or more, found 0',
       'retry.min (7200000 ms) must be at most retry.max (3600000 ms)',
       'retry.factor: wanted a number of 1 or more, found 0.5',
+      'supersede: wanted { key, version }, each a function of the event',
       "retry.jitter: wanted 'full' or 'none', found \"some\"",
       'timeout: wanted a duration of 1 ms or more',
       'expires: wanted a duration',
       'pickUp: wanted a duration',
       "needs: wanted a list of 'transaction'",
       'order: wanted true',
+      'coalesce.key: wanted a function',
+      'coalesce.window: wanted a duration of 1 ms to 1 hour',
       'formerly: wanted a list of names',
       'version: wanted text',
       'schema: wanted a Standard Schema',
@@ -82,6 +89,10 @@ describe('handler', () => {
     expect(said({ retry: { min: '2h' } })).toBe('')
     const base = { attempts: 3, minMs: 10, maxMs: 20, factor: 2, jitter: 'full' } as const
     expect(retryPolicy({ min: '1s' }, base)).toMatchObject({ minMs: 1_000, maxMs: 1_000 })
+  })
+
+  it.each([null, 5, true, {}])('refuses %s as the way to coalesce', (coalesce) => {
+    expect(said({ coalesce })).toContain('coalesce')
   })
 
   it('refuses a hole in a list', () => {

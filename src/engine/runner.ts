@@ -16,7 +16,9 @@ import type { Entry } from './entry.ts'
 import { decodeBody, refusalOf } from './event-data.ts'
 import { expiredError, expiryOf, isExpired } from './expiry.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
+import { toHandlerEvent } from './handler-event.ts'
 import { classify, recordError } from './run-errors.ts'
+import { Superseding } from './superseding.ts'
 import { UndoAttempt } from './undo.ts'
 
 /** What the runner asks of its engine, beside what an attempt does. */
@@ -71,9 +73,11 @@ function lastAttemptOf({ state, begins, checkpoints }: Entry['record']): number 
  */
 export class Runner {
   readonly #host: RunnerHost
+  readonly #superseding: Superseding
 
   constructor(host: RunnerHost) {
     this.#host = host
+    this.#superseding = new Superseding(host)
   }
 
   async run(entry: Entry): Promise<void> {
@@ -119,7 +123,8 @@ export class Runner {
     const { record } = entry
     const state = record.state
     const handler = this.#host.handlerOf(entry.tag)
-    const event = await this.#eventOf(entry)
+    // Of one that was overtaken nothing is looked at: a burst of thousands costs no reads.
+    const event = entry.coalescedBy === undefined ? await this.#eventOf(entry) : undefined
     const losses = lossesOf(entry)
     const tried = doubtsOf(record)
     const number = lastAttemptOf(record) + 1
@@ -148,6 +153,7 @@ export class Runner {
       tried,
     })
 
+    if (entry.coalescedBy !== undefined) return unstarted({ kind: 'coalesced', by: entry.coalescedBy })
     if (!handler || !event) {
       const name = this.#host.handlerName(entry.tag)
       const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
@@ -162,7 +168,9 @@ export class Runner {
     const expired = () => unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
     if (isTooOld()) return expired()
 
-    if (entry.orderName !== undefined || entry.mayHaveBegunAt !== undefined || losses > 0) {
+    // Of a handler that coalesces, too: its next owner must know which runs were begun, since those are not overtaken.
+    const isTraced = entry.orderName !== undefined || handler.coalesce !== undefined
+    if (isTraced || entry.mayHaveBegunAt !== undefined || losses > 0) {
       const item = {
         owned: entry.owned,
         run: record,
@@ -193,11 +201,13 @@ export class Runner {
         tried,
       }
     }
+    const standing = handler.supersede && (await this.#superseding.look(handler, opened.event, record))
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
     if (!this.#host.holds(entry.owned)) return this.#lost(entry)
     if (entry.cancelled) return unstarted(entry.cancelled)
     // Its begin, and its schema, may have taken long.
     if (isTooOld()) return expired()
+    if (standing?.supersededBy !== undefined) return unstarted({ kind: 'superseded', by: standing.supersededBy })
     const begun = { ...subject, record: entry.record }
     const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
@@ -206,6 +216,8 @@ export class Runner {
       () => attempt.execute(opened.event),
     )
     if (outcome === 'lost') return this.#lost(entry)
+    // Before it is settled: lost in between, the run is repeated with the version that is the newest.
+    if (standing && outcome.kind === 'completed') await this.#superseding.raise(standing)
     const left = [...attempt.tried.values()]
     return {
       outcome,
@@ -316,27 +328,4 @@ function awaitedCame(entry: Entry, state: RunState): boolean {
       state.waitingFor?.includes(intervention.name ?? '') &&
       !taken.has(intervention.key),
   )
-}
-
-/** Parsed when it is first read: to parse a body took a sixth of the time of a run that does not look at it. */
-function toHandlerEvent(event: EventRecord, raw: Uint8Array, read: () => unknown): HandlerEvent {
-  let data: { readonly value: unknown } | undefined
-  return {
-    key: event.key,
-    tenant: event.tenant,
-    source: event.source,
-    id: event.id,
-    type: event.type,
-    subject: event.subject,
-    time: event.time,
-    contentType: event.contentType,
-    orderKey: event.orderKey,
-    acceptedAt: event.acceptedAt,
-    headers: event.headers,
-    get data() {
-      data ??= { value: read() }
-      return data.value
-    },
-    raw,
-  }
 }

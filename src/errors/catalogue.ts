@@ -130,6 +130,11 @@ export const catalogue = {
     'Dependency {dependency} was called outside a run.',
     'Call it inside a handler, in a step: its limits, and what a failure means, are those of a run.',
   ),
+  batch_invalid: entry(
+    500,
+    'A batch of {wanted} events was answered with {found}.',
+    'Return nothing, or a list of one result for each item, in their order.',
+  ),
   dependency_timeout: entry(
     504,
     'Dependency {dependency} did not answer within {timeoutMs} ms.',
@@ -147,10 +152,20 @@ export const catalogue = {
     'The run was lost with its node {losses} times.',
     'See why the process dies with it, then redrive.',
   ),
+  burst_key_invalid: entry(
+    500,
+    'The key of a burst cannot be told: {reason}.',
+    'Mend the `coalesce.key` of the handler; until then such runs are executed, each by itself.',
+  ),
   schema_mismatch: entry(
     500,
     "The event's data does not fit the handler's schema: {reason}.",
     'Mend the schema, then redrive.',
+  ),
+  version_invalid: entry(
+    500,
+    'The version of an event cannot be told: {reason}.',
+    'Mend the `supersede` of the handler; until then such runs are executed, whatever was processed.',
   ),
   no_handler: entry(
     500,
@@ -245,9 +260,17 @@ export const reasons = {
     'A dead run: it failed as often as its policy allows. Its `error` is the last failure.',
     'Mend the cause, then redrive.',
   ],
+  coalesced: [
+    'A completed run: it never began, since a later one of its burst was executed. Its result names that one.',
+    'Nothing. Replay it if it is wanted all the same.',
+  ],
   undo_failed: ['An unknown run: a step could not be undone.', 'Look at the other side, then resolve the run.'],
   undone: ['A dead or cancelled run: its steps were undone.', 'Replay it with new keys if it is still wanted.'],
   released: ['A dead run that no longer holds its order key.', 'Nothing: the runs behind it go on.'],
+  superseded: [
+    'A completed run: a newer version of the same thing was processed already. Its result names that one.',
+    'Nothing. What is older is not executed by a replay, either.',
+  ],
   never_ran: ['A refused replay: the run has not settled once.', 'Wait for it, or look at what holds it.'],
   step_unknown: ['A refused replay or resolve: the run has no step of this name.', 'See the steps of the run.'],
   undo_begun: ['A refused verb: undoing has begun.', 'Replay the run with new keys once it has ended.'],

@@ -25,6 +25,8 @@ export const limits = {
   /** Headers kept with an event, and the longest value kept, in characters. */
   headersKept: 64,
   headerLength: 4_096,
+  /** Runs that one call of a batching handler takes: each holds a slot meanwhile. */
+  batchRuns: 1_000,
   /** Events of one CloudEvents batch. */
   batchEvents: 1_000,
   /** Bytes of request bodies held at once by a process; more get `too_many_requests`: 10,000 slow senders of 1 MiB are 10 GB. */
@@ -60,6 +62,12 @@ export const limits = {
   runsAside: 100_000,
   /** Of one order key, however many wait in all: the key is read anew once for so many of its runs. */
   runsAsidePerKey: 16,
+  /** Longest window of a burst: its runs are read again by each new owner of their shard. */
+  coalesceWindowMs: 3_600_000,
+  /** Runs of one burst that wait at once: of more, those between the first and the last are settled before its window is over. */
+  burstRuns: 1_000,
+  /** Longest key of a burst, in characters: it is held for each burst that is open. */
+  coalesceKeyLength: 1_000,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
