@@ -5,7 +5,7 @@ import { type Dependency, dependency } from '../src/flow/dependency.ts'
 import type { Clock } from '../src/kit/clock.ts'
 import type { Model } from './model.ts'
 import type { OutsideService } from './outside.ts'
-import type { Deed, DependencyPlan, Version } from './plan.ts'
+import type { BurstPlan, Deed, DependencyPlan, Plan, Version } from './plan.ts'
 
 /** Where handler code runs. */
 export interface Site {
@@ -23,7 +23,11 @@ export const briefMs = 3_000
 const common = { source: 'shop', retry, timeout: 5_000 } as const
 
 /** The handlers of a node, in this version of the code. All do what their event says. */
-export function codeOf(site: Site, version: Version, plan?: DependencyPlan): Handler[] {
+export function codeOf(
+  site: Site,
+  version: Version,
+  { dependency: plan, burst }: Pick<Plan, 'dependency' | 'burst'>,
+): Handler[] {
   const bank = plan && bankOf(plan)
   const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run, bank)
   const book =
@@ -40,6 +44,7 @@ export function codeOf(site: Site, version: Version, plan?: DependencyPlan): Han
     handler('saga', { ...common, on: 'saga.*', undoOnDeath: true }, body),
     handler('follow', { ...common, source: 'pay', on: 'follow.*' }, body),
     ...(plan && bank ? [charging(plan, bank, body)] : []),
+    ...(burst ? keepingTheLatest(burst, body) : []),
   ]
 }
 
@@ -73,6 +78,14 @@ function charging(
     },
     body,
   )
+}
+
+function keepingTheLatest({ windowMs }: BurstPlan, body: Handler['body']): Handler[] {
+  const coalesce = { key: ({ orderKey }: HandlerEvent) => orderKey ?? '', window: windowMs }
+  return [
+    handler('level', { ...common, on: 'level.*', coalesce }, body),
+    handler('stock', { ...common, on: 'stock.*', coalesce, order: { onDead: 'skip' } }, body),
+  ]
 }
 
 async function follow(

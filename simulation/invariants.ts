@@ -21,6 +21,7 @@ export const invariants = {
   'G5.signal': 'A signal is never lost; waits take signals in commit order, each once.',
   'G5.answered': 'Every verb that was committed is judged, and done when it is answered so.',
   'G5.final': 'A terminal generation never moves.',
+  'G5.coalesced': 'Only a run that never began completes without an attempt, and by a later one of its burst.',
   'G6.fence': 'A write under an epoch that is not current changes nothing.',
   'G6.idempotent': 'A commit applied twice counts once and answers the same.',
   'G6.self_fence': 'A node that lost a pair starts nothing of it.',
@@ -124,6 +125,7 @@ export const sometimes = [
   'attempt given back',
   'all slots taken',
   'all slots of a key taken',
+  'overtaken',
 ] as const
 
 /** What is there with a driver and a server alone. */

@@ -1,3 +1,4 @@
+import { ofBursts } from './mutations/bursts.ts'
 import { ofTheDispatcher } from './mutations/dispatcher.ts'
 import { ofLimits } from './mutations/limits.ts'
 import type { Mutation } from './mutations/mutation.ts'
@@ -16,4 +17,5 @@ export const mutations: readonly Mutation[] = [
   ...ofRuns,
   ...ofVerbs,
   ...ofLimits,
+  ...ofBursts,
 ]

@@ -97,7 +97,7 @@ export class SimulatedNode {
       clock,
       random: seededRandom(plan.seed * 64 + this.index * 16 + this.#starts),
       log: silentLog,
-      handlers: this.#plan.door ? [] : codeOf(site, this.version, plan.dependency),
+      handlers: this.#plan.door ? [] : codeOf(site, this.version, plan),
       sources: [shop],
       group: 'pay',
       concurrency: plan.concurrency,

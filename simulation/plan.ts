@@ -141,6 +141,11 @@ export interface DependencyPlan {
   readonly outages: readonly { readonly atMs: number; readonly ms: number }[]
 }
 
+/** How handlers keep the latest of a burst, by the event's order key. */
+export interface BurstPlan {
+  readonly windowMs: number
+}
+
 /** A whole simulation, as data: the same plan is the same run. */
 export interface Plan {
   readonly seed: number
@@ -159,6 +164,7 @@ export interface Plan {
   readonly acts: readonly Act[]
   readonly faults: readonly Fault[]
   readonly dependency?: DependencyPlan
+  readonly burst?: BurstPlan
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -1,4 +1,5 @@
 import type { RunsInMemory } from '../src/engine/room.ts'
+import { drawBursts } from './bursts.ts'
 import { drawCharges } from './charges.ts'
 import { Draw } from './draw.ts'
 import { drawFaults } from './faults.ts'
@@ -34,6 +35,8 @@ export function drawPlan(seed: number): Plan {
   const busyMs = draw.pick([5_000, 10_000, 15_000])
   const sends = drawSends(seed, on, busyMs, nodeCount)
   const charges = drawCharges(seed, busyMs, nodeCount)
+  const chargeSends = charges?.sends ?? []
+  const bursts = drawBursts(seed, busyMs, nodeCount, sends.length + chargeSends.length)
   const acts = drawActs(seed, on, busyMs, nodeCount, sends)
   return {
     seed,
@@ -52,9 +55,10 @@ export function drawPlan(seed: number): Plan {
       rate: on.has('drift') ? 1 + draw.whole(-30, 30) / 1_000 : 1,
     })),
     // The others keep their numbers, by which acts name them.
-    sends: [...sends, ...(charges?.sends ?? [])],
-    acts: [...acts, ...(charges?.acts ?? [])].sort((one, other) => one.atMs - other.atMs),
+    sends: [...sends, ...chargeSends, ...(bursts?.sends ?? [])],
+    acts: [...acts, ...(charges?.acts ?? []), ...(bursts?.acts ?? [])].sort((one, other) => one.atMs - other.atMs),
     ...(charges && { dependency: charges.dependency }),
+    ...(bursts && { burst: bursts.burst }),
     faults: drawFaults(seed, busyMs, nodeCount, leaseMs),
     healsAtMs: busyMs + 3_000,
   }

@@ -28,11 +28,13 @@ export type {
 } from './engine/api.ts'
 export { type BatchItem, type BatchOptions, batchHandler } from './engine/batch-handler.ts'
 export {
+  type CoalesceOptions,
   type EmittedEvent,
   type Handler,
   type HandlerEvent,
   type HandlerOptions,
   handler,
+  type PrioritizedEvent,
   type RetryOptions,
   type RetryPolicy,
   type Run,

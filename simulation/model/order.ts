@@ -4,7 +4,12 @@ import type { Entered, RunFacts } from './run-facts.ts'
 import type { Watch } from './watch.ts'
 
 /** Handlers that are ordered, and what a dead head does there. */
-const ordered: Readonly<Record<string, 'block' | 'skip'>> = { ledger: 'block', feed: 'skip', charge: 'skip' }
+const ordered: Readonly<Record<string, 'block' | 'skip'>> = {
+  ledger: 'block',
+  feed: 'skip',
+  charge: 'skip',
+  stock: 'skip',
+}
 
 /** Runs of one handler and order key (G7). */
 export class Order {

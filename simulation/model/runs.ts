@@ -7,6 +7,7 @@ import { briefMs } from '../code.ts'
 import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
 import type { Limits } from './limits.ts'
 import { Order } from './order.ts'
+import { Overtaken } from './overtaken.ts'
 import type { Owners } from './owners.ts'
 import { pointsOf } from './points.ts'
 import { type Entered, RunFacts } from './run-facts.ts'
@@ -25,6 +26,8 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   brief: ['brief'],
   follow: ['follow'],
   charge: ['charge'],
+  level: ['level'],
+  stock: ['stock'],
 }
 
 /** Most failures since the last checkpoint: the policy of every handler in the workload. */
@@ -41,6 +44,7 @@ export class Runs {
   readonly #owners: Owners
   readonly #limits: Limits
   readonly #order: Order
+  readonly #overtaken: Overtaken
   readonly #concurrency: number
   readonly #runs = new Map<string, RunFacts>()
   readonly #active = new Map<RunFacts, { readonly node: string; readonly epoch: number | undefined }>()
@@ -59,6 +63,7 @@ export class Runs {
     this.#limits = limits
     this.#concurrency = concurrency
     this.signals = new Signals(watch)
+    this.#overtaken = new Overtaken(watch, ledger)
     this.#order = new Order(
       watch,
       (key) => ledger.events.get(key),
@@ -207,6 +212,7 @@ export class Runs {
     run.written.set(name, 0)
     this.fenced(run, item.owned, 'settlement')
     this.#moves(run, item)
+    this.#overtaken.settled(run, item)
     const verb = this.verbOf(item)
     if (verb?.verb === 'resolve') {
       const { step = '', of = '' }: { step?: string; of?: string } = JSON.parse(verb.detail)

@@ -38,7 +38,7 @@ export const ofLimits: readonly Mutation[] = [
     replace: 'this.#taken <= this.#most',
     killedBy: 'G8.concurrency',
     ofLimits: true,
-    seed: 34,
+    seed: 120,
   },
   {
     name: 'a circuit that is open and lets through',
@@ -56,7 +56,7 @@ export const ofLimits: readonly Mutation[] = [
     replace: "return 'probe'",
     killedBy: 'G8.open',
     ofLimits: true,
-    seed: 29,
+    seed: 218,
   },
   {
     name: 'a circuit that everybody turns',
@@ -101,7 +101,7 @@ export const ofLimits: readonly Mutation[] = [
     replace: 'key.running <= most',
     killedBy: 'G8.concurrency',
     ofLimits: true,
-    seed: 1,
+    seed: 46,
   },
   {
     name: 'a handler with one run too many',
@@ -110,6 +110,6 @@ export const ofLimits: readonly Mutation[] = [
     replace: 'slots.taken > slotShare',
     killedBy: 'G8.concurrency',
     ofLimits: true,
-    seed: 1,
+    seed: 11,
   },
 ]

@@ -1,6 +1,7 @@
 import type { EventRecord } from '../event/event.ts'
 import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
+import type { Instant } from '../kit/clock.ts'
 import type { DuePage, InterventionRecord, Owned, RunRecord, TailPage } from '../store/store.ts'
 import { freshRecord } from './entry.ts'
 import type { RunMemory } from './run-memory.ts'
@@ -65,8 +66,12 @@ export class Admission {
     }
   }
 
-  /** What came to a pair since its last page. */
-  takePage(page: TailPage): void {
+  /**
+   * What came to a pair since its last page.
+   *
+   * @param askedAt when the page was asked for.
+   */
+  takePage(page: TailPage, askedAt: Instant): void {
     const { memory, leaseMs } = this.#host
     const pair = memory.pair(page)
     if (!pair) return
@@ -90,7 +95,8 @@ export class Admission {
       }
     }
     if (page.events.length > 0) this.#host.busy()
-    pair.passed(page)
+    const last = page.events.at(-1)?.event.acceptedAt ?? Number.NEGATIVE_INFINITY
+    pair.passed(page, page.more ? last : askedAt)
     this.takeAsked(page)
   }
 

@@ -96,7 +96,7 @@ export interface RunView {
   readonly handler: string
   /** A run that never settled is `ready`, or `running` where this process is running it. */
   readonly status: RunStatus
-  /** Why a `ready` one does not go: its handler or source is paused, or it waits behind another of its order key. */
+  /** Why a `ready` one does not go: its handler or source is paused, its burst is not over, or it waits behind another of its order key. */
   readonly held: HeldRun | undefined
   readonly state: RunState | undefined
   readonly steps: readonly CheckpointRecord[]
@@ -106,13 +106,15 @@ export interface RunView {
 }
 
 /**
- * What holds a run that is ready. Pauses are known everywhere; the head of an order key to the process that owns the
- * run.
+ * What holds a run that is ready. Pauses are known everywhere; the head of an order key, and a burst, to the process that owns
+ * the run.
  */
 export type HeldRun =
   | { readonly reason: 'paused'; readonly by: string }
   /** `by`: the run that goes first. */
   | { readonly reason: 'behind'; readonly by: string }
+  /** It waits until its burst's window is over; `by`: the latest run of it so far, which may be itself. */
+  | { readonly reason: 'coalescing'; readonly by: string }
   /** A dependency that its handler uses is down; `by`: its name. Such a run is shown as `parked`. */
   | { readonly reason: 'circuit_open'; readonly by: string }
 

@@ -75,6 +75,20 @@ it('calls a dependency: when that is down all are parked, and come back', async 
   await world.close()
 })
 
+it('fills its batches though the dependency takes few calls a second: a call counts once', async () => {
+  const bank = dependency('bank', { rate: '2/s', concurrency: 1 })
+  const sizes: number[] = []
+  const index = batchHandler('index', { ...on, uses: [bank], batch: { size: 20, within: '1s' } }, (items) =>
+    bank.call(() => void sizes.push(items.length)),
+  )
+  const world = await testWorld({ handlers: [index] })
+  await world.advance('5s')
+  const receipts = await accepted(world, 60)
+  for (const receipt of receipts) expect(await world.ended(receipt, '1m')).toMatchObject({ status: 'completed' })
+  expect(sizes).toEqual([20, 20, 20])
+  await world.close()
+})
+
 it.each([
   [{ size: 0, within: '1s' }, 'batch.size'],
   [{ size: 1_001, within: '1s' }, 'batch.size'],

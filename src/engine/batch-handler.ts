@@ -57,9 +57,10 @@ export function batchHandler<Data = unknown>(
     ofTenants.set(tenant, gatherer)
     return gatherer
   }
-  return handler<Data>(name, handling, (event, run) =>
+  const single = handler<Data>(name, handling, (event, run) =>
     run.step(stepName, { timeout, run: (key, signal) => gathererOf().add({ event, key }, signal) }),
   )
+  return Object.freeze({ ...single, sharesCalls: true })
 }
 
 function batchProblems(batch: unknown, body: unknown): string[] {

@@ -39,6 +39,13 @@ describe('decide', () => {
     })
   })
 
+  it('completes, without an attempt, a run that another one goes in the stead of', () => {
+    const state = stateAfter({ kind: 'coalesced', by: 'run-2' }, undefined, { attempt: 0 })
+    expect(state).toMatchObject({ status: 'completed', reason: 'coalesced', turn: 1, attempt: 0, failures: 0 })
+    expect(JSON.parse(state.result ?? '')).toEqual({ coalescedBy: 'run-2' })
+    expect(mayMove('ready', state.status)).toBe(true)
+  })
+
   it('counts failures from the last new checkpoint, but never beyond the most attempts of a run', () => {
     const second = { ...stateAfter(failed()), failures: 2 }
     expect(stateAfter(failed(), second, { attempt: 3, progressed: true })).toMatchObject({

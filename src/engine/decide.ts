@@ -45,6 +45,8 @@ export type Outcome =
       readonly intervention?: EventKey
     }
   | { readonly kind: 'undone' }
+  /** A later run of its burst goes in its stead; it never began. */
+  | { readonly kind: 'coalesced'; readonly by: string }
   /** A newer version of the same thing was processed already. */
   | { readonly kind: 'superseded'; readonly by: number | string }
 
@@ -200,6 +202,9 @@ export function decide(
       if (outcome.undo && policy.undoable)
         return { ...base, status: 'undoing', reason: 'cancel', dueAt: now, undoBegun: 'cancel' }
       return { ...base, status: 'cancelled', reason: 'cancel' }
+
+    case 'coalesced':
+      return { ...base, status: 'completed', reason: 'coalesced', result: JSON.stringify({ coalescedBy: outcome.by }) }
 
     case 'superseded': {
       const result = JSON.stringify({ supersededBy: outcome.by })

@@ -53,6 +53,7 @@ function alone() {
     perKeyOf: () => undefined,
     rankOf: (event) => ({ priority: 0, owner: event.tenant, key: '' }),
     lineOf: () => undefined,
+    burstPlaces: { mayBe: () => false, of: () => undefined },
     expiryOf: () => undefined,
   })
   dispatcher.granted({ ...pair, graceful: true })

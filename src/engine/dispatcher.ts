@@ -15,6 +15,9 @@ import type {
   Store,
 } from '../store/store.ts'
 import { Admission, type HandOver } from './admission.ts'
+import type { HeldRun } from './api.ts'
+import type { BurstPlaces } from './burst-places.ts'
+import { Bursts } from './bursts.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
 import type { HandlerRules } from './handler-rules.ts'
@@ -51,6 +54,8 @@ export interface DispatcherHost extends HandlerRules {
   isAllInLines(): boolean
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
+  /** Which burst a run is of. */
+  readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
 }
 
 /**
@@ -63,17 +68,20 @@ export class Dispatcher {
   readonly #pauses: Pauses
   readonly #ready: ReadyQueue
   readonly #keys: KeySlots
+  readonly #bursts: Bursts
   readonly #memory: RunMemory
   readonly #admission: Admission
   readonly #tail: TailReader
   readonly #due: DueReader
   #running = 0
+  /** Runs that are being settled as overtaken: they take no slots. */
+  #overtaken = 0
   /** Of those, runs that use dependencies. */
   #runningInLines = 0
   /** A suspect runs: nothing goes beside it. */
   #isAlone = false
   #isTaking = true
-  #idle: (() => void)[] = []
+  readonly #idle: (() => void)[] = []
 
   constructor(host: DispatcherHost) {
     this.#host = host
@@ -87,9 +95,21 @@ export class Dispatcher {
       lineOf: host.lineOf,
       wake,
     })
-    const { orderOf, expiryOf, rankOf, perKeyOf } = host
+    const { perKeyOf } = host
     const keys = new KeySlots({ room, perKeyOf, wake, put: (entry) => ready.put(entry) })
-    const memory = new RunMemory({ room, ready, keys, orderOf, rankOf, expiryOf, wake })
+    const bursts = new Bursts({
+      clock: host.clock,
+      room,
+      now: host.now,
+      pairs: () => this.#memory.pairs,
+      overtake: (entry) => this.#overtake(entry),
+      release: (entry) => {
+        this.#memory.release(entry)
+        this.pump()
+      },
+      wake,
+    })
+    const memory = new RunMemory({ ...host, room, ready, keys, bursts, wake })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -100,6 +120,7 @@ export class Dispatcher {
     this.#pauses = pauses
     this.#ready = ready
     this.#keys = keys
+    this.#bursts = bursts
     this.#memory = memory
     this.#admission = admission
     this.#due = new DueReader({ ...parts, admission })
@@ -108,6 +129,10 @@ export class Dispatcher {
       admission,
       isRunning: () => this.#running > 0,
       takenUpAgain: () => this.#due.readAnew(),
+      took: () => {
+        this.#bursts.closeOverdue()
+        this.pump()
+      },
     })
   }
 
@@ -158,13 +183,28 @@ export class Dispatcher {
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()
-      if (this.#running === 0) {
-        const idle = this.#idle
-        this.#idle = []
-        for (const resolve of idle) resolve()
-      }
+      this.#tellIfIdle()
       if (this.#room.isHalfFree && this.#memory.hasBacklog) void this.#tail.read()
     })
+  }
+
+  /** Settles a run that a later one of its burst overtook. */
+  async #overtake(entry: Entry): Promise<void> {
+    this.#room.stage(entry, 'running')
+    this.#tail.busy()
+    this.#overtaken++
+    await this.#host.run(entry)
+    this.#overtaken--
+    this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
+    this.#tellIfIdle()
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.#overtaken === 0
+  }
+
+  #tellIfIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** A run was settled: it leaves memory, stands, or goes again. Called by the runner with the state that is durable. */
@@ -267,6 +307,7 @@ export class Dispatcher {
     this.#tail.renewed(quiet)
     this.#due.timeLearned()
     this.#ready.expire(this.#host.now())
+    this.#bursts.closeOverdue()
     this.pump()
   }
 
@@ -275,9 +316,14 @@ export class Dispatcher {
     return this.#memory.entry(shard, id)
   }
 
-  /** The head that a run waits behind. */
-  headBefore(shard: number, id: string): string | undefined {
-    return this.#memory.headBefore(shard, id)
+  /** What a run in memory waits for: its burst, or the head of its order key. */
+  heldBy(shard: number, id: string): HeldRun | undefined {
+    const entry = this.#memory.entry(shard, id)
+    if (!entry) return undefined
+    const latest = this.#bursts.latestBeside(entry)
+    if (latest) return { reason: 'coalescing', by: latest.id }
+    const head = this.#memory.headBefore(entry)
+    return head && { reason: 'behind', by: head.id }
   }
 
   /** Whether a run of this shard executes. */
@@ -288,13 +334,14 @@ export class Dispatcher {
   /** Begins nothing new; what runs goes on. */
   takeNoMore(): void {
     this.#isTaking = false
+    this.#bursts.stop()
     this.#tail.pollNoMore()
     this.#due.lookNoMore()
   }
 
   /** Resolves when nothing executes. */
   quiet(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 

@@ -11,6 +11,7 @@ import type { Owned, Settings } from '../store/store.ts'
 import { Accepter } from './accept.ts'
 import { Alerts } from './alerts.ts'
 import type { AcceptOptions, HapaxCore, NewEvent, PendingAccept, RunView } from './api.ts'
+import { BurstPlaces } from './burst-places.ts'
 import { circuitAlert } from './circuit-alert.ts'
 import { Committer } from './committer.ts'
 import { OperatorControls } from './controls.ts'
@@ -73,8 +74,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const lose = (owned: Owned): void => ownership.lose(owned)
   const handlerName = (tag: string): string => handlerOfTag(registry, tag)?.name ?? tag
-  const isRunning = (run: string): boolean =>
-    dispatcher.entry(shardOfKey(parseRunId(run).event), run)?.stage === 'running'
+  const isRunning = (run: string): boolean => {
+    const entry = dispatcher.entry(shardOfKey(parseRunId(run).event), run)
+    return entry?.stage === 'running' && entry.coalescedBy === undefined
+  }
   const applySettings = (settings: Settings): void => {
     dependencies.learn(settings)
     dispatcher.settings(settings)
@@ -92,8 +95,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     changed: () => dispatcher.lineChanged(),
     tell: (occurrence) => alerts.raise(occurrence),
   })
-
-  const { isAllInLines } = dependencies
 
   const ownership: Ownership = new Ownership(
     store,
@@ -239,7 +240,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
-    isAllInLines: () => isAllInLines,
+    isAllInLines: () => dependencies.isAllInLines,
+    burstPlaces: new BurstPlaces({ log, handlerOf: (tag) => index.get(tag) }),
   })
 
   const operations = new Operations({
@@ -251,7 +253,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     registry: () => registry,
     freshRegistry: refresh,
     isRunning,
-    headBefore: (run) => dispatcher.headBefore(shardOfKey(parseRunId(run).event), run),
+    heldBy: (run) => dispatcher.heldBy(shardOfKey(parseRunId(run).event), run),
     progressOf: (run) => progress.get(run),
     usesOf: (tag) => dependencies.usesOf(tag),
     executing: () => executing.list(),

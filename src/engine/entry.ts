@@ -13,6 +13,15 @@ import type { Outcome } from './decide.ts'
  */
 export type Stage = 'ready' | 'aside' | 'moving' | 'running' | 'standing' | 'gone'
 
+/** The burst that a run may be of. */
+export interface BurstPlace {
+  /** (handler, tenant, order key, key). */
+  readonly name: string
+  readonly windowMs: number
+  /** Its event's. */
+  readonly acceptedAt: Instant
+}
+
 /** A run in its owner's memory. */
 export interface Entry {
   readonly id: string
@@ -27,6 +36,10 @@ export interface Entry {
   record: RunRecord
   /** (handler, order key) of an ordered run. */
   readonly orderName: string | undefined
+  /** Where its handler coalesces, and it has neither begun nor been moved; undefined: it goes by itself. */
+  burst: BurstPlace | undefined
+  /** The run of its burst that goes in its stead. */
+  coalescedBy: string | undefined
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
   stage: Stage
@@ -73,6 +86,8 @@ export function entryOf(
     orderName,
     mayHaveBegunAt,
     rank,
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,
@@ -98,6 +113,8 @@ export function standingEntry(owned: Owned, standing: StandingRun, orderName: st
     orderName,
     mayHaveBegunAt: undefined,
     rank: { priority: 0, owner: standing.tenant, key: '' },
+    burst: undefined,
+    coalescedBy: undefined,
     stage: 'standing',
     isTooOld: false,
     turn: undefined,

@@ -24,6 +24,7 @@ describe('handler', () => {
         pickUp: 0,
         needs: ['transaction'],
         order: { onDead: 'skip' },
+        coalesce: { key: () => '', window: '1h' },
         supersede: { key: () => '', version: () => 1 },
         formerly: ['old'],
         version: '1',
@@ -43,6 +44,7 @@ describe('handler', () => {
         pickUp: -1,
         needs: ['magic'],
         order: { onDead: 'explode' },
+        coalesce: { key: 'subject', window: '2h' },
         supersede: { key: () => '', version: 'data.version' },
         formerly: ['settle'],
         version: 2,
@@ -66,6 +68,8 @@ describe('handler', () => {
       'pickUp: wanted a duration',
       "needs: wanted a list of 'transaction'",
       'order: wanted true',
+      'coalesce.key: wanted a function',
+      'coalesce.window: wanted a duration of 1 ms to 1 hour',
       'formerly: wanted a list of names',
       'version: wanted text',
       'schema: wanted a Standard Schema',
@@ -85,6 +89,10 @@ describe('handler', () => {
     expect(said({ retry: { min: '2h' } })).toBe('')
     const base = { attempts: 3, minMs: 10, maxMs: 20, factor: 2, jitter: 'full' } as const
     expect(retryPolicy({ min: '1s' }, base)).toMatchObject({ minMs: 1_000, maxMs: 1_000 })
+  })
+
+  it.each([null, 5, true, {}])('refuses %s as the way to coalesce', (coalesce) => {
+    expect(said({ coalesce })).toContain('coalesce')
   })
 
   it('refuses a hole in a list', () => {

@@ -10,7 +10,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 /** All that is wrong with how a handler is declared, by whoever wrote it: JavaScript, a cast, a computed number. */
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
-  const { retry, order, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
+  const { retry, order, coalesce, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
   const { rate, concurrency, priority, supersede } = options
   return [
     ...(isName(name) ? [] : [`name: wanted ${names}`]),
@@ -21,6 +21,7 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('expires', options.expires, 1),
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
+    ...(coalesce === undefined ? [] : coalesceProblems(coalesce)),
     ...(supersede === undefined || isSupersede(supersede)
       ? []
       : ['supersede: wanted { key, version }, each a function of the event']),
@@ -62,6 +63,17 @@ export function retryProblems(retry: RetryOptions): string[] {
   const maxMs = durationMs(max)
   if (minMs !== undefined && maxMs !== undefined && minMs > maxMs)
     problems.push(`retry.min (${minMs} ms) must be at most retry.max (${maxMs} ms)`)
+  return problems
+}
+
+function coalesceProblems(coalesce: unknown): string[] {
+  if (typeof coalesce !== 'object' || coalesce === null) return ['coalesce: wanted { key, window }']
+  const window: unknown = Reflect.get(coalesce, 'window')
+  const windowMs = durationMs(window)
+  const problems = []
+  if (typeof Reflect.get(coalesce, 'key') !== 'function') problems.push('coalesce.key: wanted a function of the event')
+  if (windowMs === undefined || windowMs < 1 || windowMs > limits.coalesceWindowMs)
+    problems.push(`coalesce.window: wanted a duration of 1 ms to 1 hour, like '5s', found ${found(window)}`)
   return problems
 }
 

@@ -147,6 +147,18 @@ export interface TransactionOptions<Client> {
   readonly begin?: (work: (transaction: Client) => Promise<void>) => Promise<unknown>
 }
 
+/** How the latest of a burst is kept. */
+export interface CoalesceOptions<Data = unknown> {
+  /**
+   * What the runs of one burst have in common, of at most 1,000 characters; it must not depend on anything but the event. Where
+   * it throws or is no such text, also where `data` does not fit the schema or the schema answers by a promise, the run is
+   * executed by itself, and the reason is logged once.
+   */
+  readonly key: (event: HandlerEvent<Data>) => string
+  /** How long after the first event's acceptance others still join it, at most 1 hour. */
+  readonly window: Duration
+}
+
 /** How what is older than what was processed already is dropped. */
 export interface SupersedeOptions<Data = unknown> {
   /** Whose versions are compared: the thing outside, of the event's tenant. It must not depend on anything but the event. */
@@ -195,6 +207,15 @@ export interface HandlerOptions<Data = unknown> {
   /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
   readonly order?: boolean | { readonly onDead: 'block' | 'skip' }
   /**
+   * Keeps the latest of a burst: of the runs whose events have the same tenant and key and were accepted within `window` of the
+   * first of them, only that of the last event is executed, once the window is over. Each of the others completes without
+   * an attempt, with reason `coalesced` and the result `{ coalescedBy: runId }`. With `order` they must have the same order
+   * key, too. Default: every run is executed.
+   *
+   * @example coalesce: { key: (event) => event.subject ?? '', window: '5s' }
+   */
+  readonly coalesce?: CoalesceOptions<Data>
+  /**
    * Drops what is older than what was already processed. Before each call of the handler the newest version of the key that one
    * of its runs completed with is asked for: where that is newer, the run completes without the call, also where attempts
    * went before, with reason `superseded` and the result `{ supersededBy: version }`. What is equal or newer, or has a step in
@@ -231,12 +252,15 @@ export interface Handler {
   readonly expiresMs: number | undefined
   readonly pickUpMs: number
   readonly uses: readonly Dependency[]
+  /** Its runs make calls together: the limits of what it uses are not each run's. */
+  readonly sharesCalls: boolean
   /** Begins a second over all nodes. */
   readonly rate: number | undefined
   readonly concurrency: { readonly limit: number | undefined; readonly perKey: number | undefined }
   readonly priority: number | ((event: PrioritizedEvent) => number)
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
+  readonly coalesce: { readonly key: (event: HandlerEvent) => unknown; readonly windowMs: number } | undefined
   readonly supersede:
     | { readonly key: (event: HandlerEvent) => unknown; readonly version: (event: HandlerEvent) => unknown }
     | undefined
@@ -295,11 +319,13 @@ export function handler<Data = unknown>(
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
     uses: [...(options.uses ?? [])],
+    sharesCalls: false,
     rate: ratePerSecond(options.rate),
     concurrency: concurrencyOf(options.concurrency),
     priority: options.priority ?? 0,
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
+    coalesce: options.coalesce && coalescing(options.coalesce),
     supersede: options.supersede && superseding(options.supersede),
     undoOnDeath: options.undoOnDeath ?? false,
     version: options.version,
@@ -312,6 +338,11 @@ export function handler<Data = unknown>(
 function concurrencyOf(concurrency: HandlerOptions['concurrency']): Handler['concurrency'] {
   if (typeof concurrency === 'number') return { limit: concurrency, perKey: undefined }
   return { limit: concurrency?.limit, perKey: concurrency?.perKey }
+}
+
+function coalescing<Data>({ key, window }: CoalesceOptions<Data>): NonNullable<Handler['coalesce']> {
+  // Its data has been through the schema, as the body's.
+  return { key: (event: HandlerEvent) => key(event as HandlerEvent<Data>), windowMs: toMs(window) }
 }
 
 function superseding<Data>({ key, version }: SupersedeOptions<Data>): NonNullable<Handler['supersede']> {

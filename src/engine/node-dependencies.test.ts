@@ -164,6 +164,17 @@ describe('shared limits', () => {
     await world.close()
   })
 
+  it('G8: a rate is used also where the service is slow now and then', async () => {
+    const takesMs = (id: number) => (id % 200 < 50 ? 300 : 5)
+    const { world, there } = await shop({ rate: '100/s' }, { takesMs })
+    await world.advance('5s')
+    await accepted(world, 1_500)
+    await world.advance('10s')
+    expect(there.calls.length).toBeGreaterThanOrEqual(950)
+    expect(mostWithin(there.calls, 1_000)).toBeLessThanOrEqual(103)
+    await world.close()
+  })
+
   it('G8: so many calls at once over all nodes, also when one is lost', async () => {
     const { world, there, pay } = await shop(
       { concurrency: 5, timeout: '5s' },

@@ -1,4 +1,5 @@
 import type { Occurrence } from '../event/alert.ts'
+import { CircuitGate } from '../flow/circuit-gate.ts'
 import { Dependencies } from '../flow/dependencies.ts'
 import type { Line, LineGate } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
@@ -32,6 +33,8 @@ export interface NodeDependenciesHost {
 /** The dependencies of a node, tied to its beats and to the runs of its handlers. */
 export class NodeDependencies {
   readonly states: Dependencies
+  /** Whether all runs of this node's handlers wait in lines. */
+  readonly isAllInLines: boolean
   readonly #host: NodeDependenciesHost
   readonly #beats: HurriedBeats
   /** By tag, what bounds the runs of a handler. */
@@ -57,6 +60,7 @@ export class NodeDependencies {
       hurry: () => this.#beats.ask(),
     })
     for (const [tag, handler] of host.index) this.#gates.set(tag, this.#gatesOf(handler))
+    this.isAllInLines = [...this.#gates.values()].every((gates) => gates.length > 0)
     for (const { name, rate } of host.sources) {
       const limit = `source ${host.group}/${name}`
       if (rate !== undefined) this.#sources.set(name, this.states.limit(limit, { rate }))
@@ -85,11 +89,6 @@ export class NodeDependencies {
       .map(({ name }) => name)
   }
 
-  /** Whether all runs of this node's handlers wait in lines. */
-  get isAllInLines(): boolean {
-    return [...this.#gates.values()].every((gates) => gates.length > 0)
-  }
-
   /** In which line a run waits: of its handler's and its source's limits, of what it uses, and of what it is parked for. */
   lineOf({ tag, source, record }: Entry): Line | undefined {
     const own = this.#gates.get(tag) ?? []
@@ -101,8 +100,9 @@ export class NodeDependencies {
     return this.states.line(isNamed ? gates : [...gates, this.states.named(down)])
   }
 
-  #gatesOf({ name, rate, concurrency: { limit }, uses }: Handler): readonly LineGate[] {
-    const gates = uses.map((dependency) => this.states.of(dependency))
+  #gatesOf({ name, rate, concurrency: { limit }, uses, sharesCalls }: Handler): readonly LineGate[] {
+    const states = uses.map((dependency) => this.states.of(dependency))
+    const gates = sharesCalls ? states.map((state) => new CircuitGate(state)) : states
     if (rate === undefined && limit === undefined) return gates
     return [this.states.limit(`handler ${this.#host.group}/${name}`, { rate, concurrency: limit }), ...gates]
   }

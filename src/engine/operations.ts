@@ -37,8 +37,8 @@ export interface OperationsHost {
   /** The registry as the store has it now: another process may have registered handlers. */
   freshRegistry(): Promise<Registry>
   isRunning(run: string): boolean
-  /** The run that goes before this one by their order key, where this node owns them. */
-  headBefore(run: string): string | undefined
+  /** What it waits for in memory, where this node owns it. */
+  heldBy(run: string): HeldRun | undefined
   progressOf(run: string): RunView['progress']
   /** What executes here now. */
   executing(): readonly RunSummary[]
@@ -184,8 +184,7 @@ export class Operations {
     }
     const open = circuits.find(({ dependency, state }) => state !== 'closed' && uses.includes(dependency))
     if (open) return { reason: 'circuit_open', by: open.dependency }
-    const head = this.#host.headBefore(id)
-    return head === undefined ? undefined : { reason: 'behind', by: head }
+    return this.#host.heldBy(id)
   }
 
   #status(id: string, state: RunState | undefined): RunStatus {

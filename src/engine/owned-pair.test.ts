@@ -41,7 +41,7 @@ const read = { cursor: 10, more: false }
 /** A pair that was read through, up to position 10. */
 function readPair(graceful = true): OwnedPair {
   const pair = new OwnedPair({ group: 'g', shard: 0, epoch: 1, graceful }, 1_000, 2)
-  pair.passed(read)
+  pair.passed(read, 0)
   return pair
 }
 
@@ -74,7 +74,7 @@ describe('the low mark', () => {
   it('passes no accept that will be handed over, until it came or will not come (G5)', () => {
     const pair = readPair()
     const place = pair.expect()
-    pair.passed({ cursor: 20, more: false })
+    pair.passed({ cursor: 20, more: false }, 0)
     expect(markOf(pair)).toBe(11)
     pair.expectNoMore(place)
     expect(markOf(pair)).toBe(21)
@@ -105,12 +105,12 @@ describe('what has ended', () => {
     pair.noteFinished({ id: 'next', position: 12 })
     expect([pair.hasFinished('read'), pair.hasFinished('next')]).toEqual([false, true])
     const place = pair.expect()
-    pair.passed({ cursor: 12, more: false })
+    pair.passed({ cursor: 12, more: false }, 0)
     expect(pair.hasFinished('next')).toBe(true)
     pair.noteFinished({ id: 'beside', position: 11 })
     expect(pair.hasFinished('beside')).toBe(true)
     pair.expectNoMore(place)
-    pair.passed({ cursor: 12, more: false })
+    pair.passed({ cursor: 12, more: false }, 0)
     expect([pair.hasFinished('next'), pair.hasFinished('beside')]).toEqual([false, false])
   })
 })

@@ -18,6 +18,7 @@ export class OwnedPair {
   /** Up to where interventions were given. */
   #asked: number | undefined
   #more = true
+  #readUpTo = Number.NEGATIVE_INFINITY
   /** From here on there were runs that wait and found no room: they are read again once there is some. */
   #letGoFrom: number | undefined
   #isReadAgain = false
@@ -43,6 +44,11 @@ export class OwnedPair {
   /** Whether the store has more than was read. */
   get more(): boolean {
     return this.#more
+  }
+
+  /** All that was accepted before this, and committed in time, was read; what a person asks is not counted. */
+  get readUpTo(): Instant {
+    return this.#readUpTo
   }
 
   get hasLetGo(): boolean {
@@ -96,10 +102,15 @@ export class OwnedPair {
     return { group, shard, epoch, position }
   }
 
-  /** A page of it was taken into memory. */
-  passed({ cursor, more }: Pick<TailPage, 'cursor' | 'more'>): void {
+  /**
+   * A page of it was taken into memory.
+   *
+   * @param readUpTo until when it has all that was accepted.
+   */
+  passed({ cursor, more }: Pick<TailPage, 'cursor' | 'more'>, readUpTo: Instant): void {
     this.#cursor = cursor
     this.#more = more
+    this.#readUpTo = Math.max(this.#readUpTo, readUpTo)
     if (!more) this.#isReadAgain = false
     const upTo = this.#namedUpTo()
     for (const [id, position] of this.#finished) if (position <= upTo) this.#finished.delete(id)

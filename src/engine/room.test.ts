@@ -77,7 +77,7 @@ describe('room', () => {
   it('reads what was let go again once half of its room is free, or when it is wanted, and not while it is at it', () => {
     const room = new Room(bounds)
     const [one, other] = [pairAt(0), pairAt(1)]
-    for (const pair of [one, other]) pair.passed(read)
+    for (const pair of [one, other]) pair.passed(read, 0)
     const waiting = ['a', 'b', 'c', 'd'].map((id) => entryWith(id))
     for (const entry of waiting) room.stage(entry, 'aside')
     expect(room.isAsideFull).toBe(true)
@@ -93,9 +93,9 @@ describe('room', () => {
     room.letGo(other, 7, undefined)
     room.want()
     expect(room.takeUpAgain([one, other])).toBe(false)
-    one.passed(read)
+    one.passed(read, 0)
     expect(room.takeUpAgain([one, other])).toBe(true)
-    other.passed(read)
+    other.passed(read, 0)
 
     room.letGo(other, 7, undefined)
     expect(room.takeUpAgain([one, other])).toBe(false)

@@ -2,12 +2,14 @@ import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/store.ts'
+import type { BurstPlaces } from './burst-places.ts'
+import { type Bursts, burstsName } from './bursts.ts'
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
 import type { HandlerRules } from './handler-rules.ts'
 import type { KeySlots } from './key-slots.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
-import type { ReadyQueue } from './ready-queue.ts'
+import { isQueued, type ReadyQueue } from './ready-queue.ts'
 import type { Room } from './room.ts'
 
 /** What the memory of runs stands among. */
@@ -15,6 +17,9 @@ export interface RunMemoryHost extends Pick<HandlerRules, 'orderOf' | 'rankOf' |
   readonly room: Room
   readonly ready: ReadyQueue
   readonly keys: Pick<KeySlots, 'fullKey'>
+  readonly bursts: Bursts
+  /** Which burst a run is of. */
+  readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
   /** What was let go is wanted: it is to be read at once. */
   wake(): void
 }
@@ -65,10 +70,9 @@ export class RunMemory {
   }
 
   /** The head that a run waits behind. */
-  headBefore(shard: number, id: string): string | undefined {
-    const entry = this.entry(shard, id)
-    const head = entry?.orderName === undefined ? undefined : this.#orders.head(entry.orderName)
-    return head === entry ? undefined : head?.id
+  headBefore(entry: Entry): Entry | undefined {
+    const head = entry.orderName === undefined ? undefined : this.#orders.head(entry.orderName)
+    return head === entry ? undefined : head
   }
 
   /** Whether the store has more than was read, of any pair. */
@@ -115,19 +119,31 @@ export class RunMemory {
     const { room, orderOf } = this.#host
     const ordered = event.orderKey !== undefined && orderOf(record.tag) !== undefined
     const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined
-    if (name !== undefined && room.isLetGo(name)) {
-      room.letGo(pair, event.position, name)
+    const line = name ?? (this.#host.burstPlaces.mayBe(record) ? burstsName(record.tag) : undefined)
+    if (line !== undefined && room.isLetGo(line)) {
+      room.letGo(pair, event.position, line)
       return
     }
     const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt, this.#host.rankOf(event, record.tag))
     entry.expiresAt = this.#host.expiryOf(event, record)
+    entry.burst = line === undefined ? undefined : this.#host.burstPlaces.of(event, record)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
     if (room.isAsideFull && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
-      room.letGo(pair, event.position, name ?? this.#host.keys.fullKey(entry) ?? this.#host.ready.lineName(entry))
-    } else if (this.#moving.has(entry.id)) room.stage(entry, 'moving')
-    else this.#place(entry, isHead)
+      const burst = entry.burst && line
+      const { keys, ready } = this.#host
+      room.letGo(pair, event.position, name ?? burst ?? keys.fullKey(entry) ?? ready.lineName(entry))
+      return
+    }
+    const isMoving = this.#moving.has(entry.id)
+    if (isMoving) room.stage(entry, 'moving')
+    if (entry.burst) {
+      // It does not go, and may be overtaken at once.
+      if (!isMoving) room.stage(entry, 'aside')
+      this.#host.bursts.join(entry)
+    }
+    if (!isMoving && entry.coalescedBy === undefined) this.#place(entry, isHead)
   }
 
   /** A run that stands, and may hold its order key. */
@@ -209,16 +225,22 @@ export class RunMemory {
     return entry.stage === 'gone' ? undefined : this.#pairs.get(entry.owned.shard)
   }
 
-  /** A run that is ready: the head of its key may go, another waits aside. */
+  /** Its burst is over, and it is the latest of it. */
+  release(entry: Entry): void {
+    if (entry.stage === 'aside') this.#place(entry, this.isHead(entry))
+  }
+
+  /** A run that is ready: the head of its key may go, another waits aside, as does one whose burst is not over. */
   #place(entry: Entry, isHead: boolean): void {
-    if (isHead) this.#host.ready.put(entry)
+    if (isHead && !this.#host.bursts.holds(entry)) this.#host.ready.put(entry)
     else this.#host.room.stage(entry, 'aside')
   }
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
-    const { ready, keys } = this.#host
-    if (entry.orderName === undefined) return ready.mayLetGo(entry) || keys.fullKey(entry) !== undefined
+    const { ready, keys, bursts } = this.#host
+    if (entry.orderName === undefined)
+      return entry.burst ? bursts.mayLetGo(entry) : ready.mayLetGo(entry) || keys.fullKey(entry) !== undefined
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 
@@ -227,15 +249,16 @@ export class RunMemory {
   }
 
   #forget(pair: OwnedPair, entry: Entry): void {
-    const { room, ready, wake } = this.#host
+    const { room, wake } = this.#host
     if (!pair.entries.delete(entry.id)) return
     room.stage(entry, 'gone')
+    this.#host.bursts.leave(entry)
     if (entry.orderName === undefined) return
     const next = this.#orders.remove(entry.orderName, entry)
     if (room.isLetGo(entry.orderName) && this.#orders.length(entry.orderName) === 0) {
       room.want()
       wake()
     }
-    if (next && next.stage !== 'standing' && next.stage !== 'moving') ready.put(next)
+    if (next && isQueued(next)) this.#place(next, true)
   }
 }

@@ -16,6 +16,7 @@ import type { Entry } from './entry.ts'
 import { decodeBody, refusalOf } from './event-data.ts'
 import { expiredError, expiryOf, isExpired } from './expiry.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
+import { toHandlerEvent } from './handler-event.ts'
 import { classify, recordError } from './run-errors.ts'
 import { Superseding } from './superseding.ts'
 import { UndoAttempt } from './undo.ts'
@@ -122,7 +123,8 @@ export class Runner {
     const { record } = entry
     const state = record.state
     const handler = this.#host.handlerOf(entry.tag)
-    const event = await this.#eventOf(entry)
+    // Of one that was overtaken nothing is looked at: a burst of thousands costs no reads.
+    const event = entry.coalescedBy === undefined ? await this.#eventOf(entry) : undefined
     const losses = lossesOf(entry)
     const tried = doubtsOf(record)
     const number = lastAttemptOf(record) + 1
@@ -151,6 +153,7 @@ export class Runner {
       tried,
     })
 
+    if (entry.coalescedBy !== undefined) return unstarted({ kind: 'coalesced', by: entry.coalescedBy })
     if (!handler || !event) {
       const name = this.#host.handlerName(entry.tag)
       const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
@@ -165,7 +168,9 @@ export class Runner {
     const expired = () => unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
     if (isTooOld()) return expired()
 
-    if (entry.orderName !== undefined || entry.mayHaveBegunAt !== undefined || losses > 0) {
+    // Of a handler that coalesces, too: its next owner must know which runs were begun, since those are not overtaken.
+    const isTraced = entry.orderName !== undefined || handler.coalesce !== undefined
+    if (isTraced || entry.mayHaveBegunAt !== undefined || losses > 0) {
       const item = {
         owned: entry.owned,
         run: record,
@@ -323,27 +328,4 @@ function awaitedCame(entry: Entry, state: RunState): boolean {
       state.waitingFor?.includes(intervention.name ?? '') &&
       !taken.has(intervention.key),
   )
-}
-
-/** Parsed when it is first read: to parse a body took a sixth of the time of a run that does not look at it. */
-function toHandlerEvent(event: EventRecord, raw: Uint8Array, read: () => unknown): HandlerEvent {
-  let data: { readonly value: unknown } | undefined
-  return {
-    key: event.key,
-    tenant: event.tenant,
-    source: event.source,
-    id: event.id,
-    type: event.type,
-    subject: event.subject,
-    time: event.time,
-    contentType: event.contentType,
-    orderKey: event.orderKey,
-    acceptedAt: event.acceptedAt,
-    headers: event.headers,
-    get data() {
-      data ??= { value: read() }
-      return data.value
-    },
-    raw,
-  }
 }

@@ -1,5 +1,5 @@
 import type { Registry } from '../event/handler-record.ts'
-import type { Clock, Timer } from '../kit/clock.ts'
+import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
 import type { OwnedCursor, Store, TailPage } from '../store/store.ts'
@@ -23,8 +23,9 @@ export interface TailReaderHost {
   isRunning(): boolean
   /** What was let go is read again from here on: what is due, too. */
   takenUpAgain(): void
-  /** Starts what came. */
-  pump(): void
+  /** What came is in memory: it is started. */
+  took(): void
+  now(): Instant
 }
 
 /** Reads what comes to the owned pairs: when something may have come, else by polls, ever fewer while nothing does. */
@@ -124,10 +125,11 @@ export class TailReader {
       for (const page of await store.tail({ cursors: handedBack, limit: 0 })) admission.takeAsked(page)
     }
     if (cursors.length === 0) return
+    const askedAt = this.#host.now()
     const pages = await store.tail({ cursors, limit: room.page })
     if (this.#nameUnseen(pages)) await this.#host.refreshRegistry()
-    for (const page of pages) admission.takePage(page)
-    this.#host.pump()
+    for (const page of pages) admission.takePage(page, askedAt)
+    this.#host.took()
     if (room.isFree && memory.hasBacklog) this.#isAskedAgain = true
   }
 

@@ -152,6 +152,11 @@ export const catalogue = {
     'The run was lost with its node {losses} times.',
     'See why the process dies with it, then redrive.',
   ),
+  burst_key_invalid: entry(
+    500,
+    'The key of a burst cannot be told: {reason}.',
+    'Mend the `coalesce.key` of the handler; until then such runs are executed, each by itself.',
+  ),
   schema_mismatch: entry(
     500,
     "The event's data does not fit the handler's schema: {reason}.",
@@ -254,6 +259,10 @@ export const reasons = {
   attempts_exhausted: [
     'A dead run: it failed as often as its policy allows. Its `error` is the last failure.',
     'Mend the cause, then redrive.',
+  ],
+  coalesced: [
+    'A completed run: it never began, since a later one of its burst was executed. Its result names that one.',
+    'Nothing. Replay it if it is wanted all the same.',
   ],
   undo_failed: ['An unknown run: a step could not be undone.', 'Look at the other side, then resolve the run.'],
   undone: ['A dead or cancelled run: its steps were undone.', 'Replay it with new keys if it is still wanted.'],

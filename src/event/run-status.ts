@@ -38,7 +38,8 @@ const any = runStatuses.filter((status) => status !== 'running')
 
 /** The only moves within one generation (DESIGN section 2). `undoBegun` says whether undo had begun before. */
 const moves: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
-  ready: ['running', 'scheduled', 'waiting', 'parked', 'cancelled', 'dead'],
+  // Completed without an attempt: a later run of its burst goes in its stead.
+  ready: ['running', 'scheduled', 'waiting', 'parked', 'completed', 'cancelled', 'dead'],
   running: any,
   scheduled: ['ready', 'undoing', 'cancelled', 'dead'],
   waiting: ['ready', 'undoing', 'cancelled', 'dead'],

@@ -16,8 +16,8 @@ export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
   hurry(): void
 }
 
-/** A run takes about so long, before any has ended. */
-const firstRunMs = 5
+/** A run takes about so long to its call, before any has called. */
+const firstWayMs = 5
 
 /** So much time ahead of their turn runs begin: what they do before their call, and how unevenly they come. */
 const aheadMs = 20
@@ -35,7 +35,10 @@ export class DependencyState implements LineGate {
   #active = 0
   /** Runs that wait in its lines. */
   #lined = 0
-  #runMs = firstRunMs
+  /** Of those, runs that have not called yet. */
+  #onTheirWay = 0
+  /** How long that takes them. */
+  #wayMs = firstWayMs
   #calls = 0
   #failures = 0
   /** To the end of a pause. */
@@ -142,24 +145,41 @@ export class DependencyState implements LineGate {
     const { rateShare, slotShare, limits: held } = this.#lent
     if (slotShare !== undefined && this.#active >= slotShare) return false
     if (held.rate === undefined) return true
-    // As many as are under way at this rate (Little's law), and some ahead of their turn.
+    // As many as are on their way to a call at this rate (Little's law), and some ahead of their turn. Those that have called hold
+    // nobody up: where many are slow at once, the rate would else lie idle.
     const ahead = Math.ceil((rateShare * aheadMs) / 1_000)
-    const under = Math.ceil((rateShare * this.#runMs) / 1_000)
-    return rateShare > 0 && this.rate.waiting <= ahead && this.#active < 1 + under + ahead
+    const under = Math.ceil((rateShare * this.#wayMs) / 1_000)
+    return rateShare > 0 && this.rate.waiting <= ahead && this.#onTheirWay < 1 + under + ahead
   }
 
   /** A run of a line begins. */
   begin(): GateRun {
     this.#active++
-    return { waitedMs: 0, startedMs: this.#clock.monotonicMs() }
+    this.#onTheirWay++
+    return { waitedMs: 0, isOnItsWay: true, startedMs: this.#clock.monotonicMs() }
+  }
+
+  /** It waited so long for its turn, and calls now. */
+  waited(run: GateRun, ms: number): void {
+    run.waitedMs += ms
+    if (this.#hasCome(run)) this.#host.changed()
   }
 
   /** It has ended. */
-  end({ startedMs, waitedMs }: GateRun): void {
+  end(run: GateRun): void {
     this.#active--
-    const tookMs = Math.max(0, this.#clock.monotonicMs() - startedMs - waitedMs)
-    this.#runMs += (tookMs - this.#runMs) / 16
+    this.#hasCome(run)
     this.#host.changed()
+  }
+
+  /** It is no longer on its way. Answers whether it was. */
+  #hasCome(run: GateRun): boolean {
+    if (!run.isOnItsWay) return false
+    run.isOnItsWay = false
+    this.#onTheirWay--
+    const tookMs = Math.max(0, this.#clock.monotonicMs() - run.startedMs - run.waitedMs)
+    this.#wayMs += (tookMs - this.#wayMs) / 16
+    return true
   }
 
   // --- calls

@@ -63,8 +63,10 @@ export class DispatchLimit implements LineGate {
     this.#lent.used()
     // There is room, or it begins beside the line: then it is counted all the same.
     this.#lent.slots.add()
-    return { waitedMs: 0, startedMs: this.#clock.monotonicMs() }
+    return { waitedMs: 0, isOnItsWay: false, startedMs: this.#clock.monotonicMs() }
   }
+
+  waited(): void {}
 
   end(): void {
     this.#lent.slots.release()

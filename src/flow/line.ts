@@ -2,6 +2,8 @@
 export interface GateRun {
   /** It waited so long for its turn inside: that is not the time it takes. */
   waitedMs: number
+  /** It has not called yet. */
+  isOnItsWay: boolean
   readonly startedMs: number
 }
 
@@ -15,6 +17,8 @@ export interface LineGate {
   /** A run waits in a line for it, or no longer. */
   lined(by: 1 | -1): void
   begin(): GateRun
+  /** It waited so long for its turn inside, and goes on. */
+  waited(run: GateRun, ms: number): void
   end(run: GateRun): void
 }
 
@@ -60,7 +64,7 @@ export class LineTurn {
 
   /** It waited so long for its turn. */
   waited(ms: number): void {
-    for (const [, run] of this.#begun) run.waitedMs += ms
+    for (const [state, run] of this.#begun) state.waited(run, ms)
   }
 
   end(): void {

@@ -62,6 +62,12 @@ export const limits = {
   runsAside: 100_000,
   /** Of one order key, however many wait in all: the key is read anew once for so many of its runs. */
   runsAsidePerKey: 16,
+  /** Longest window of a burst: its runs are read again by each new owner of their shard. */
+  coalesceWindowMs: 3_600_000,
+  /** Runs of one burst that wait at once: of more, those between the first and the last are settled before its window is over. */
+  burstRuns: 1_000,
+  /** Longest key of a burst, in characters: it is held for each burst that is open. */
+  coalesceKeyLength: 1_000,
   /** Events of one page of `tail` or `due`. */
   pageEvents: 500,
   /** Attempts over a run's whole generation, whatever its policy: 100 at the default pace is four days. */
@@ -154,8 +160,10 @@ export const limits = {
   gatheredKeys: 512,
   /** Such statements of a process under way at once: they share its connections with commits and tails. */
   gatheredStatements: 2,
-  /** How far a rate catches up with timers that fired late: at 100/s over four nodes 8 calls more in any 10 s, of 1,000. */
+  /** How far a rate catches up with timers that fired late. */
   rateCatchUpMs: 20,
+  /** So much slower than its rate each goes, so that what is caught up with within a second is no more than the rate says. */
+  rateMargin: 0.025,
   /** How long a call waits for its turn and a slot before its run is deferred, by default: it holds a slot of its node. */
   callWaitMs: 5_000,
   /** A call of a dependency, by default. */

@@ -120,7 +120,7 @@ export const schemas = {
     {
       state: named('RunState'),
       progress: shape({ fraction: { type: 'number' } }, { note: string }),
-      held: shape({ reason: { type: 'string', enum: ['paused', 'behind', 'circuit_open'] }, by: string }),
+      held: shape({ reason: { type: 'string', enum: ['paused', 'behind', 'coalescing', 'circuit_open'] }, by: string }),
     },
   ),
   RunSummary: shape({

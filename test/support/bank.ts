@@ -32,14 +32,20 @@ export const quick = { failures: 3, within: '10s', cooldown: '5s' } as const
 /** A world whose handler pays at a bank, and the bank. */
 export async function shop(
   options: Parameters<typeof dependency>[1],
-  more: { readonly takesMs?: number; readonly handler?: HandlerOptions<unknown>; readonly world?: object } = {},
+  more: {
+    readonly takesMs?: number | ((id: number) => number)
+    readonly handler?: HandlerOptions<unknown>
+    readonly world?: object
+  } = {},
 ) {
   const bank = dependency('bank', options)
   const there = service()
   let world: TestWorld | undefined
+  const { takesMs = 0 } = more
+  const takes = (id: string) => (typeof takesMs === 'number' ? takesMs : takesMs(Number(id)))
   const sleep = (ms: number) => new Promise<void>((resolve) => void world?.clock.setTimer(ms, resolve))
   const pay = handler('pay', { ...on, uses: [bank], ...more.handler }, (event, run) =>
-    run.step('pay', () => bank.call(() => there.answer(event.id, more.takesMs ?? 0, sleep))),
+    run.step('pay', () => bank.call(() => there.answer(event.id, takes(event.id), sleep))),
   )
   world = await testWorld({ handlers: [pay], shards: 1, ...more.world })
   const { clock } = world
