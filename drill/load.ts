@@ -9,9 +9,10 @@ export interface LoadPlan {
   readonly apart: number
 }
 
-/** Every so many'th event has an order key, of so many. */
-const keyedEvery = 5
-const keys = 50
+/** Every so many'th event has an order key, of so many; and so many in a row the same, so that they would overtake each other. */
+const keyedEvery = 4
+const keys = 20
+const inRow = 10
 
 /** So often it is looked what is to be sent by now. */
 const lookMs = 2
@@ -72,7 +73,7 @@ export class Load {
       this.#note(this.#accept(id, 'order.paid'))
       return
     }
-    const key = (index / keyedEvery) % keys
+    const key = Math.floor(index / keyedEvery / inRow) % keys
     const place = this.#placeOfKey.get(key) ?? 0
     this.#placeOfKey.set(key, place + 1)
     const before = this.#ofKey.get(key) ?? Promise.resolve()

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,6 +7,7 @@ import { BenchServer } from '../bench/postgres/server.ts'
 import { goalsOf, type Report, table } from './goals.ts'
 import { outage } from './outage.ts'
 import { outagePlot } from './outage-plot.ts'
+import { pageWith } from './page.ts'
 import { parking } from './parking.ts'
 import { sharedRate } from './shared-rate.ts'
 
@@ -20,6 +21,7 @@ npm run drill:parking -- [options]    runs that wait for a service that is down
   --runs N         parking: how many (100,000)
   --down HOW       503 (default) or refused
   --json FILE      writes the figures there
+  --page FILE      puts the figures into their place on that page
   --plot FILE      outage: draws calls, backlog and circuit there, as SVG
 
 Ends with 1 where a goal is missed.
@@ -34,6 +36,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '100000' },
     down: { type: 'string', default: '503' },
     json: { type: 'string' },
+    page: { type: 'string' },
     plot: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -49,8 +52,11 @@ async function run(store: string): Promise<number> {
   const report = await measured(store)
   const goals = goalsOf(report)
   console.log(table(report, goals))
-  const machine = { node: process.version, cores: cpus().length, commit: commitName() }
-  if (values.json) write(values.json, `${JSON.stringify({ ...report, goals, ...machine }, undefined, 2)}\n`)
+  const { figures, plan, drill } = report
+  const origin = { node: process.version, cores: cpus().length, commit: commitName() }
+  const record = { drill, ...figures, plan, goals, ...origin }
+  if (values.json) write(values.json, `${JSON.stringify(record, undefined, 2)}\n`)
+  if (values.page) write(values.page, pageWith(readFileSync(values.page, 'utf8'), report, goals, origin))
   return goals.every(({ met }) => met) ? 0 : 1
 }
 

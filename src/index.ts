@@ -134,3 +134,4 @@ export type {
   Unfingerprinted,
   Verb,
 } from './store/store.ts'
+export type { VersionScope } from './store/version-scope.ts'

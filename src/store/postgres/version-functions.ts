@@ -12,30 +12,25 @@ export const versionFunctions = `
   end $$;
 
   -- Drops at most so many of the next rows after a place that were not raised since, and says where the next look begins: after
-  -- the last row that was looked at; null where there are no more.
+  -- the last of those rows, or of those that it dropped where there may be more; null: from the start.
   create or replace function :s.purge_versions_1(
     p_before double precision, p_rows integer, p_looks integer, p_after jsonb
-  ) returns jsonb language plpgsql as $$
-  declare
-    looked integer := 0;
-    dropped integer := 0;
-    next jsonb;
-    seen record;
-  begin
-    for seen in select v.tag, v.tenant, v.key, v.raised_at from :s.processed_version v
+  ) returns jsonb language sql as $$
+    with page as materialized (
+      select v.tag, v.tenant, v.key, v.raised_at from :s.processed_version v
       where (v.tag, v.tenant, v.key) > (p_after ->> 'tag', p_after ->> 'tenant', p_after ->> 'key')
-      order by v.tag, v.tenant, v.key limit p_looks
-    loop
-      exit when dropped = p_rows;
-      looked := looked + 1;
-      next := jsonb_build_object('tag', seen.tag, 'tenant', seen.tenant, 'key', seen.key);
-      continue when seen.raised_at >= p_before;
+      order by v.tag, v.tenant, v.key limit p_looks),
+    old as materialized (
+      select p.* from page p where p.raised_at < p_before order by p.tag, p.tenant, p.key limit p_rows),
+    gone as (
       -- It may be raised at this moment.
-      delete from :s.processed_version v
-      where v.tag = seen.tag and v.tenant = seen.tenant and v.key = seen.key and v.raised_at < p_before;
-      dropped := dropped + 1;
-    end loop;
-    if looked < p_looks and dropped < p_rows then next := null; end if;
-    return jsonb_build_object('next', next, 'more', dropped = p_rows);
-  end $$;
+      delete from :s.processed_version v using old o
+      where v.tag = o.tag and v.tenant = o.tenant and v.key = o.key and v.raised_at < p_before),
+    step as (select count(*) = p_rows as is_full from old)
+    select jsonb_build_object('more', s.is_full, 'next', (
+      select jsonb_build_object('tag', n.tag, 'tenant', n.tenant, 'key', n.key)
+      from (select * from old where s.is_full union all select * from page where not s.is_full) n
+      order by n.tag desc, n.tenant desc, n.key desc limit 1))
+    from step s
+  $$;
 `
