@@ -160,7 +160,9 @@ export class Bursts {
     if (!this.#closes) return false
     for (const { stage } of waiting) if (stage === 'moving') return false
     // What came within its window and is still to be read is of it.
-    return this.#host.now() >= lateAt || this.#host.pairs().every((pair) => pair.isHandedBack || pair.readUpTo >= closesAt)
+    return (
+      this.#host.now() >= lateAt || this.#host.pairs().every((pair) => pair.isHandedBack || pair.readUpTo >= closesAt)
+    )
   }
 
   #overtake(burst: Burst, but: readonly Entry[]): Promise<void>[] {
