@@ -1,5 +1,5 @@
 import { Draw } from './draw.ts'
-import type { Act, DependencyPlan, Send } from './plan.ts'
+import type { Act, DependencyPlan, Plan, Send } from './plan.ts'
 
 /** A dependency, the events whose handler calls it, and who opens its circuit by hand. */
 export interface Charges {
@@ -16,7 +16,11 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
     atMs: draw.whole(0, busyMs),
     ms: draw.pick([300, 2_000, 6_000, 12_000, 12_000]),
   })).map((outage) => ({ ...outage, ms: Math.min(outage.ms, busyMs + 2_500 - outage.atMs) }))
+  const ofRuns = new Draw(seed, 'runs of charges')
+  const runsPerKey = ofRuns.pick([undefined, undefined, 1, 2])
   const dependency: DependencyPlan = {
+    runs: ofRuns.pick([undefined, undefined, 1, 3]),
+    runsPerKey,
     rate: draw.pick([undefined, 2, 8, 30]),
     concurrency: draw.pick([undefined, 1, 2, 5]),
     failures: draw.pick([1, 2, 3]),
@@ -36,8 +40,8 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
       tenant: 'acme',
       source: 'shop',
       id: `charge-${index}`,
-      type: 'charge.made',
-      ...(dependency.isOrdered ? { orderKey: draw.pick(['hot', 'warm', 'cold']) } : {}),
+      type: dependency.isOrdered ? 'charge.ordered' : 'charge.made',
+      ...(dependency.isOrdered || runsPerKey !== undefined ? { orderKey: draw.pick(['hot', 'warm', 'cold']) } : {}),
       deeds: draw.chance(0.2) ? [charge, { ...charge, name: 'again' }] : [charge],
       nonce: 0,
     }
@@ -51,4 +55,13 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
       ]
     : []
   return { dependency, sends, acts }
+}
+
+/** The same world without them. */
+export function withoutCharges({ dependency: _dependency, ...plan }: Plan): Plan {
+  return {
+    ...plan,
+    sends: plan.sends.filter(({ type }) => !type.startsWith('charge.')),
+    acts: plan.acts.filter(({ kind }) => kind !== 'open' && kind !== 'close'),
+  }
 }

@@ -58,7 +58,7 @@ function bankOf({ rate, concurrency, failures, withinMs, cooldownMs }: Dependenc
 }
 
 function charging(
-  { isDeclared, isOrdered, expiresMs }: DependencyPlan,
+  { isDeclared, isOrdered, expiresMs, runs, runsPerKey }: DependencyPlan,
   bank: Dependency,
   body: Handler['body'],
 ): Handler {
@@ -69,6 +69,10 @@ function charging(
       on: 'charge.*',
       timeout: 20_000,
       order: isOrdered && { onDead: 'skip' },
+      concurrency: {
+        ...(runs === undefined ? {} : { limit: runs }),
+        ...(runsPerKey === undefined ? {} : { perKey: runsPerKey }),
+      },
       ...(isDeclared ? { uses: [bank] } : {}),
       ...(expiresMs === undefined ? {} : { expires: expiresMs }),
     },

@@ -30,7 +30,8 @@ export const invariants = {
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
   'G8.slots': 'A node runs no more at once than it may.',
   'G8.rate': 'A dependency is not called more often than its rate allows, over all nodes.',
-  'G8.concurrency': 'A dependency has no more calls at once than it allows, over all nodes.',
+  'G8.concurrency':
+    'A dependency has no more calls at once than it allows, and a handler no more runs, over all nodes.',
   'G8.open': 'While a circuit is open none calls but one probe at a time.',
   'G10.stop': 'A stop ends within its grace, and nothing begins after it.',
   'G11.tenant': 'Nothing crosses tenants.',
@@ -123,6 +124,7 @@ export const sometimes = [
   'parked',
   'attempt given back',
   'all slots taken',
+  'all slots of a key taken',
   'overtaken',
 ] as const
 

@@ -47,7 +47,7 @@ export class Mutants {
     const from = search === undefined ? Math.max(1, mutation.seed - before) : 1
     const seeds = search ?? mutation.seed + after - from + 1
     try {
-      const failures = await this.#simulate(from, seeds, mutation.killedBy)
+      const failures = await this.#simulate(from, seeds, mutation)
       const caught = failures.find(({ violations }) =>
         violations.some((violation) => violation.invariant === mutation.killedBy),
       )
@@ -58,7 +58,7 @@ export class Mutants {
     }
   }
 
-  #simulate(seed: number, seeds: number, until: string): Promise<readonly Failure[]> {
+  #simulate(seed: number, seeds: number, { killedBy, ofLimits }: Mutation): Promise<readonly Failure[]> {
     const args = [
       'simulation/run.ts',
       '--seed',
@@ -66,8 +66,9 @@ export class Mutants {
       '--seeds',
       `${seeds}`,
       '--until',
-      until,
+      killedBy,
       '--json',
+      ...(ofLimits ? [] : ['--plain']),
       '--store',
       this.#store,
     ]

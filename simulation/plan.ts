@@ -135,6 +135,9 @@ export interface DependencyPlan {
   readonly isDeclared: boolean
   readonly isOrdered: boolean
   readonly expiresMs: number | undefined
+  /** How many runs of its handler are under way at once, and of one key. */
+  readonly runs: number | undefined
+  readonly runsPerKey: number | undefined
   readonly outages: readonly { readonly atMs: number; readonly ms: number }[]
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/kit/clock.ts'
 import { campaign } from './campaign.ts'
+import { withoutCharges } from './charges.ts'
 import { type Invariant, invariants } from './invariants.ts'
 import { onPostgres } from './postgres/setting.ts'
 import { onMemory } from './setting.ts'
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     until: { type: 'string' },
     /** What the nodes stand on: `memory`, or `postgres`. */
     store: { type: 'string', default: 'memory' },
+    /** Without a dependency and those who use it: their worlds change with each feature of limits. */
+    plain: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -30,7 +33,8 @@ const until =
   values.until === 'any' ? 'any' : Object.keys(invariants).find((name): name is Invariant => name === values.until)
 
 const postgres = values.store === 'postgres' ? await onPostgres() : undefined
-const setting = postgres ?? onMemory
+const whole = postgres ?? onMemory
+const setting = values.plain ? { ...whole, draw: (one: number) => withoutCharges(whole.draw(one)) } : whole
 const { draw, ground, points } = setting
 
 const startedMs = systemClock.monotonicMs()

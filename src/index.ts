@@ -26,6 +26,7 @@ export type {
   ScheduleView,
   VerbAnswer,
 } from './engine/api.ts'
+export { type BatchItem, type BatchOptions, batchHandler } from './engine/batch-handler.ts'
 export {
   type CoalesceOptions,
   type EmittedEvent,
@@ -33,10 +34,12 @@ export {
   type HandlerEvent,
   type HandlerOptions,
   handler,
+  type PrioritizedEvent,
   type RetryOptions,
   type RetryPolicy,
   type Run,
   type StepOptions,
+  type SupersedeOptions,
   type TransactionOptions,
 } from './engine/handler.ts'
 export { type Schedule, type ScheduleOptions, schedule } from './engine/schedule.ts'
@@ -57,7 +60,6 @@ export type { CronRule } from './flow/cron.ts'
 export { type CircuitOptions, type Dependency, type DependencyOptions, dependency } from './flow/dependency.ts'
 export { DependencyError } from './flow/dependency-error.ts'
 export type { FetchOptions } from './flow/fetch-request.ts'
-export type { Rate } from './flow/rate.ts'
 export type { MissedTicks, ScheduleTick } from './flow/schedule.ts'
 export { createHapax, type Hapax, type HapaxOptions } from './hapax.ts'
 export type { Answer } from './ingress/answer.ts'
@@ -68,6 +70,7 @@ export type { Clock, Instant, Timer } from './kit/clock.ts'
 export type { Duration } from './kit/duration.ts'
 export { type Log, type LogFields, type LogLevel, lineLog } from './kit/log.ts'
 export type { Random } from './kit/random.ts'
+export type { Rate } from './kit/rate.ts'
 export type { StrictJson } from './kit/strict-json.ts'
 export type { Source } from './sources/source.ts'
 export type { Abilities } from './store/abilities.ts'

@@ -59,6 +59,19 @@ export class Limits {
     return call
   }
 
+  /** A run of the handler has begun; of these keys runs are under way. */
+  begun(key: string | undefined, underWay: readonly (string | undefined)[]): void {
+    const { runs, runsPerKey, isOrdered } = this.#plan ?? {}
+    if (!this.#watch.clocksAgree) return
+    if (runs !== undefined && underWay.length > runs)
+      this.#watch.violate('G8.concurrency', `${underWay.length} runs at once, at most ${runs}`)
+    if (runsPerKey === undefined || isOrdered || key === undefined) return
+    const ofKey = underWay.filter((one) => one === key).length
+    if (ofKey === runsPerKey) this.#watch.reach('all slots of a key taken')
+    if (ofKey > runsPerKey)
+      this.#watch.violate('G8.concurrency', `${ofKey} runs of ${key} at once, at most ${runsPerKey}`)
+  }
+
   left(call: Call): void {
     call.isInside = false
   }

@@ -101,7 +101,7 @@ function blocks(run: RunFacts, event: EventFacts | undefined): boolean {
 
 function nameOf(event: EventFacts): string | undefined {
   const handler = handlerOf(event)
-  if (event.orderKey === undefined || ordered[handler] === undefined) return undefined
+  if (event.orderKey === undefined || ordered[handler] === undefined || event.type === 'charge.made') return undefined
   return `${handler} ${event.tenant} ${event.orderKey}`
 }
 

@@ -122,6 +122,12 @@ export class Runs {
     return [...this.#active].filter(([run, { node: on }]) => on === node && this.#isActive(run)).length
   }
 
+  /** The order keys of the charges that are under way, over all nodes. */
+  #charging(): (string | undefined)[] {
+    const runs = [...this.#active.keys()].filter((run) => run.handler === 'charge' && this.#isActive(run))
+    return runs.map((run) => this.#ledger.events.get(run.event)?.orderKey)
+  }
+
   /** A handler was entered. */
   entered(at: Entered, seen: HandlerEvent): void {
     const event = this.#ledger.events.get(seen.key)
@@ -146,6 +152,7 @@ export class Runs {
     this.notTooOld(run, event, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
     this.#active.set(run, { node: at.node, epoch: this.#owners.epochOf(event.shard) })
+    if (run.handler === 'charge') this.#limits.begun(event.orderKey, this.#charging())
     if (this.activeOn(at.node) > this.#concurrency)
       this.#watch.violate('G8.slots', `${at.node} runs ${this.activeOn(at.node)} at once, may ${this.#concurrency}`)
   }

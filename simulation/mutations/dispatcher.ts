@@ -30,7 +30,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'if (!pair?.isRead || moved.has(id) || memory.moving.has(id)) return false',
     replace: 'if (!pair?.isRead) return false',
     killedBy: 'G5.final',
-    seed: 1468,
+    seed: 2547,
   },
   {
     name: 'a slot leaked with a lost lease',
@@ -94,7 +94,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'this.#isReadAgain = true',
     replace: 'this.#isReadAgain = false',
     killedBy: 'G5.ends',
-    seed: 78,
+    seed: 46,
   },
   {
     name: 'a later run of a key goes before one that was let go',
@@ -102,7 +102,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'if (line !== undefined && room.isLetGo(line)) {',
     replace: 'if (line === undefined && ordered) {',
     killedBy: 'G7.order',
-    seed: 268,
+    seed: 3511,
   },
   {
     name: 'a run admitted while a verb moves it',
@@ -118,6 +118,6 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'this.#after = { dueAt: last.state?.dueAt ?? 0, position: last.position, tag: last.tag }',
     replace: 'this.#after = undefined',
     killedBy: 'G5.ends',
-    seed: 3913,
+    seed: 1002,
   },
 ]

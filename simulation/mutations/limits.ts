@@ -10,6 +10,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'Math.min(part, claim.amount - lent)',
     replace: 'part',
     killedBy: 'G8.concurrency',
+    ofLimits: true,
     seed: 34,
   },
   {
@@ -18,6 +19,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'Math.max(share, claim.held)',
     replace: 'share',
     killedBy: 'G8.concurrency',
+    ofLimits: true,
     seed: 132,
   },
   {
@@ -26,6 +28,7 @@ export const ofLimits: readonly Mutation[] = [
     find: '+ 1_000 / this.#perSecond',
     replace: '+ 500 / this.#perSecond',
     killedBy: 'G8.rate',
+    ofLimits: true,
     seed: 9,
   },
   {
@@ -34,7 +37,8 @@ export const ofLimits: readonly Mutation[] = [
     find: 'this.#taken < this.#most',
     replace: 'this.#taken <= this.#most',
     killedBy: 'G8.concurrency',
-    seed: 34,
+    ofLimits: true,
+    seed: 120,
   },
   {
     name: 'a circuit that is open and lets through',
@@ -42,6 +46,7 @@ export const ofLimits: readonly Mutation[] = [
     find: "return this.#isOpening || (this.#record !== undefined && this.#record.state !== 'closed')",
     replace: 'return this.#isOpening',
     killedBy: 'G8.open',
+    ofLimits: true,
     seed: 1,
   },
   {
@@ -50,7 +55,8 @@ export const ofLimits: readonly Mutation[] = [
     find: "this.#probe = 'out'\n    return 'probe'",
     replace: "return 'probe'",
     killedBy: 'G8.open',
-    seed: 29,
+    ofLimits: true,
+    seed: 218,
   },
   {
     name: 'a circuit that everybody turns',
@@ -58,6 +64,7 @@ export const ofLimits: readonly Mutation[] = [
     find: '(before?.version ?? 0) !== turn.seen',
     replace: 'false',
     killedBy: 'G8.open',
+    ofLimits: true,
     seed: 170,
   },
   {
@@ -66,6 +73,7 @@ export const ofLimits: readonly Mutation[] = [
     find: "status: undoing ? 'undoing' : 'parked',",
     replace: "status: undoing ? 'undoing' : 'parked', failures: failures + 1,",
     killedBy: 'G8.attempts',
+    ofLimits: true,
     seed: 3,
   },
   {
@@ -74,6 +82,7 @@ export const ofLimits: readonly Mutation[] = [
     find: 'return dependencies.named(state.dependency).wasDown(state.since)',
     replace: 'return true',
     killedBy: 'G8.attempts',
+    ofLimits: true,
     seed: 22,
   },
   {
@@ -82,6 +91,25 @@ export const ofLimits: readonly Mutation[] = [
     find: '> bounds.perKey\n',
     replace: '>= 0\n',
     killedBy: 'G5.ends',
+    ofLimits: true,
     seed: 137,
+  },
+  {
+    name: 'a key with one run too many',
+    file: 'src/engine/key-slots.ts',
+    find: 'key.running < most',
+    replace: 'key.running <= most',
+    killedBy: 'G8.concurrency',
+    ofLimits: true,
+    seed: 46,
+  },
+  {
+    name: 'a handler with one run too many',
+    file: 'src/flow/dispatch-limit.ts',
+    find: 'slots.taken >= slotShare',
+    replace: 'slots.taken > slotShare',
+    killedBy: 'G8.concurrency',
+    ofLimits: true,
+    seed: 11,
   },
 ]

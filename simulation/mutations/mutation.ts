@@ -8,6 +8,8 @@ export interface Mutation {
   readonly find: string
   readonly replace: string
   readonly killedBy: Invariant
+  /** It is of limits: looked for in worlds that have a dependency; the others' seeds would move with each feature of limits. */
+  readonly ofLimits?: true
   /** The first seed that killed it; looked for again within 20 of it. */
   readonly seed: number
 }

@@ -12,7 +12,7 @@ export const ofStores: readonly Mutation[] = [
     find: "return 'settled'\n  if (!state.holds(owned) || !entry) return 'stale'",
     replace: "return 'settled'\n  if (!entry) return 'stale'",
     killedBy: 'G6.fence',
-    seed: 69,
+    seed: 1,
   },
   {
     name: 'checkpoint without its epoch checked',

@@ -137,6 +137,7 @@ describe('decide', () => {
       fc.boolean().map((elsewhere) => ({ kind: 'no_handler' as const, error, elsewhere })),
       fc.constant({ kind: 'unknown' as const, error }),
       fc.boolean().map((undo) => ({ kind: 'cancelled' as const, undo })),
+      fc.constant({ kind: 'superseded' as const, by: 2 }),
     )
     fc.assert(
       fc.property(
@@ -148,11 +149,7 @@ describe('decide', () => {
           for (const [index, next] of outcomes.entries()) {
             if (state && isTerminal(state.status)) return
             // While undoing, a run completes or suspends no more.
-            if (
-              state?.undoBegun &&
-              (next.kind === 'completed' || next.kind === 'suspended' || next.kind === 'cancelled')
-            )
-              continue
+            if (state?.undoBegun && ['completed', 'suspended', 'cancelled', 'superseded'].includes(next.kind)) continue
             const to: RunState = stateAfter(next, state, { undoable, undoOnDeath, attempt: index + 1 })
             expect(mayMove(state?.undoBegun ? 'undoing' : 'running', to.status) || to.status === 'ready').toBe(true)
             expect(to.turn).toBe((state?.turn ?? 0) + 1)

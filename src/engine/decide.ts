@@ -47,6 +47,8 @@ export type Outcome =
   | { readonly kind: 'undone' }
   /** A later run of its burst goes in its stead; it never began. */
   | { readonly kind: 'coalesced'; readonly by: string }
+  /** A newer version of the same thing was processed already. */
+  | { readonly kind: 'superseded'; readonly by: number | string }
 
 /** What the decision rests on beside state and outcome. */
 export interface Policy {
@@ -203,6 +205,11 @@ export function decide(
 
     case 'coalesced':
       return { ...base, status: 'completed', reason: 'coalesced', result: JSON.stringify({ coalescedBy: outcome.by }) }
+
+    case 'superseded': {
+      const result = JSON.stringify({ supersededBy: outcome.by })
+      return { ...base, status: 'completed', reason: 'superseded', result, failures: 0 }
+    }
 
     case 'undone':
       return undoing === 'death'

@@ -1,4 +1,3 @@
-import type { EventRecord } from '../event/event.ts'
 import type { Registry } from '../event/handler-record.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { Line } from '../flow/line.ts'
@@ -21,6 +20,8 @@ import type { BurstPlaces } from './burst-places.ts'
 import { Bursts } from './bursts.ts'
 import { DueReader } from './due-reader.ts'
 import type { Entry } from './entry.ts'
+import type { HandlerRules } from './handler-rules.ts'
+import { KeySlots } from './key-slots.ts'
 import { Pauses } from './pauses.ts'
 import { isQueued, ReadyQueue } from './ready-queue.ts'
 import { Room, type RunsInMemory } from './room.ts'
@@ -28,7 +29,7 @@ import { RunMemory } from './run-memory.ts'
 import { TailReader } from './tail-reader.ts'
 
 /** What the dispatcher asks of its engine. */
-export interface DispatcherHost {
+export interface DispatcherHost extends HandlerRules {
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
@@ -39,8 +40,6 @@ export interface DispatcherHost {
   registry(): Registry
   /** Reads the registry again: an event names a version that this node has not seen. */
   refreshRegistry(): Promise<Registry>
-  /** Whether the handler with this tag is ordered here. */
-  orderOf(tag: string): 'block' | 'skip' | undefined
   now(): Instant
   holds(owned: Owned): boolean
   /** Runs an entry to its next settlement; never rejects. */
@@ -51,12 +50,12 @@ export interface DispatcherHost {
   isSuspect(entry: Entry): boolean
   /** The dependencies that runs of the handler with this tag use. */
   usesOf(tag: string): readonly string[]
+  /** Whether no handler of this node has runs that wait in no line. */
+  isAllInLines(): boolean
   /** The line of what a run uses; undefined: nothing that has limits. */
   lineOf(entry: Entry): Line | undefined
   /** Which burst a run is of. */
   readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
-  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
-  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
 }
 
 /**
@@ -68,6 +67,7 @@ export class Dispatcher {
   readonly #room: Room
   readonly #pauses: Pauses
   readonly #ready: ReadyQueue
+  readonly #keys: KeySlots
   readonly #bursts: Bursts
   readonly #memory: RunMemory
   readonly #admission: Admission
@@ -87,13 +87,16 @@ export class Dispatcher {
     this.#host = host
     const room = new Room(host.bounds)
     const pauses = new Pauses(host.group, host.registry, host.usesOf)
+    const wake = () => this.#tail.wake()
     const ready = new ReadyQueue({
       room,
       pauses,
       isSuspect: host.isSuspect,
       lineOf: host.lineOf,
-      wake: () => this.#tail.wake(),
+      wake,
     })
+    const { perKeyOf } = host
+    const keys = new KeySlots({ room, perKeyOf, wake, put: (entry) => ready.put(entry) })
     const bursts = new Bursts({
       clock: host.clock,
       room,
@@ -104,9 +107,9 @@ export class Dispatcher {
         this.#memory.release(entry)
         this.pump()
       },
-      wake: () => this.#tail.wake(),
+      wake,
     })
-    const memory = new RunMemory({ ...host, room, ready, bursts, wake: () => this.#tail.wake() })
+    const memory = new RunMemory({ ...host, room, ready, keys, bursts, wake })
     const parts = { ...host, room, memory, pump: () => this.pump() }
     const admission = new Admission({
       ...parts,
@@ -116,6 +119,7 @@ export class Dispatcher {
     this.#room = room
     this.#pauses = pauses
     this.#ready = ready
+    this.#keys = keys
     this.#bursts = bursts
     this.#memory = memory
     this.#admission = admission
@@ -142,14 +146,14 @@ export class Dispatcher {
       const slots = alone ? 1 : this.#host.concurrency
       if (this.#running >= slots || this.#waitsForBeat(entry)) return
       this.#ready.shift()
-      if (this.#goes(entry)) this.#launch(entry, alone)
+      if (this.#goes(entry) && this.#keys.enter(entry)) this.#launch(entry, alone)
     }
   }
 
   /** However slow what they use is, runs that use nothing go on. */
   get #slotsOfLines(): number {
-    const { concurrency } = this.#host
-    return Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
+    const { concurrency, isAllInLines } = this.#host
+    return isAllInLines() ? concurrency : Math.max(1, concurrency - Math.ceil(concurrency * limits.slotsKept))
   }
 
   /** The lease has run out and the node has not fenced itself: a beat that is answered late still renews it. */
@@ -175,6 +179,7 @@ export class Dispatcher {
       this.#running--
       if (turn) this.#runningInLines--
       turn?.end()
+      this.#keys.leave(entry)
       if (alone) this.#isAlone = false
       this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
       this.pump()

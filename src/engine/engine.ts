@@ -19,10 +19,10 @@ import { Dispatcher } from './dispatcher.ts'
 import { endRuns } from './end-runs.ts'
 import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
-import { expiryToBegin } from './expiry.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
+import { handlerRules } from './handler-rules.ts'
 import { handlerIndex } from './handlers.ts'
 import { Intervener } from './intervener.ts'
 import { LateFingerprints } from './late-fingerprints.ts'
@@ -87,8 +87,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     log,
     node,
     store,
-    handlers,
-    handlerOf: (tag) => index.get(tag),
+    group,
+    index,
+    sources: options.sources,
     now: () => ownership.now(),
     beat: () => ownership.beat(),
     changed: () => dispatcher.lineChanged(),
@@ -231,7 +232,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     registry: () => registry,
     refreshRegistry: refresh,
-    orderOf: (tag) => index.get(tag)?.order,
+    ...handlerRules(index),
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
     run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
@@ -239,8 +240,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
     lineOf: (entry) => dependencies.lineOf(entry),
+    isAllInLines: () => dependencies.isAllInLines,
     burstPlaces: new BurstPlaces({ log, handlerOf: (tag) => index.get(tag) }),
-    expiryOf: (event, record) => expiryToBegin(index.get(record.tag), event, record),
   })
 
   const operations = new Operations({

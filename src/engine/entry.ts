@@ -2,6 +2,7 @@ import type { EventRecord } from '../event/event.ts'
 import { type RunState, runId } from '../event/run.ts'
 import type { LineTurn } from '../flow/line.ts'
 import type { Instant } from '../kit/clock.ts'
+import type { Rank } from '../kit/fair-queue.ts'
 import type { Owned, RunRecord, StandingRun } from '../store/store.ts'
 import type { LiveAttempt } from './attempt.ts'
 import type { Outcome } from './decide.ts'
@@ -42,6 +43,8 @@ export interface Entry {
   /** Found unfinished after an ungraceful loss: from when it may have been executing elsewhere. */
   readonly mayHaveBegunAt: Instant | undefined
   stage: Stage
+  /** How urgent it is, and with whom it takes turns. */
+  rank: Rank
   /** When it is too old to begin; undefined: never, or not known. */
   expiresAt: Instant | undefined
   /** It waited in line until it was too old: it begins without its turn, and ends. */
@@ -69,6 +72,7 @@ export function entryOf(
   record: RunRecord,
   orderName: string | undefined,
   mayHaveBegunAt: Instant | undefined,
+  rank: Rank,
 ): Entry {
   return {
     id: runId(record),
@@ -81,6 +85,7 @@ export function entryOf(
     record,
     orderName,
     mayHaveBegunAt,
+    rank,
     burst: undefined,
     coalescedBy: undefined,
     stage: 'standing',
@@ -107,6 +112,7 @@ export function standingEntry(owned: Owned, standing: StandingRun, orderName: st
     record: standingRecord({ ...standing, begins: [], tried: [] }, state),
     orderName,
     mayHaveBegunAt: undefined,
+    rank: { priority: 0, owner: standing.tenant, key: '' },
     burst: undefined,
     coalescedBy: undefined,
     stage: 'standing',

@@ -2,6 +2,7 @@ import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
+import { ratePerSecond } from '../kit/rate.ts'
 import type { HandlerOptions, RetryOptions } from './handler.ts'
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
@@ -10,6 +11,7 @@ const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['options: wanted { source, on, … }']
   const { retry, order, coalesce, uses = [], needs = [], formerly = [], version, schema, undoOnDeath } = options
+  const { rate, concurrency, priority, supersede } = options
   return [
     ...(isName(name) ? [] : [`name: wanted ${names}`]),
     ...patternProblems('source', options.source),
@@ -20,7 +22,17 @@ export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Dat
     ...spanProblems('pickUp', options.pickUp, 0),
     ...(isOrder(order) ? [] : ["order: wanted true, { onDead: 'block' } or { onDead: 'skip' }"]),
     ...(coalesce === undefined ? [] : coalesceProblems(coalesce)),
+    ...(supersede === undefined || isSupersede(supersede)
+      ? []
+      : ['supersede: wanted { key, version }, each a function of the event']),
     ...(elementsOf(uses)?.every(isDependency) ? [] : ['uses: wanted a list of what dependency() declares']),
+    ...(rate === undefined || ratePerSecond(rate) !== undefined
+      ? []
+      : [`rate: wanted how often, like '50/s' or '5/m', found ${found(rate)}`]),
+    ...concurrencyProblems(concurrency),
+    ...(priority === undefined || typeof priority === 'function' || Number.isFinite(priority)
+      ? []
+      : [`priority: wanted a number or a function of the event, found ${found(priority)}`]),
     ...(elementsOf(needs)?.every((need) => need === 'transaction')
       ? []
       : ["needs: wanted a list of 'transaction', or none"]),
@@ -65,6 +77,11 @@ function coalesceProblems(coalesce: unknown): string[] {
   return problems
 }
 
+function isSupersede(supersede: unknown): boolean {
+  if (typeof supersede !== 'object' || supersede === null) return false
+  return ['key', 'version'].every((name) => typeof Reflect.get(supersede, name) === 'function')
+}
+
 const names = `1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`
 
 function isName(name: unknown): boolean {
@@ -88,6 +105,16 @@ function spanProblems(option: string, value: unknown, leastMs: number): string[]
   if (ms !== undefined && ms >= leastMs) return []
   const wanted = leastMs > 0 ? `a duration of ${leastMs} ms or more` : 'a duration'
   return [`${option}: wanted ${wanted}, like '10s', found ${found(value)}`]
+}
+
+function concurrencyProblems(concurrency: unknown): string[] {
+  const isCount = (value: unknown) => value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1)
+  if (typeof concurrency !== 'object' || concurrency === null)
+    return isCount(concurrency) ? [] : [`concurrency: wanted a whole number of 1 or more, found ${found(concurrency)}`]
+  return (['limit', 'perKey'] as const).flatMap((name) => {
+    const value: unknown = Reflect.get(concurrency, name)
+    return isCount(value) ? [] : [`concurrency.${name}: wanted a whole number of 1 or more, found ${found(value)}`]
+  })
 }
 
 function isDependency(value: unknown): boolean {

@@ -7,6 +7,7 @@ import type { Backoff } from '../kit/backoff.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
+import { type Rate, ratePerSecond } from '../kit/rate.ts'
 import { handlerProblems, retryProblems } from './handler-problems.ts'
 
 /** How failures are retried. */
@@ -158,6 +159,17 @@ export interface CoalesceOptions<Data = unknown> {
   readonly window: Duration
 }
 
+/** How what is older than what was processed already is dropped. */
+export interface SupersedeOptions<Data = unknown> {
+  /** Whose versions are compared: the thing outside, of the event's tenant. It must not depend on anything but the event. */
+  readonly key: (event: HandlerEvent<Data>) => string
+  /**
+   * Which version of it the event brings: numbers by their value, before texts, those by their bytes; a Date is its
+   * milliseconds. A text has at most 255 bytes, a bigint is below 2^1024.
+   */
+  readonly version: (event: HandlerEvent<Data>) => number | bigint | string | Date
+}
+
 /** What a handler subscribes to, and how its runs are treated. */
 export interface HandlerOptions<Data = unknown> {
   /** Sources: a name, a list, or a trailing wildcard like `'bank-*'`. */
@@ -178,6 +190,18 @@ export interface HandlerOptions<Data = unknown> {
    * calls one that is not named here is begun, and parked when it comes to its call.
    */
   readonly uses?: readonly Dependency[]
+  /** How often its runs begin over all nodes, attempts and resumptions alike, like `'50/s'`. Default: no limit. */
+  readonly rate?: Rate
+  /**
+   * How many of its runs are under way at once: over all nodes; and of one order key of a tenant, also where it does not
+   * order them. A number is the former. Default: no limit.
+   */
+  readonly concurrency?: number | { readonly limit?: number; readonly perKey?: number }
+  /**
+   * Which go first on a node where several are ready: the higher; of the same, tenants take turns, and the order keys of each.
+   * A function sees the event without its body. Default 0.
+   */
+  readonly priority?: number | ((event: PrioritizedEvent) => number)
   /** What the store must be able to do: refused at start where it is not. */
   readonly needs?: readonly 'transaction'[]
   /** One at a time per the event's order key. `true` is `{ onDead: 'block' }`. */
@@ -191,6 +215,18 @@ export interface HandlerOptions<Data = unknown> {
    * @example coalesce: { key: (event) => event.subject ?? '', window: '5s' }
    */
   readonly coalesce?: CoalesceOptions<Data>
+  /**
+   * Drops what is older than what was already processed. Before each call of the handler the newest version of the key that one
+   * of its runs completed with is asked for: where that is newer, the run completes without the call, also where attempts
+   * went before, with reason `superseded` and the result `{ supersededBy: version }`. What is equal or newer, or has a step in
+   * doubt, is executed. Two runs of one key at the same time may both be executed: order them by `order`, or by
+   * `concurrency: { perKey: 1 }`. Where `key` or `version` throws or gives nothing of its kind, the run is executed as without
+   * it, and the reason is logged once. A version is forgotten when none was raised for as long as identities are kept. Default:
+   * every run is executed.
+   *
+   * @example supersede: { key: (event) => event.data.id, version: (event) => event.data.updatedAt }
+   */
+  readonly supersede?: SupersedeOptions<Data>
   /** Whether death undoes the steps that have an undo. Default false. */
   readonly undoOnDeath?: boolean
   /** Recorded with each run. */
@@ -198,6 +234,12 @@ export interface HandlerOptions<Data = unknown> {
   /** Names it had before: it takes over their runs. */
   readonly formerly?: readonly string[]
 }
+
+/** What a handler's `priority` may look at. */
+export type PrioritizedEvent = Pick<
+  EventRecord,
+  'tenant' | 'source' | 'type' | 'id' | 'subject' | 'orderKey' | 'headers' | 'acceptedAt'
+>
 
 /** A handler as {@link handler} declares it: frozen; its state lives in each Hapax. */
 export interface Handler {
@@ -210,9 +252,18 @@ export interface Handler {
   readonly expiresMs: number | undefined
   readonly pickUpMs: number
   readonly uses: readonly Dependency[]
+  /** Its runs make calls together: the limits of what it uses are not each run's. */
+  readonly sharesCalls: boolean
+  /** Begins a second over all nodes. */
+  readonly rate: number | undefined
+  readonly concurrency: { readonly limit: number | undefined; readonly perKey: number | undefined }
+  readonly priority: number | ((event: PrioritizedEvent) => number)
   readonly needs: readonly 'transaction'[]
   readonly order: 'block' | 'skip' | undefined
   readonly coalesce: { readonly key: (event: HandlerEvent) => unknown; readonly windowMs: number } | undefined
+  readonly supersede:
+    | { readonly key: (event: HandlerEvent) => unknown; readonly version: (event: HandlerEvent) => unknown }
+    | undefined
   readonly undoOnDeath: boolean
   readonly version: string | undefined
   readonly formerly: readonly string[]
@@ -268,9 +319,14 @@ export function handler<Data = unknown>(
     expiresMs: options.expires === undefined ? undefined : toMs(options.expires),
     pickUpMs: toMs(options.pickUp ?? limits.pickUpMs),
     uses: [...(options.uses ?? [])],
+    sharesCalls: false,
+    rate: ratePerSecond(options.rate),
+    concurrency: concurrencyOf(options.concurrency),
+    priority: options.priority ?? 0,
     needs: options.needs ?? [],
     order: options.order === true ? 'block' : options.order ? options.order.onDead : undefined,
     coalesce: options.coalesce && coalescing(options.coalesce),
+    supersede: options.supersede && superseding(options.supersede),
     undoOnDeath: options.undoOnDeath ?? false,
     version: options.version,
     formerly: options.formerly ?? [],
@@ -279,9 +335,22 @@ export function handler<Data = unknown>(
   })
 }
 
+function concurrencyOf(concurrency: HandlerOptions['concurrency']): Handler['concurrency'] {
+  if (typeof concurrency === 'number') return { limit: concurrency, perKey: undefined }
+  return { limit: concurrency?.limit, perKey: concurrency?.perKey }
+}
+
 function coalescing<Data>({ key, window }: CoalesceOptions<Data>): NonNullable<Handler['coalesce']> {
   // Its data has been through the schema, as the body's.
   return { key: (event: HandlerEvent) => key(event as HandlerEvent<Data>), windowMs: toMs(window) }
+}
+
+function superseding<Data>({ key, version }: SupersedeOptions<Data>): NonNullable<Handler['supersede']> {
+  // Its data has been through the schema, as the body's.
+  return {
+    key: (event: HandlerEvent) => key(event as HandlerEvent<Data>),
+    version: (event: HandlerEvent) => version(event as HandlerEvent<Data>),
+  }
 }
 
 function list(value: string | readonly string[]): readonly string[] {

@@ -1,73 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { accepted, mostWithin, quick, runOf, shop } from '../../test/support/bank.ts'
 import { never, on, order, why } from '../../test/support/shop.ts'
-import type { Receipt } from '../event/receipt.ts'
 import { dependency } from '../flow/dependency.ts'
 import type { Instant } from '../kit/clock.ts'
-import { type TestWorld, testWorld } from '../testing/test-world.ts'
-import { type HandlerOptions, handler } from './handler.ts'
-
-/** A service that is up or down, and counts who calls when. */
-function service() {
-  const calls: { readonly at: Instant; readonly id: string; readonly wasUp: boolean }[] = []
-  return {
-    calls,
-    now: (): Instant => 0,
-    isUp: true,
-    /** How many are inside. */
-    inside: 0,
-    most: 0,
-    async answer(id: string, takesMs: number, sleep: (ms: number) => Promise<void>) {
-      calls.push({ at: this.now(), id, wasUp: this.isUp })
-      this.inside++
-      this.most = Math.max(this.most, this.inside)
-      if (takesMs > 0) await sleep(takesMs)
-      this.inside--
-      if (!this.isUp) throw Object.assign(new Error('unavailable'), { status: 503 })
-      return `${id} done`
-    },
-  }
-}
-
-const quick = { failures: 3, within: '10s', cooldown: '5s' } as const
-
-/** A world whose handler pays at a bank, and the bank. */
-async function shop(
-  options: Parameters<typeof dependency>[1],
-  more: { readonly takesMs?: number; readonly handler?: HandlerOptions<unknown>; readonly world?: object } = {},
-) {
-  const bank = dependency('bank', options)
-  const there = service()
-  let world: TestWorld | undefined
-  const sleep = (ms: number) => new Promise<void>((resolve) => void world?.clock.setTimer(ms, resolve))
-  const pay = handler('pay', { ...on, uses: [bank], ...more.handler }, (event, run) =>
-    run.step('pay', () => bank.call(() => there.answer(event.id, more.takesMs ?? 0, sleep))),
-  )
-  world = await testWorld({ handlers: [pay], shards: 1, ...more.world })
-  const { clock } = world
-  there.now = () => clock.now()
-  return { world, there, bank, pay }
-}
-
-async function accepted(world: TestWorld, count: number, from = 0, every: '0ms' | '100ms' = '0ms'): Promise<Receipt[]> {
-  const receipts: Receipt[] = []
-  for (let id = from; id < from + count; id++) {
-    receipts.push(await world.hapax.accept(order(String(id))))
-    if (every !== '0ms') await world.advance(every)
-  }
-  return receipts
-}
-
-/** The most calls within any span of so long. */
-function mostWithin(calls: readonly { readonly at: Instant }[], spanMs: number): number {
-  let most = 0
-  for (let from = 0, to = 0; to < calls.length; to++) {
-    while ((calls[to]?.at ?? 0) - (calls[from]?.at ?? 0) >= spanMs) from++
-    most = Math.max(most, to - from + 1)
-  }
-  return most
-}
-
-const runOf = (receipt: Receipt | undefined) => receipt?.runs[0]?.id ?? ''
+import { testWorld } from '../testing/test-world.ts'
+import { handler } from './handler.ts'
 
 describe('an outage', () => {
   it('G8: parks runs at no cost of attempts, probes, and brings them back in waves, the oldest first', async () => {
@@ -227,6 +164,17 @@ describe('shared limits', () => {
     await world.close()
   })
 
+  it('G8: a rate is used also where the service is slow now and then', async () => {
+    const takesMs = (id: number) => (id % 200 < 50 ? 300 : 5)
+    const { world, there } = await shop({ rate: '100/s' }, { takesMs })
+    await world.advance('5s')
+    await accepted(world, 1_500)
+    await world.advance('10s')
+    expect(there.calls.length).toBeGreaterThanOrEqual(950)
+    expect(mostWithin(there.calls, 1_000)).toBeLessThanOrEqual(103)
+    await world.close()
+  })
+
   it('G8: so many calls at once over all nodes, also when one is lost', async () => {
     const { world, there, pay } = await shop(
       { concurrency: 5, timeout: '5s' },
@@ -276,43 +224,75 @@ describe('shared limits', () => {
   })
 })
 
-describe('operators', () => {
-  it('open a circuit, which stays open until they close it', async () => {
-    const { world, there } = await shop({ circuit: quick })
-    expect(await world.soon(world.hapax.controls.open('bank', why))).toMatchObject({
-      circuit: 'open',
-      turned: { actor: 'me', probeAt: undefined },
-      handlers: ['pay'],
+describe('limits of handlers and sources', () => {
+  const source = {
+    name: 'shop',
+    tenant: 'default',
+    fingerprintWithout: [],
+    identity: undefined,
+    replayWindowMs: 0,
+    orderKey: undefined,
+  }
+
+  it('G8: a handler’s rate and concurrency hold over all nodes, and hold up no other handler', async () => {
+    const begun: { at: Instant }[] = []
+    const mailed: string[] = []
+    let inside = 0
+    let most = 0
+    const ship = handler('ship', { ...on, rate: '20/s', concurrency: 3 }, async () => {
+      begun.push({ at: world.clock.now() })
+      most = Math.max(most, ++inside)
+      await new Promise<void>((resolve) => void world.clock.setTimer(100, resolve))
+      inside--
     })
-    const [receipt] = await accepted(world, 1)
-    await world.advance('10m')
-    expect(there.calls).toEqual([])
-    expect(await world.hapax.runs.get(runOf(receipt))).toMatchObject({ status: 'parked' })
-    await world.soon(world.hapax.controls.close('bank', why))
-    await world.until(() => there.calls.length === 1, '1s')
+    const mail = handler('mail', { source: 'shop', on: 'mail' }, ({ id }) => mailed.push(id))
+    const world = await testWorld({ handlers: [ship, mail], shards: 8 })
+    await world.node()
+    await world.node()
+    await world.advance('20s')
+    await accepted(world, 200)
+    await world.hapax.accept(order('letter', { type: 'mail' }))
+    await world.advance('1s')
+    expect(mailed).toEqual(['letter'])
+    await world.until(() => begun.length === 200, '1m')
+    expect(most).toBeLessThanOrEqual(3)
+    expect(mostWithin(begun, 5_000)).toBeLessThanOrEqual(100 + 3 * 2)
+    const [first, last] = [begun[20]?.at ?? 0, begun.at(-1)?.at ?? 0]
+    expect((180 * 1_000) / (last - first)).toBeGreaterThanOrEqual(18)
     await world.close()
   })
 
-  it('pause a dependency: its runs are held, and are not parked', async () => {
-    const { world, there } = await shop({ circuit: quick })
-    const answer = await world.soon(world.hapax.controls.pause('dependency', 'bank', why))
-    expect(answer.matches).toEqual({ handlers: 1, sources: 0 })
-    const [receipt] = await accepted(world, 1)
-    await world.advance('1m')
-    expect(await world.hapax.runs.get(runOf(receipt))).toMatchObject({
-      status: 'ready',
-      held: { reason: 'paused', by: 'dependency bank' },
+  it('leaves a part of a node’s slots to runs that use nothing, where there are such', async () => {
+    const inside = { pay: 0, mail: 0 }
+    let most = 0
+    const bank = dependency('bank')
+    const pay = handler('pay', { ...on, uses: [bank] }, async () => {
+      most = Math.max(most, ++inside.pay)
+      await never()
     })
-    await world.soon(world.hapax.controls.resume('dependency', 'bank', why))
-    await world.until(() => there.calls.length === 1, '5s')
-    await world.close()
+    const mail = handler('mail', { source: 'shop', on: 'mail' }, () => void inside.mail++)
+    const world = await testWorld({ handlers: [pay, mail], concurrency: 10 })
+    await accepted(world, 30)
+    await world.hapax.accept(order('letter', { type: 'mail' }))
+    await world.until(() => inside.mail === 1, '1s')
+    expect(most).toBe(9)
+    await world.soon(world.hapax.stop(), '2m')
+    const alone = await testWorld({ handlers: [pay], concurrency: 10 })
+    inside.pay = 0
+    await accepted(alone, 30)
+    await alone.until(() => inside.pay === 10, '1s')
+    await alone.soon(alone.hapax.stop(), '2m')
   })
 
-  it('find a dependency that no code has any more', async () => {
-    const world = await testWorld({ handlers: [handler('idle', on, never)] })
-    await expect(world.soon(world.hapax.controls.dependency('bank'))).rejects.toMatchObject({ code: 'not_found' })
-    await world.soon(world.hapax.controls.open('bank', why))
-    expect(await world.soon(world.hapax.controls.dependencies())).toMatchObject([{ name: 'bank', handlers: [] }])
+  it('G8: a source’s rate bounds how often runs of its events begin, of any handler', async () => {
+    const begun: { at: Instant }[] = []
+    const note = () => void begun.push({ at: world.clock.now() })
+    const handlers = [handler('one', on, note), handler('two', on, note)]
+    const world = await testWorld({ handlers, sources: [{ ...source, rate: 10 }] })
+    await world.advance('5s')
+    await accepted(world, 50)
+    await world.until(() => begun.length === 100, '1m')
+    expect(mostWithin(begun, 5_000)).toBeLessThanOrEqual(52)
     await world.close()
   })
 })

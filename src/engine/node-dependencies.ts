@@ -1,6 +1,7 @@
 import type { Occurrence } from '../event/alert.ts'
+import { CircuitGate } from '../flow/circuit-gate.ts'
 import { Dependencies } from '../flow/dependencies.ts'
-import type { Line } from '../flow/line.ts'
+import type { Line, LineGate } from '../flow/line.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
 import type { Log } from '../kit/log.ts'
 import type { LimitShare } from '../store/shared-limits.ts'
@@ -9,6 +10,7 @@ import { circuitAlert, parkedAlert } from './circuit-alert.ts'
 import type { Entry } from './entry.ts'
 import type { Handler } from './handler.ts'
 import { HurriedBeats } from './hurried-beats.ts'
+import type { SourceTraits } from './source-traits.ts'
 
 /** What the dependencies of a node are made of. */
 export interface NodeDependenciesHost {
@@ -16,8 +18,10 @@ export interface NodeDependenciesHost {
   readonly log: Log
   readonly node: string
   readonly store: Pick<Store, 'turnCircuit' | 'settings'>
-  readonly handlers: readonly Handler[]
-  handlerOf(tag: string): Handler | undefined
+  readonly group: string
+  /** The node's handlers, by tag. */
+  readonly index: ReadonlyMap<string, Handler>
+  readonly sources: Iterable<Pick<SourceTraits, 'name' | 'rate'>>
   now(): Instant
   beat(): Promise<void>
   /** What runs use has more room, or less. */
@@ -29,8 +33,13 @@ export interface NodeDependenciesHost {
 /** The dependencies of a node, tied to its beats and to the runs of its handlers. */
 export class NodeDependencies {
   readonly states: Dependencies
+  /** Whether all runs of this node's handlers wait in lines. */
+  readonly isAllInLines: boolean
   readonly #host: NodeDependenciesHost
   readonly #beats: HurriedBeats
+  /** By tag, what bounds the runs of a handler. */
+  readonly #gates = new Map<string, readonly LineGate[]>()
+  readonly #sources = new Map<string, LineGate>()
 
   constructor(host: NodeDependenciesHost) {
     const { clock, log, node, store } = host
@@ -50,7 +59,12 @@ export class NodeDependencies {
       },
       hurry: () => this.#beats.ask(),
     })
-    for (const { uses } of host.handlers) for (const dependency of uses) this.states.of(dependency)
+    for (const [tag, handler] of host.index) this.#gates.set(tag, this.#gatesOf(handler))
+    this.isAllInLines = [...this.#gates.values()].every((gates) => gates.length > 0)
+    for (const { name, rate } of host.sources) {
+      const limit = `source ${host.group}/${name}`
+      if (rate !== undefined) this.#sources.set(name, this.states.limit(limit, { rate }))
+    }
   }
 
   /** What the answer to a beat lent; and what is to be told as long as it lasts. */
@@ -65,23 +79,32 @@ export class NodeDependencies {
 
   /** What runs of the handler with this tag use. */
   usesOf(tag: string): readonly string[] {
-    return this.#host.handlerOf(tag)?.uses.map(({ name }) => name) ?? []
+    return this.#host.index.get(tag)?.uses.map(({ name }) => name) ?? []
   }
 
   /** Handlers of this node that use a dependency. */
   usersOf(dependency: string): readonly string[] {
-    return this.#host.handlers
+    return [...this.#host.index.values()]
       .filter(({ uses }) => uses.some(({ name }) => name === dependency))
       .map(({ name }) => name)
   }
 
-  /** In which line a run waits: of what its handler uses, and of what it is parked for. Undefined: in none. */
-  lineOf({ tag, record }: Entry): Line | undefined {
-    const uses = this.#host.handlerOf(tag)?.uses
+  /** In which line a run waits: of its handler's and its source's limits, of what it uses, and of what it is parked for. */
+  lineOf({ tag, source, record }: Entry): Line | undefined {
+    const own = this.#gates.get(tag) ?? []
+    const ofSource = this.#sources.get(source)
     const down = record.state?.dependency
-    if (!uses?.length && down === undefined) return undefined
-    const names = this.usesOf(tag)
-    return this.states.line(down === undefined || names.includes(down) ? names : [...names, down])
+    if (own.length === 0 && ofSource === undefined && down === undefined) return undefined
+    const gates = ofSource ? [ofSource, ...own] : own
+    const isNamed = down === undefined || gates.some(({ name }) => name === down)
+    return this.states.line(isNamed ? gates : [...gates, this.states.named(down)])
+  }
+
+  #gatesOf({ name, rate, concurrency: { limit }, uses, sharesCalls }: Handler): readonly LineGate[] {
+    const states = uses.map((dependency) => this.states.of(dependency))
+    const gates = sharesCalls ? states.map((state) => new CircuitGate(state)) : states
+    if (rate === undefined && limit === undefined) return gates
+    return [this.states.limit(`handler ${this.#host.group}/${name}`, { rate, concurrency: limit }), ...gates]
   }
 
   isDown(dependency: string): boolean {

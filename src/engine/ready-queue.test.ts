@@ -18,7 +18,7 @@ function queue() {
   /** As an operator pauses sources, and no others. */
   const pause = (...names: string[]) => {
     const paused = names.map((name) => ({ what: 'source' as const, name, reason: '', actor: '', since: 0 }))
-    expect(pauses.learn({ version: ++version, paused, circuits: [], limits: [] })).toBe(true)
+    pauses.learn({ version: ++version, paused, circuits: [], limits: [] })
     ready.putAnew()
   }
   const put = (id: string, source = 'shop') => {
@@ -72,4 +72,12 @@ it('keeps the newer of two readings of the settings', () => {
   pause('bank')
   expect(pauses.learn({ version: 1, paused: [], circuits: [], limits: [] })).toBe(false)
   expect(put('a', 'bank').stage).toBe('aside')
+})
+
+it('has nothing to put anew where settings changed and pauses did not: each turn of a circuit changes them', () => {
+  const { pauses, pause } = queue()
+  pause('bank')
+  const paused = [{ what: 'source', name: 'bank', reason: '', actor: '', since: 0 }] as const
+  expect(pauses.learn({ version: 7, paused, circuits: [], limits: [] })).toBe(false)
+  expect(pauses.learn({ version: 8, paused: [], circuits: [], limits: [] })).toBe(true)
 })

@@ -1,5 +1,6 @@
 import type { Line, LineTurn } from '../flow/line.ts'
 import type { Instant } from '../kit/clock.ts'
+import { FairQueue } from '../kit/fair-queue.ts'
 import { Fifo } from '../kit/fifo.ts'
 import { limits } from '../kit/limits.ts'
 import type { Entry } from './entry.ts'
@@ -25,13 +26,14 @@ export interface ReadyQueueHost {
  */
 export class ReadyQueue {
   readonly #host: ReadyQueueHost
-  readonly #free = new Fifo<Entry>()
+  readonly #free = new FairQueue<Entry>()
   readonly #suspects = new Fifo<Entry>()
   readonly #paused = new Fifo<Entry>()
-  readonly #lines = new Map<Line, Fifo<Entry>>()
+  readonly #lines = new Map<Line, FairQueue<Entry>>()
+  readonly #lineOfQueue = new Map<FairQueue<Entry>, Line>()
   /** Whose turn it is: the queues go by turns, so that a long one holds up no other. */
-  #turns: Fifo<Entry>[] = [this.#free]
-  #chosen: Fifo<Entry> | undefined
+  #turns: FairQueue<Entry>[] = [this.#free]
+  #chosen: FairQueue<Entry> | Fifo<Entry> | undefined
 
   constructor(host: ReadyQueueHost) {
     this.#host = host
@@ -53,7 +55,7 @@ export class ReadyQueue {
     }
     room.stage(entry, 'ready')
     if (isSuspect(entry)) this.#suspects.push(entry)
-    else this.#free.push(entry)
+    else this.#free.push(entry, entry.rank)
   }
 
   /**
@@ -99,8 +101,11 @@ export class ReadyQueue {
     this.#chosen = undefined
     const entry = queue?.shift()
     if (!entry || !queue || this.#lines.size === 0) return entry
-    for (const [line, entries] of this.#lines) if (entries === queue) this.#left(line, entries)
-    this.#turns = [...this.#turns.filter((one) => one !== queue), ...(this.#turns.includes(queue) ? [queue] : [])]
+    // Suspects wait in no line.
+    if (!(queue instanceof FairQueue)) return entry
+    const line = this.#lineOfQueue.get(queue)
+    if (line) this.#left(line, queue)
+    this.#turns.push(...this.#turns.splice(this.#turns.indexOf(queue), 1))
     return entry
   }
 
@@ -127,13 +132,13 @@ export class ReadyQueue {
           line.lined(-1)
           this.put(entry)
           some = true
-        } else entries.push(entry)
+        } else entries.push(entry, entry.rank)
       }
     }
     return some
   }
 
-  #left(line: Line, entries: Fifo<Entry>): void {
+  #left(line: Line, entries: FairQueue<Entry>): void {
     const { room, wake } = this.#host
     line.lined(-1)
     if (entries.length > room.bounds.perKey / 2 || !room.isLetGo(line.name)) return
@@ -148,20 +153,26 @@ export class ReadyQueue {
   #line(line: Line, entry: Entry): void {
     let entries = this.#lines.get(line)
     if (!entries) {
-      entries = new Fifo<Entry>()
+      entries = new FairQueue<Entry>()
       this.#lines.set(line, entries)
+      this.#lineOfQueue.set(entries, line)
       this.#turns.push(entries)
     }
     this.#host.room.stage(entry, line.isHeld || entries.length >= limits.lineHeld ? 'aside' : 'ready')
-    entries.push(entry)
+    entries.push(entry, entry.rank)
     line.lined(1)
   }
 
-  #next(withLines: boolean): Fifo<Entry> | undefined {
+  #next(withLines: boolean): FairQueue<Entry> | undefined {
     if (this.#lines.size === 0) return this.#free
-    const open = new Set<Fifo<Entry>>([this.#free])
+    const open = new Set<FairQueue<Entry>>([this.#free])
     if (withLines) for (const [line, entries] of this.#lines) if (entries.length > 0 && line.hasRoom) open.add(entries)
-    return this.#turns.find((queue) => queue.length > 0 && open.has(queue))
+    let best: FairQueue<Entry> | undefined
+    for (const queue of this.#turns) {
+      const { priority } = queue
+      if (priority !== undefined && open.has(queue) && priority > (best?.priority ?? -Infinity)) best = queue
+    }
+    return best
   }
 
   #drainLines(): Entry[] {

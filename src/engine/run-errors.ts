@@ -21,6 +21,7 @@ const notMended: ReadonlySet<string> = new Set([
   'confirm_invalid',
   'config_invalid',
   'payload_dropped',
+  'batch_invalid',
 ])
 
 /** Whether this error says for sure that the step had no effect (DESIGN section 2, "in doubt"). */

@@ -5,22 +5,21 @@ import type { Grant, NodeBeat, Owned, RunRecord, StandingRun } from '../store/st
 import type { BurstPlaces } from './burst-places.ts'
 import { type Bursts, burstsName } from './bursts.ts'
 import { type Entry, entryOf, standingEntry, standingRecord } from './entry.ts'
+import type { HandlerRules } from './handler-rules.ts'
+import type { KeySlots } from './key-slots.ts'
 import { holdsKey, OrderQueues, orderName } from './order-queues.ts'
 import { OwnedPair } from './owned-pair.ts'
 import { isQueued, type ReadyQueue } from './ready-queue.ts'
 import type { Room } from './room.ts'
 
 /** What the memory of runs stands among. */
-export interface RunMemoryHost {
+export interface RunMemoryHost extends Pick<HandlerRules, 'orderOf' | 'rankOf' | 'expiryOf'> {
   readonly room: Room
   readonly ready: ReadyQueue
+  readonly keys: Pick<KeySlots, 'fullKey'>
   readonly bursts: Bursts
-  /** Whether the handler with this tag is ordered here. */
-  orderOf(tag: string): 'block' | 'skip' | undefined
   /** Which burst a run is of. */
   readonly burstPlaces: Pick<BurstPlaces, 'mayBe' | 'of'>
-  /** When a run is too old to begin; undefined: never, or not while a step is in doubt. */
-  expiryOf(event: EventRecord, record: RunRecord): Instant | undefined
   /** What was let go is wanted: it is to be read at once. */
   wake(): void
 }
@@ -125,7 +124,7 @@ export class RunMemory {
       room.letGo(pair, event.position, line)
       return
     }
-    const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt)
+    const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt, this.#host.rankOf(event, record.tag))
     entry.expiresAt = this.#host.expiryOf(event, record)
     entry.burst = line === undefined ? undefined : this.#host.burstPlaces.of(event, record)
     pair.entries.set(entry.id, entry)
@@ -133,7 +132,8 @@ export class RunMemory {
     if (room.isAsideFull && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
       const burst = entry.burst && line
-      room.letGo(pair, event.position, name ?? burst ?? this.#host.ready.lineName(entry))
+      const { keys, ready } = this.#host
+      room.letGo(pair, event.position, name ?? burst ?? keys.fullKey(entry) ?? ready.lineName(entry))
       return
     }
     const isMoving = this.#moving.has(entry.id)
@@ -164,6 +164,7 @@ export class RunMemory {
     entry.source = event.source
     entry.event = event
     entry.record = record
+    entry.rank = this.#host.rankOf(event, record.tag)
     entry.expiresAt = this.#host.expiryOf(event, record)
     this.#place(entry, this.isHead(entry))
   }
@@ -237,8 +238,9 @@ export class RunMemory {
 
   /** Of each key some stay, so that it is not read anew for every run of it. */
   #mayLetGo(entry: Entry): boolean {
+    const { ready, keys, bursts } = this.#host
     if (entry.orderName === undefined)
-      return entry.burst ? this.#host.bursts.mayLetGo(entry) : this.#host.ready.mayLetGo(entry)
+      return entry.burst ? bursts.mayLetGo(entry) : ready.mayLetGo(entry) || keys.fullKey(entry) !== undefined
     return this.#orders.length(entry.orderName) > this.#host.room.bounds.perKey + 1
   }
 

@@ -18,6 +18,7 @@ import { expiredError, expiryOf, isExpired } from './expiry.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
 import { toHandlerEvent } from './handler-event.ts'
 import { classify, recordError } from './run-errors.ts'
+import { Superseding } from './superseding.ts'
 import { UndoAttempt } from './undo.ts'
 
 /** What the runner asks of its engine, beside what an attempt does. */
@@ -72,9 +73,11 @@ function lastAttemptOf({ state, begins, checkpoints }: Entry['record']): number 
  */
 export class Runner {
   readonly #host: RunnerHost
+  readonly #superseding: Superseding
 
   constructor(host: RunnerHost) {
     this.#host = host
+    this.#superseding = new Superseding(host)
   }
 
   async run(entry: Entry): Promise<void> {
@@ -198,11 +201,13 @@ export class Runner {
         tried,
       }
     }
+    const standing = handler.supersede && (await this.#superseding.look(handler, opened.event, record))
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
     if (!this.#host.holds(entry.owned)) return this.#lost(entry)
     if (entry.cancelled) return unstarted(entry.cancelled)
     // Its begin, and its schema, may have taken long.
     if (isTooOld()) return expired()
+    if (standing?.supersededBy !== undefined) return unstarted({ kind: 'superseded', by: standing.supersededBy })
     const begun = { ...subject, record: entry.record }
     const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
     entry.attempt = attempt
@@ -211,6 +216,8 @@ export class Runner {
       () => attempt.execute(opened.event),
     )
     if (outcome === 'lost') return this.#lost(entry)
+    // Before it is settled: lost in between, the run is repeated with the version that is the newest.
+    if (standing && outcome.kind === 'completed') await this.#superseding.raise(standing)
     const left = [...attempt.tried.values()]
     return {
       outcome,

@@ -130,6 +130,11 @@ export const catalogue = {
     'Dependency {dependency} was called outside a run.',
     'Call it inside a handler, in a step: its limits, and what a failure means, are those of a run.',
   ),
+  batch_invalid: entry(
+    500,
+    'A batch of {wanted} events was answered with {found}.',
+    'Return nothing, or a list of one result for each item, in their order.',
+  ),
   dependency_timeout: entry(
     504,
     'Dependency {dependency} did not answer within {timeoutMs} ms.',
@@ -156,6 +161,11 @@ export const catalogue = {
     500,
     "The event's data does not fit the handler's schema: {reason}.",
     'Mend the schema, then redrive.',
+  ),
+  version_invalid: entry(
+    500,
+    'The version of an event cannot be told: {reason}.',
+    'Mend the `supersede` of the handler; until then such runs are executed, whatever was processed.',
   ),
   no_handler: entry(
     500,
@@ -257,6 +267,10 @@ export const reasons = {
   undo_failed: ['An unknown run: a step could not be undone.', 'Look at the other side, then resolve the run.'],
   undone: ['A dead or cancelled run: its steps were undone.', 'Replay it with new keys if it is still wanted.'],
   released: ['A dead run that no longer holds its order key.', 'Nothing: the runs behind it go on.'],
+  superseded: [
+    'A completed run: a newer version of the same thing was processed already. Its result names that one.',
+    'Nothing. What is older is not executed by a replay, either.',
+  ],
   never_ran: ['A refused replay: the run has not settled once.', 'Wait for it, or look at what holds it.'],
   step_unknown: ['A refused replay or resolve: the run has no step of this name.', 'See the steps of the run.'],
   undo_begun: ['A refused verb: undoing has begun.', 'Replay the run with new keys once it has ended.'],

@@ -97,8 +97,7 @@ async function enter(
 /** Why a call does not go that has waited for its turn; undefined: it goes. */
 function refusalOf(state: DependencyState, passage: Passage, isItsTurn: boolean, context: RunContext) {
   if (!context.mayCall()) return ended()
-  // It opened while the call waited.
-  if (passage === 'plain' && state.circuit.isOpen) return open(state.name)
+  if (!state.circuit.mayGo(passage)) return open(state.name)
   if (isItsTurn) return undefined
   const inMs = Math.max(Math.min(state.rate.inMs, limits.callWaitMs), state.rate.pausedMs)
   return new NotGranted(state.name, Math.ceil(inMs + (state.rate.waiting * 1_000) / (state.rate.perSecond || 1_000)))

@@ -145,6 +145,21 @@ it('asks again for the probe where the store could not be heard, whether to ask 
   expect(await waiting.enter()).toBe('probe')
 })
 
+it('a probe that waited for its turn until another has the right to it does not go', async () => {
+  const { clock, store, node, one, fail } = bank()
+  const two = node('two')
+  await fail(one, 3)
+  await clock.advance(policy.cooldownMs)
+  const passage = await one.enter()
+  expect(passage && one.mayGo(passage)).toBe(true)
+  two.learn(store.record)
+  await clock.advance(policy.timeoutMs + limits.probeGraceMs)
+  expect(await two.enter()).toBe('probe')
+  one.learn(store.record)
+  expect(passage && one.mayGo(passage)).toBe(false)
+  expect(one.mayGo('plain')).toBe(false)
+})
+
 it('comes back in waves, each twice the one before; a failure halves them', async () => {
   const { clock, one, fail } = bank()
   await fail(one, 3)

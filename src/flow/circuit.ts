@@ -94,6 +94,11 @@ export class Circuit {
     return 'probe'
   }
 
+  /** Whether a call that entered so may still go: the circuit may have turned while it waited for its turn. */
+  mayGo(passage: Passage): boolean {
+    return passage === 'probe' ? this.isOpen && this.#probe === 'out' : !this.isOpen
+  }
+
   /** A call was not made after all. */
   forgo(passage: Passage): void {
     if (passage === 'plain' || this.#probe !== 'out') return

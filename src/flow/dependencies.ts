@@ -1,11 +1,12 @@
 import type { Clock } from '../kit/clock.ts'
 import type { CircuitTurn, CircuitTurned } from '../store/circuits.ts'
 import type { LimitClaim, LimitShare } from '../store/shared-limits.ts'
-import type { Settings } from '../store/store.ts'
+import type { DependencyLimits, Settings } from '../store/store.ts'
 import { AnswerCache, type CachedAnswer } from './answer-cache.ts'
 import type { Dependency } from './dependency.ts'
 import { type DependencyHost, DependencyState } from './dependency-state.ts'
-import { Line } from './line.ts'
+import { DispatchLimit } from './dispatch-limit.ts'
+import { Line, type LineGate } from './line.ts'
 import { SharedCalls } from './shared-calls.ts'
 
 /** What the dependencies of a node ask of its engine. */
@@ -21,6 +22,7 @@ export class Dependencies {
   readonly sharedFetches = new SharedCalls<CachedAnswer>()
   readonly #host: DependenciesHost
   readonly #states = new Map<string, DependencyState>()
+  readonly #limits = new Map<string, DispatchLimit>()
   readonly #lines = new Map<string, Line>()
   #settings: Settings | undefined
   #isStopped = false
@@ -56,12 +58,21 @@ export class Dependencies {
     return [...this.#states.values()]
   }
 
-  /** The line of runs that use these. */
-  line(names: readonly string[]): Line {
-    const key = names.join(' ')
+  /** A limit of runs, by its name: those of a handler, or of a source's events. */
+  limit(name: string, limits: DependencyLimits): DispatchLimit {
+    const known = this.#limits.get(name)
+    if (known) return known
+    const limit = new DispatchLimit(name, limits, this.#host)
+    this.#limits.set(name, limit)
+    return limit
+  }
+
+  /** The line of runs that go by these gates. */
+  line(gates: readonly LineGate[]): Line {
+    const key = gates.map(({ name }) => name).join(' ')
     const known = this.#lines.get(key)
     if (known) return known
-    const line = new Line(names.map((name) => this.named(name)))
+    const line = new Line(gates)
     this.#lines.set(key, line)
     return line
   }
@@ -76,25 +87,29 @@ export class Dependencies {
 
   /** What this node uses of shared limits; undefined: it has none. */
   claims(): readonly LimitClaim[] | undefined {
-    const claims = this.all.flatMap((state) => state.claims())
+    const claims = this.#lenders.flatMap((lender) => lender.claims())
     return claims.length === 0 ? undefined : claims
   }
 
   /** What the answer to a beat lent. */
   lent(shares: readonly LimitShare[]): void {
     const byName = new Map(shares.map(({ name, share }) => [name, share]))
-    if (!this.#isStopped) for (const state of this.#states.values()) state.lent(byName)
+    if (!this.#isStopped) for (const lender of this.#lenders) lender.lent(byName)
   }
 
   /** The lease has run out. */
   lapsed(): void {
-    for (const state of this.#states.values()) state.lapsed()
+    for (const lender of this.#lenders) lender.lapsed()
   }
 
   stop(): void {
     this.#isStopped = true
     this.answers.clear()
-    for (const state of this.#states.values()) state.stop()
+    for (const lender of this.#lenders) lender.stop()
+  }
+
+  get #lenders(): readonly (DependencyState | DispatchLimit)[] {
+    return [...this.#states.values(), ...this.#limits.values()]
   }
 
   #teach(state: DependencyState): void {

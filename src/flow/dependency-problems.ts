@@ -1,9 +1,9 @@
 import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
+import { ratePerSecond } from '../kit/rate.ts'
 import type { CallVerdict } from './call-failure.ts'
 import type { DependencyOptions } from './dependency.ts'
-import { ratePerSecond } from './rate.ts'
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 

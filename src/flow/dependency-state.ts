@@ -5,8 +5,10 @@ import type { LimitClaim } from '../store/shared-limits.ts'
 import type { DependencyLimits, LimitSetting } from '../store/store.ts'
 import { Circuit, type CircuitHost } from './circuit.ts'
 import type { Dependency } from './dependency.ts'
-import { RateLimit } from './rate-limit.ts'
-import { Slots } from './slots.ts'
+import { LentLimits } from './lent-limits.ts'
+import type { GateRun, LineGate } from './line.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { Slots } from './slots.ts'
 
 /** What the state of a dependency asks of its node. */
 export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
@@ -14,28 +16,17 @@ export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
   hurry(): void
 }
 
-/** A run that began for its turn at a dependency. */
-export interface LineRun {
-  /** It waited so long for its turn in the rate: that is not the time it takes. */
-  waitedMs: number
-  readonly startedMs: number
-}
-
-/** A run takes about so long, before any has ended. */
-const firstRunMs = 5
+/** A run takes about so long to its call, before any has called. */
+const firstWayMs = 5
 
 /** So much time ahead of their turn runs begin: what they do before their call, and how unevenly they come. */
 const aheadMs = 20
 
-/** A part of its share that a node must have used to want more. */
-const eagerPart = 0.6
-
 /** One dependency on one node: its circuit, its shares of the limits, and who waits for them. */
-export class DependencyState {
+export class DependencyState implements LineGate {
   readonly name: string
   readonly circuit: Circuit
-  readonly rate: RateLimit
-  readonly slots: Slots
+  readonly #lent: LentLimits
   readonly #host: DependencyHost
   readonly #clock: Clock
   #declared: Dependency | undefined
@@ -44,14 +35,12 @@ export class DependencyState {
   #active = 0
   /** Runs that wait in its lines. */
   #lined = 0
-  #runMs = firstRunMs
+  /** Of those, runs that have not called yet. */
+  #onTheirWay = 0
+  /** How long that takes them. */
+  #wayMs = firstWayMs
   #calls = 0
   #failures = 0
-  #callsSinceBeat = 0
-  #beatAtMs = 0
-  #rateShare = 0
-  #slotShare = 0
-  #wasEager = false
   /** To the end of a pause. */
   #pause: Timer | undefined
 
@@ -59,8 +48,7 @@ export class DependencyState {
     this.name = name
     this.#host = host
     this.#clock = host.clock
-    this.rate = new RateLimit(host.clock)
-    this.slots = new Slots(host.clock)
+    this.#lent = new LentLimits(name, host.clock, () => host.hurry())
     const policy = {
       failures: limits.circuitFailures,
       withinMs: limits.circuitWithinMs,
@@ -75,6 +63,14 @@ export class DependencyState {
         host.changed()
       },
     })
+  }
+
+  get rate(): RateLimit {
+    return this.#lent.rate
+  }
+
+  get slots(): Slots {
+    return this.#lent.slots
   }
 
   /** Limits and circuit as the code declares them. */
@@ -113,46 +109,19 @@ export class DependencyState {
 
   /** What this node uses of the shared limits, and wants. */
   claims(): LimitClaim[] {
-    const { rate, concurrency } = this.limits
-    const nowMs = this.#clock.monotonicMs()
-    const spanMs = Math.max(1, nowMs - this.#beatAtMs)
     const isHeld = this.circuit.isOpen || this.rate.pausedMs > 0
-    const waits = !isHeld && (this.rate.waiting > 0 || this.slots.waiting > 0 || this.#lined > 0)
-    const usesRate = this.#callsSinceBeat >= Math.max(1, (eagerPart * this.#rateShare * spanMs) / 1_000)
-    this.#wasEager = waits || usesRate
-    this.#callsSinceBeat = 0
-    this.#beatAtMs = nowMs
-    const claims: LimitClaim[] = []
-    if (rate !== undefined) {
-      const eager = waits || usesRate
-      claims.push({ name: `rate:${this.name}`, amount: rate, whole: false, held: this.#rateShare, eager })
-    }
-    if (concurrency !== undefined) {
-      const held = Math.max(this.#slotShare, this.slots.taken)
-      const eager = waits || this.slots.taken >= eagerPart * Math.max(1, this.#slotShare)
-      claims.push({ name: `slots:${this.name}`, amount: concurrency, whole: true, held, eager })
-    }
-    return claims
+    return this.#lent.claims(!isHeld && (this.rate.waiting > 0 || this.slots.waiting > 0 || this.#lined > 0))
   }
 
   /** What it may use from now on. */
   lent(shares: ReadonlyMap<string, number>): void {
-    const before = [this.#rateShare, this.#slotShare] as const
-    this.#rateShare = shares.get(`rate:${this.name}`) ?? 0
-    this.#slotShare = shares.get(`slots:${this.name}`) ?? 0
-    this.#apply()
-    const { rate, concurrency } = this.limits
-    const isLess = this.#rateShare < before[0] || this.#slotShare < before[1]
-    const lacks = (rate !== undefined && this.#rateShare === 0) || (concurrency !== undefined && this.#slotShare === 0)
-    if (isLess || (lacks && this.#wasEager)) this.#host.hurry()
+    this.#lent.lent(shares)
     this.#host.changed()
   }
 
   /** The lease has run out: what was lent is others' now. */
   lapsed(): void {
-    this.#rateShare = 0
-    this.#slotShare = 0
-    this.#apply()
+    this.#lent.lapsed()
   }
 
   // --- runs that wait for it
@@ -162,13 +131,7 @@ export class DependencyState {
     this.#lined += by
     if (by < 0) return
     if (this.circuit.isOpen) this.circuit.lookForProbe()
-    // What came to a node at rest: it has a small part, and others may have left the rest.
-    else if (!this.#wasEager && this.#isLimited) this.#host.hurry()
-  }
-
-  get #isLimited(): boolean {
-    const { rate, concurrency } = this.limits
-    return rate !== undefined || concurrency !== undefined
+    else this.#lent.wanted()
   }
 
   /** Whether no run may begin for it, however long it waits. */
@@ -179,27 +142,44 @@ export class DependencyState {
   /** Whether one more may begin now. */
   get hasRoom(): boolean {
     if (!this.circuit.hasRoom(this.#active) || this.rate.pausedMs > 0) return false
-    const { rate, concurrency } = this.limits
-    if (concurrency !== undefined && this.#active >= this.#slotShare) return false
-    if (rate === undefined) return true
-    // As many as are under way at this rate (Little's law), and some ahead of their turn.
-    const ahead = Math.ceil((this.#rateShare * aheadMs) / 1_000)
-    const under = Math.ceil((this.#rateShare * this.#runMs) / 1_000)
-    return this.#rateShare > 0 && this.rate.waiting <= ahead && this.#active < 1 + under + ahead
+    const { rateShare, slotShare, limits: held } = this.#lent
+    if (slotShare !== undefined && this.#active >= slotShare) return false
+    if (held.rate === undefined) return true
+    // As many as are on their way to a call at this rate (Little's law), and some ahead of their turn. Those that have called hold
+    // nobody up: where many are slow at once, the rate would else lie idle.
+    const ahead = Math.ceil((rateShare * aheadMs) / 1_000)
+    const under = Math.ceil((rateShare * this.#wayMs) / 1_000)
+    return rateShare > 0 && this.rate.waiting <= ahead && this.#onTheirWay < 1 + under + ahead
   }
 
   /** A run of a line begins. */
-  begin(): LineRun {
+  begin(): GateRun {
     this.#active++
-    return { waitedMs: 0, startedMs: this.#clock.monotonicMs() }
+    this.#onTheirWay++
+    return { waitedMs: 0, isOnItsWay: true, startedMs: this.#clock.monotonicMs() }
+  }
+
+  /** It waited so long for its turn, and calls now. */
+  waited(run: GateRun, ms: number): void {
+    run.waitedMs += ms
+    if (this.#hasCome(run)) this.#host.changed()
   }
 
   /** It has ended. */
-  end({ startedMs, waitedMs }: LineRun): void {
+  end(run: GateRun): void {
     this.#active--
-    const tookMs = Math.max(0, this.#clock.monotonicMs() - startedMs - waitedMs)
-    this.#runMs += (tookMs - this.#runMs) / 16
+    this.#hasCome(run)
     this.#host.changed()
+  }
+
+  /** It is no longer on its way. Answers whether it was. */
+  #hasCome(run: GateRun): boolean {
+    if (!run.isOnItsWay) return false
+    run.isOnItsWay = false
+    this.#onTheirWay--
+    const tookMs = Math.max(0, this.#clock.monotonicMs() - run.startedMs - run.waitedMs)
+    this.#wayMs += (tookMs - this.#wayMs) / 16
+    return true
   }
 
   // --- calls
@@ -212,7 +192,7 @@ export class DependencyState {
   /** A call was made. */
   called(): void {
     this.#calls++
-    this.#callsSinceBeat++
+    this.#lent.used()
   }
 
   /** One of them failed. */
@@ -249,10 +229,7 @@ export class DependencyState {
   }
 
   #apply(): void {
-    const { rate, concurrency } = this.limits
-    this.rate.set(rate === undefined ? undefined : Math.min(rate, this.#rateShare))
-    const slots = concurrency === undefined ? undefined : Math.min(concurrency, this.#slotShare)
-    const { wave } = this.circuit
-    this.slots.set(slots === undefined || wave === undefined ? (slots ?? wave) : Math.min(slots, wave))
+    this.#lent.set(this.limits)
+    this.#lent.bound(this.circuit.wave)
   }
 }

@@ -1,12 +1,12 @@
 import { configInvalid } from '../errors/config-invalid.ts'
 import { type Duration, toMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
+import { type Rate, ratePerSecond } from '../kit/rate.ts'
 import { callThrough } from './call.ts'
 import type { CallVerdict, Statuses } from './call-failure.ts'
 import { fetchThrough } from './dependency-fetch.ts'
 import { dependencyProblems } from './dependency-problems.ts'
 import type { FetchOptions } from './fetch-request.ts'
-import { type Rate, ratePerSecond } from './rate.ts'
 import { runContext, useRunContexts } from './run-context.ts'
 
 /** When the circuit of a dependency opens, and when it is tried again. */

@@ -1,51 +1,73 @@
-import type { DependencyState, LineRun } from './dependency-state.ts'
+/** A run on its way through a gate. */
+export interface GateRun {
+  /** It waited so long for its turn inside: that is not the time it takes. */
+  waitedMs: number
+  /** It has not called yet. */
+  isOnItsWay: boolean
+  readonly startedMs: number
+}
 
-/** The runs that use the same dependencies: they begin as these have room. */
+/** What bounds the runs of a line: a dependency that they use, a limit of their handler or source. */
+export interface LineGate {
+  readonly name: string
+  /** Whether no run may begin for it, however long it waits. */
+  readonly isHeld: boolean
+  /** Whether one more may begin now. */
+  readonly hasRoom: boolean
+  /** A run waits in a line for it, or no longer. */
+  lined(by: 1 | -1): void
+  begin(): GateRun
+  /** It waited so long for its turn inside, and goes on. */
+  waited(run: GateRun, ms: number): void
+  end(run: GateRun): void
+}
+
+/** The runs that go by the same gates: they begin as these have room. */
 export class Line {
   /** As no order key is called. */
   readonly name: string
-  readonly #states: readonly DependencyState[]
+  readonly #gates: readonly LineGate[]
 
-  constructor(states: readonly DependencyState[]) {
-    this.name = `line ${states.map(({ name }) => name).join(' ')}`
-    this.#states = states
+  constructor(gates: readonly LineGate[]) {
+    this.name = `line ${gates.map(({ name }) => name).join(' ')}`
+    this.#gates = gates
   }
 
   /** Whether none of them may begin, however long it waits. */
   get isHeld(): boolean {
-    return this.#states.some((state) => state.isHeld)
+    return this.#gates.some((gate) => gate.isHeld)
   }
 
   /** Whether one more may begin now. */
   get hasRoom(): boolean {
-    return this.#states.every((state) => state.hasRoom)
+    return this.#gates.every((gate) => gate.hasRoom)
   }
 
   /** One waits, or waits no longer. */
   lined(by: 1 | -1): void {
-    for (const state of this.#states) state.lined(by)
+    for (const gate of this.#gates) gate.lined(by)
   }
 
   /** One begins. */
   begin(): LineTurn {
-    return new LineTurn(this.#states)
+    return new LineTurn(this.#gates)
   }
 }
 
 /** A run of a line, from its begin to its end. */
 export class LineTurn {
-  readonly #begun: readonly (readonly [DependencyState, LineRun])[]
+  readonly #begun: readonly (readonly [LineGate, GateRun])[]
 
-  constructor(states: readonly DependencyState[]) {
-    this.#begun = states.map((state) => [state, state.begin()])
+  constructor(gates: readonly LineGate[]) {
+    this.#begun = gates.map((gate) => [gate, gate.begin()])
   }
 
   /** It waited so long for its turn. */
   waited(ms: number): void {
-    for (const [, run] of this.#begun) run.waitedMs += ms
+    for (const [state, run] of this.#begun) state.waited(run, ms)
   }
 
   end(): void {
-    for (const [state, run] of this.#begun) state.end(run)
+    for (const [gate, run] of this.#begun) gate.end(run)
   }
 }

@@ -5,7 +5,7 @@ import { Waiters } from './waiters.ts'
 /**
  * Lets so many pass a second, evenly, by the generic cell rate algorithm (ITU-T I.371, annex A): each has its place, an interval
  * after the one before, and may come before it by {@link limits.rateCatchUpMs}, so that a timer that fires late costs nothing.
- * So much more may pass within any span, and no more.
+ * The interval is longer by {@link limits.rateMargin}: so no more pass in any second than the rate says.
  */
 export class RateLimit {
   readonly #clock: Clock
@@ -40,7 +40,7 @@ export class RateLimit {
     if (perSecond === this.#perSecond) return
     const nowMs = this.#clock.monotonicMs()
     if (perSecond !== undefined && perSecond > 0) {
-      const nextMs = nowMs + Math.min(1_000 / perSecond, limits.leaseMs)
+      const nextMs = nowMs + Math.min(intervalMs(perSecond), limits.leaseMs)
       this.#placeMs = this.#perSecond === 0 ? Math.max(this.#placeMs, nextMs) : Math.min(this.#placeMs, nextMs)
     }
     this.#perSecond = perSecond
@@ -75,7 +75,7 @@ export class RateLimit {
     if (this.pausedMs > 0) return false
     if (this.#perSecond === undefined) return true
     if (this.#perSecond <= 0 || this.inMs > 0) return false
-    this.#placeMs = Math.max(this.#placeMs, this.#clock.monotonicMs()) + 1_000 / this.#perSecond
+    this.#placeMs = Math.max(this.#placeMs, this.#clock.monotonicMs()) + intervalMs(this.#perSecond)
     return true
   }
 
@@ -98,4 +98,9 @@ export class RateLimit {
     if (this.#timer || this.#waiters.count === 0 || inMs === Number.POSITIVE_INFINITY) return
     this.#timer = this.#clock.setTimer(inMs, () => this.#drain())
   }
+}
+
+/** From one to the next. */
+function intervalMs(perSecond: number): number {
+  return (1_000 * (1 + limits.rateMargin)) / perSecond
 }

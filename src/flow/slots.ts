@@ -36,6 +36,11 @@ export class Slots {
     return this.#waiters.wait(withinMs, signal)
   }
 
+  /** Counts one that is in without having asked. */
+  add(): void {
+    this.#taken++
+  }
+
   release(): void {
     this.#taken--
     this.#drain()

@@ -25,6 +25,8 @@ export const limits = {
   /** Headers kept with an event, and the longest value kept, in characters. */
   headersKept: 64,
   headerLength: 4_096,
+  /** Runs that one call of a batching handler takes: each holds a slot meanwhile. */
+  batchRuns: 1_000,
   /** Events of one CloudEvents batch. */
   batchEvents: 1_000,
   /** Bytes of request bodies held at once by a process; more get `too_many_requests`: 10,000 slow senders of 1 MiB are 10 GB. */
@@ -158,8 +160,10 @@ export const limits = {
   gatheredKeys: 512,
   /** Such statements of a process under way at once: they share its connections with commits and tails. */
   gatheredStatements: 2,
-  /** How far a rate catches up with timers that fired late: at 100/s over four nodes 8 calls more in any 10 s, of 1,000. */
+  /** How far a rate catches up with timers that fired late. */
   rateCatchUpMs: 20,
+  /** So much slower than its rate each goes, so that what is caught up with within a second is no more than the rate says. */
+  rateMargin: 0.025,
   /** How long a call waits for its turn and a slot before its run is deferred, by default: it holds a slot of its node. */
   callWaitMs: 5_000,
   /** A call of a dependency, by default. */

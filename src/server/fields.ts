@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import { isRate, type Rate } from '../flow/rate.ts'
 import { limits } from '../kit/limits.ts'
+import { isRate, type Rate } from '../kit/rate.ts'
 
 /** A JSON Schema (2020-12), as OpenAPI 3.1 takes it. */
 export type JsonSchema = Readonly<Record<string, unknown>>

@@ -2,6 +2,7 @@ import { configInvalid } from '../errors/config-invalid.ts'
 import { HapaxError } from '../errors/hapax-error.ts'
 import { type Duration, durationMs } from '../kit/duration.ts'
 import { limits } from '../kit/limits.ts'
+import { ratePerSecond } from '../kit/rate.ts'
 import type {
   ContentIdentity,
   OrderKeyEvent,
@@ -46,6 +47,8 @@ export function defineSource<Data>(options: SourceOptions<Data>, scheme: Scheme<
   }
   if (!Number.isSafeInteger(bodyBytes) || bodyBytes < 1) problems.push('bodyBytes: a whole number of bytes, at least 1')
   if (orderKey !== undefined && typeof orderKey !== 'function') problems.push('orderKey: a function of the event')
+  const rate = ratePerSecond(options.rate)
+  if (options.rate !== undefined && rate === undefined) problems.push("rate: how often, like '100/s' or '5/m'")
   const resendsMs = options.resends === undefined ? scheme.resendsMs : optionMs('resends', options.resends, problems)
   if (problems.length > 0) throw configInvalid(problems.map((problem) => `${scheme.scheme}(): ${problem}`))
   return Object.freeze({
@@ -54,6 +57,7 @@ export function defineSource<Data>(options: SourceOptions<Data>, scheme: Scheme<
     tenant,
     bodyBytes,
     fingerprintWithout: Object.freeze([...(scheme.fingerprintWithout ?? []), ...(options.fingerprintWithout ?? [])]),
+    rate,
     identity: scheme.identity,
     replayWindowMs: scheme.replayWindowMs ?? 0,
     resendsMs,

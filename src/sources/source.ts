@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors/catalogue.ts'
 import type { ErrorDetails } from '../errors/hapax-error.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { Duration } from '../kit/duration.ts'
+import type { Rate } from '../kit/rate.ts'
 
 /** A request as it came, before anything was made of it. */
 export interface RawRequest {
@@ -75,6 +76,11 @@ export interface SourceOptions<Data = JsonRecord> {
   /** Fields, as dotted paths, that genuine resends change: left out of the fingerprint, beside those the preset knows. */
   readonly fingerprintWithout?: readonly string[]
   /**
+   * How often runs of its events begin, over all nodes and handlers of a group, like `'100/s'`. What comes faster is accepted,
+   * and waits. Default: no limit.
+   */
+  readonly rate?: Rate
+  /**
    * How long after an event the sender may send it again, by itself or by a person's hand: identities must be kept for
    * longer. Default: what the provider documents; for `hmac` it is not known, and nothing is checked.
    */
@@ -109,6 +115,8 @@ export interface Source {
   readonly tenant: string
   readonly bodyBytes: number
   readonly fingerprintWithout: readonly string[]
+  /** How often runs of its events begin, in times a second. Absent: no limit. */
+  readonly rate?: number | undefined
   readonly identity: ContentIdentity | undefined
   /** Unsigned ids: a new id with a body already seen within this many milliseconds is `duplicate`. */
   readonly replayWindowMs: number

@@ -9,6 +9,7 @@ import type { Abilities } from './abilities.ts'
 import type { CircuitRecord, CircuitTurn, CircuitTurned } from './circuits.ts'
 import type { Finding } from './finding.ts'
 import type { LimitClaim, LimitShare } from './shared-limits.ts'
+import type { VersionScope } from './version-scope.ts'
 
 /**
  * THE SEAM. Whole operations, not rows: lists in, one answer per item out, in the same order. Every store keeps these
@@ -72,6 +73,14 @@ export interface Store {
    * with the same `seen` it is not turned twice.
    */
   turnCircuit(turn: CircuitTurn): Promise<CircuitTurned>
+
+  /** The greatest version that was raised there; undefined: none, or retention dropped it. */
+  newestVersion(scope: VersionScope): Promise<string | undefined>
+  /**
+   * Keeps the greater of this version and the one that is there, by the bytes of their UTF-8, and answers it. The character 0
+   * is in none.
+   */
+  raiseVersion(scope: VersionScope, version: string): Promise<string>
 
   // --- reading
   event(key: EventKey): Promise<EventRecord | undefined>
@@ -690,7 +699,7 @@ export interface PurgeRequest {
   readonly payloadsBefore: Instant
   /** Events with all their records, under the same condition. */
   readonly journalBefore: Instant
-  /** Identities, by each event that they had; never one of which any event is still kept. */
+  /** Identities, by each event that they had; never one of which any event is still kept. And versions that were not raised since. */
   readonly identitiesBefore: Instant
   readonly rows: number
 }

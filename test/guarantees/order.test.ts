@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { Fatal, handler } from '../../src/index.ts'
+import { dependency, Fatal, handler } from '../../src/index.ts'
 import { testWorld } from '../../src/testing/index.ts'
 import { inWorld, never, on, order, promise, why } from './promise.ts'
 
@@ -68,11 +68,13 @@ describe('G7', () => {
     })
   })
 
-  promise(['A head that is scheduled, waiting', 'unknown holds its key'], async () => {
+  promise('A head that is scheduled, waiting, parked or unknown holds its key', async () => {
     const seen: string[] = []
+    const bank = dependency('bank')
     const heads = {
       scheduled: (run: Parameters<Parameters<typeof handler>[2]>[1]) => run.sleep('long', '1d'),
       waiting: (run: Parameters<Parameters<typeof handler>[2]>[1]) => run.waitFor('go'),
+      parked: () => bank.call(() => 'paid'),
       unknown: (run: Parameters<Parameters<typeof handler>[2]>[1]) =>
         run.step('mail', {
           once: true,
@@ -88,6 +90,7 @@ describe('G7', () => {
         if (id === '1') await stand(run)
       })
       await inWorld({ handlers: [ordered] }, async (world) => {
+        await world.soon(world.hapax.controls.open('bank', why))
         const head = await world.hapax.accept(keyed('1'))
         const second = await world.hapax.accept(keyed('2'))
         await world.advance('10m')

@@ -4,6 +4,7 @@ import { runStatuses } from '../../src/event/run-status.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import type { CircuitTurn } from '../../src/store/circuits.ts'
 import type { AcceptItem, InterveneItem, NodeBeat, Owned, SettingChange, TriedStep } from '../../src/store/store.ts'
+import type { VersionScope } from '../../src/store/version-scope.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 /** Two handlers of one group and one of another, so that pages must tell groups apart. */
@@ -17,6 +18,9 @@ export const steps = [firstStep, secondStep, stepNamed('c')]
 function stepNamed(name: string): StepAddress {
   return { kind: 'step', name, of: '' }
 }
+
+/** Things outside whose versions are raised. */
+export const scopes: readonly VersionScope[] = ['x', 'y', 'z'].map((key) => ({ tag: 'pay', tenant: 't1', key }))
 
 /** What nodes share. */
 const sharedLimits = [

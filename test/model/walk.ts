@@ -11,7 +11,7 @@ import type {
   SettleItem,
   TailPage,
 } from '../../src/store/store.ts'
-import { Draws, firstStep, groups, longestWindowMs, secondStep, shards, steps } from './draws.ts'
+import { Draws, firstStep, groups, longestWindowMs, scopes, secondStep, shards, steps } from './draws.ts'
 import type { ModelPlace, ModelStore } from './model-stores.ts'
 import { expectSame, newSide, type Side } from './side.ts'
 import { allDue, sortedPage, wholeState } from './whole-state.ts'
@@ -311,6 +311,9 @@ export class Walk extends Draws {
     this.circuitVersion = circuit?.version ?? 0
     const [name, candidate] = [this.pick(['k1', 'k2']) ?? '', this.random.bytes(4)]
     await this.both('secret', ({ store }) => store.secret(name, candidate))
+    const [which = 0, version = 0] = candidate
+    const scope = scopes[which % scopes.length]
+    if (scope) await this.both('raiseVersion', ({ store }) => store.raiseVersion(scope, `n2${version}`))
   }
 
   /** In one sweep, or in steps until nothing is dropped: which row a step reaches is each store's own matter. */

@@ -1,5 +1,6 @@
 import type { Identity } from '../../src/event/event.ts'
 import type { EventQuery, Owned, RunQuery, Store, TailPage } from '../../src/store/store.ts'
+import { scopes } from './draws.ts'
 import { allPages, type Side } from './side.ts'
 
 /** What a walk has named so far: all of it is read. */
@@ -40,6 +41,7 @@ export async function wholeState({ store }: Side, named: Named): Promise<Record<
     counts: { ...counts, standing: { ...counts.standing } },
     rejected: sortedBy(rejected, ({ source, code }) => `${source} ${code}`),
     settings: { version, circuits, limits, paused: sortedBy(paused, ({ what, name }) => `${what} ${name}`) },
+    versions: await each(scopes, (scope) => store.newestVersion(scope)),
     registry: await store.registry(),
     searches: await each(eventQueries(named), (query) =>
       allPages((cursor) => store.searchEvents({ ...query, ...cursor })),

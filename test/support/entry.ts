@@ -14,5 +14,9 @@ export function eventWith(id: string, more: Partial<EventRecord> = {}): EventRec
 /** A run of it in its owner's memory, which has no place yet. */
 export function entryWith(id: string, more: Partial<EventRecord> = {}, orderName?: string): Entry {
   const event = eventWith(id, more)
-  return entryOf({ group: 'g', shard: 0, epoch: 1 }, event, freshRecord(event, 'tagtagta'), orderName, undefined)
+  return entryOf({ group: 'g', shard: 0, epoch: 1 }, event, freshRecord(event, 'tagtagta'), orderName, undefined, {
+    priority: 0,
+    owner: event.tenant,
+    key: '',
+  })
 }

@@ -1,6 +1,6 @@
 import type { DependencyView } from '../../engine/api.ts'
-import { rateText } from '../../flow/rate.ts'
 import { shortTime } from '../../kit/iso-time.ts'
+import { rateText } from '../../kit/rate.ts'
 import { type Command, clientOf, exitCodes, serverFlags } from '../command.ts'
 import { facts, json, table } from '../print.ts'
 

@@ -1,4 +1,4 @@
-import { isRate, type Rate } from '../../flow/rate.ts'
+import { isRate, type Rate } from '../../kit/rate.ts'
 import { type Given, numberIn, usage } from '../args.ts'
 import { type Command, clientOf, exitCodes, reasonFlag, serverFlags } from '../command.ts'
 import { users } from '../matching.ts'

@@ -12,6 +12,7 @@ import { counts, searchEvents, searchRuns } from './search.ts'
 import { begin, checkpoint, settle } from './settle.ts'
 import { MemoryState } from './state.ts'
 import { due, tail } from './tail.ts'
+import { newestVersion, raiseVersion } from './versions.ts'
 
 /** Options of {@link memoryWorld} and {@link memoryStore}. */
 export interface MemoryOptions {
@@ -99,6 +100,8 @@ function connect(state: MemoryState): Store {
     settings: () => inTurn(() => settingsOf(state)),
     changeSetting: (change) => inTurn(() => changeSetting(state, change)),
     turnCircuit: (turn) => inTurn(() => turnCircuit(state, turn)),
+    newestVersion: (scope) => inTurn(() => newestVersion(state, scope)),
+    raiseVersion: (scope, version) => inTurn(() => raiseVersion(state, scope, version)),
     event: (key) =>
       inTurn(() => {
         const entry = arrived(state, key)

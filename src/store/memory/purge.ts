@@ -6,7 +6,13 @@ import type { EventEntry, Known, MemoryState } from './state.ts'
 
 /** Drops what was accepted before each policy's time and has ended. */
 export function purge(state: MemoryState, request: PurgeRequest): PurgeResult {
-  return { payloads: payloads(state, request), events: events(state, request), identities: identities(state, request) }
+  const more = versions(state, request)
+  return {
+    payloads: payloads(state, request),
+    events: events(state, request),
+    identities: identities(state, request),
+    ...(more && { more }),
+  }
 }
 
 function payloads(state: MemoryState, { payloadsBefore, rows }: PurgeRequest): number {
@@ -42,6 +48,13 @@ function identities(state: MemoryState, { identitiesBefore, rows }: PurgeRequest
   }
   for (const [name, known] of state.contents) if (isOld(known)) state.contents.delete(name)
   return dropped
+}
+
+/** Answers whether there are more. */
+function versions(state: MemoryState, { identitiesBefore, rows }: PurgeRequest): boolean {
+  const old = [...state.versions].filter(([, { raisedAt }]) => raisedAt < identitiesBefore)
+  for (const [name] of old.slice(0, rows)) state.versions.delete(name)
+  return old.length > rows
 }
 
 /** Every handler that it is due to has settled it, and nothing of it stands; a dead run stands, since it can be redriven. */

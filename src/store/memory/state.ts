@@ -120,6 +120,8 @@ export class MemoryState {
   readonly circuits = new Map<string, CircuitRecord>()
   readonly limits = new Map<string, LimitSetting>()
   readonly secrets = new Map<string, Uint8Array>()
+  /** By scope, the newest that was processed, and when it was raised. */
+  readonly versions = new Map<string, { readonly version: string; readonly raisedAt: Instant }>()
   readonly rejected = new Map<string, { source: string; code: string; count: number }>()
   readonly listeners = new Set<() => void>()
 

@@ -12,9 +12,10 @@ import { lockFunctions } from './lock-functions.ts'
 import { rangeFunctions } from './range-functions.ts'
 import { readFunctions } from './read-functions.ts'
 import { settingFunctions } from './setting-functions.ts'
+import { versionFunctions } from './version-functions.ts'
 
 /** Version of the functions: a node calls those of its own, so that old nodes go on beside a newer schema. */
-export const functionsVersion = 2
+export const functionsVersion = 3
 
 const numberFunctions = `
   -- By how much the next number lies below the highest that is kept: more than 0 where a dump was restored into a cluster
@@ -70,6 +71,7 @@ export const functions = [
   lendFunctions,
   beatFunctions,
   settingFunctions,
+  versionFunctions,
   cameFunction,
   rangeFunctions,
   ledgerFunctions,

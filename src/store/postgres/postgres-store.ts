@@ -39,6 +39,7 @@ import type {
   TransactionBody,
   Unfingerprinted,
 } from '../store.ts'
+import type { VersionScope } from '../version-scope.ts'
 import { commitAnswer } from './commit-answer.ts'
 import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
 import { type DiagnosisHost, diagnose } from './diagnose.ts'
@@ -55,6 +56,7 @@ import { migrateSchema, type Naming } from './schema.ts'
 import { Searches } from './search.ts'
 import { Tails } from './tail.ts'
 import { Transactions } from './transact.ts'
+import { Versions } from './versions.ts'
 
 /** What {@link PostgresStore} is made of. */
 export interface PostgresStoreParts {
@@ -104,6 +106,7 @@ export class PostgresStore implements Store {
   readonly #tails: Tails
   readonly #searches: Searches
   readonly #registers: Registers
+  readonly #versions: Versions
   readonly #ownerships: Ownerships
   readonly #purges: Purges
   readonly #transactions: Transactions
@@ -126,10 +129,11 @@ export class PostgresStore implements Store {
     this.#late = new LateFingerprints(connections, naming)
     this.#reads = new Reads(connections, naming, this.#late)
     this.#registers = new Registers(connections, naming, now)
+    this.#versions = new Versions(connections, naming, now)
     this.#tails = new Tails(connections, naming, this.#reads, this.#registers)
     this.#searches = new Searches(connections, naming, this.#late)
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
-    this.#purges = new Purges(connections, naming, this.#registers, parts.upkeep)
+    this.#purges = new Purges(connections, naming, this.#registers, this.#versions, parts.upkeep)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
     this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
@@ -178,6 +182,14 @@ export class PostgresStore implements Store {
 
   turnCircuit(turn: CircuitTurn): Promise<CircuitTurned> {
     return this.#write(() => this.#registers.turnCircuit(turn))
+  }
+
+  newestVersion(scope: VersionScope): Promise<string | undefined> {
+    return this.#ask(() => this.#versions.newest(scope))
+  }
+
+  raiseVersion(scope: VersionScope, version: string): Promise<string> {
+    return this.#write(() => this.#versions.raise(scope, version))
   }
 
   event(key: EventKey): Promise<EventRecord | undefined> {

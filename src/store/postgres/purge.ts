@@ -11,6 +11,7 @@ import { type RangeOptions, Ranges } from './ranges.ts'
 import { keysParam } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
+import type { Versions } from './versions.ts'
 
 /** How ranges of the journal and generations of the ledger are kept. */
 export type UpkeepOptions = RangeOptions & GenerationOptions
@@ -29,15 +30,23 @@ const zero = '00000000-0000-0000-0000-000000000000'
 export class Purges {
   readonly #connections: Connections
   readonly #registers: Registers
+  readonly #versions: Versions
   readonly #ranges: Ranges
   readonly #generations: Generations
   readonly #sql: Record<'bodies' | 'dropBodies' | 'events' | 'dropEvents' | 'identities', string>
   #bodiesFrom = zero
   #eventsFrom = zero
 
-  constructor(connections: Connections, naming: Naming, registers: Registers, options: UpkeepOptions) {
+  constructor(
+    connections: Connections,
+    naming: Naming,
+    registers: Registers,
+    versions: Versions,
+    options: UpkeepOptions,
+  ) {
     this.#connections = connections
     this.#registers = registers
+    this.#versions = versions
     this.#ranges = new Ranges(connections, naming, registers, options)
     this.#generations = new Generations(connections, naming, options)
     const columns = `e.key, e.source, e.type, e.registry_version,
@@ -96,12 +105,13 @@ export class Purges {
       [request.identitiesBefore, rows],
       limits.storeWorkMs,
     )
+    const hasOldVersions = await this.#versions.purge(request.identitiesBefore, rows, rows * looksPerRow)
     const isForgetting = await this.#generations.tend({ ...request, rows: rows * looksPerRow })
     return {
       payloads: ranges.payloads + bodies.keys.length,
       events: ranges.events + events.keys.length,
       identities: identities.length,
-      more: ranges.more || isForgetting,
+      more: ranges.more || isForgetting || hasOldVersions,
     }
   }
 

@@ -18,15 +18,18 @@ afterAll(async () => {
 
 /** As version 1 left it, but for functions that it had under the same names. */
 async function becomeFirst(): Promise<void> {
-  await hand.query(`drop table ${schema}.lent, ${schema}.circuit, ${schema}.dependency_limit`)
+  await hand.query(
+    `drop table ${schema}.lent, ${schema}.circuit, ${schema}.dependency_limit, ${schema}.processed_version`,
+  )
   const { rows } = await hand.query<{ signature: string }>(
     `select oid::regprocedure::text as signature from pg_proc where pronamespace = $1::regnamespace
-     and proname in ('beat_2', 'lend_1', 'lend_all_1', 'set_limits_1', 'turn_circuit_1')`,
+     and proname in ('beat_2', 'lend_1', 'lend_all_1', 'set_limits_1', 'turn_circuit_1', 'raise_version_1',
+       'purge_versions_1')`,
     [schema],
   )
   for (const { signature } of rows) await hand.query(`drop function ${signature}`)
   await hand.query(`update ${schema}.version set tables = 1, functions = 1`)
-  expect(rows).toHaveLength(5)
+  expect(rows).toHaveLength(7)
 }
 
 it('brings a schema of version 1 to this one, with all that it holds; nodes of version 1 go on beside it', async () => {
@@ -43,6 +46,7 @@ it('brings a schema of version 1 to this one, with all that it holds; nodes of v
     const settings = await store.settings()
     expect(settings.paused).toMatchObject([{ what: 'source', name: 'shop' }])
     expect(settings.circuits).toMatchObject([{ dependency: 'bank' }])
+    expect(await store.raiseVersion({ tag: 't', tenant: 'default', key: 'k' }, 'n21')).toBe('n21')
 
     const earlier = await hand.query(
       `select ${schema}.beat_1(null, 'old', 'g', true, '["h"]', 600000, '[]', '[]') as said`,

@@ -295,4 +295,15 @@ export const tableMigrations: readonly string[] = [
     reason text collate "C"
   );
   `,
+  // The newest version that was processed of each thing outside, as a handler that drops what is older names it.
+  `
+  create table :s.processed_version (
+    tag text collate "C" not null,
+    tenant text collate "C" not null,
+    key text collate "C" not null,
+    version text collate "C" not null,
+    raised_at double precision not null,
+    primary key (tag, tenant, key)
+  ) with (fillfactor = 80);
+  `,
 ]

@@ -13,6 +13,7 @@ import type {
   SettingChange,
   Settings,
 } from '../store.ts'
+import type { VersionScope } from '../version-scope.ts'
 import type { LedgerOptions } from './compaction.ts'
 import type { Moment } from './own.ts'
 import type { Wire } from './wire.ts'
@@ -36,6 +37,7 @@ export interface WriterCalls {
   secret(name: string, candidate: Uint8Array): Uint8Array
   changeSetting(change: SettingChange, moment: Moment): Settings
   turnCircuit(turn: CircuitTurn, moment: Moment): CircuitTurned
+  raiseVersion(scope: VersionScope, version: string, moment: Moment): string
   purge(request: PurgeRequest): PurgeResult
   close(): void
 }

@@ -5,6 +5,7 @@ import type { Row } from '../sql/rows.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
 import type { Progress } from './progress.ts'
 import { RegistryReads } from './registry.ts'
+import type { Versions } from './versions.ts'
 
 /** How many rows are looked at for each row that may be dropped: what stands at the head must not hide the rest for long. */
 const looksPerRow = 8
@@ -15,24 +16,29 @@ const looksPerRow = 8
  */
 export class Purges {
   readonly #progress: Progress
+  readonly #versions: Versions
   readonly #registers: RegistryReads
   readonly #statements: ReturnType<typeof prepare>
   #bodiesFrom = 0
   #eventsFrom = 0
   #originsFrom = 0
 
-  constructor(database: DatabaseSync, progress: Progress) {
+  constructor(database: DatabaseSync, progress: Progress, versions: Versions) {
     this.#progress = progress
+    this.#versions = versions
     this.#registers = new RegistryReads(database)
     this.#statements = prepare(database)
   }
 
   purge(request: PurgeRequest): PurgeResult {
     const registry = this.#registers.registry()
+    const { rows, identitiesBefore } = request
+    const more = this.#versions.purge(identitiesBefore, rows, rows * looksPerRow)
     return {
       payloads: this.#payloads(request, registry),
       events: this.#events(request, registry),
       identities: this.#identities(request),
+      ...(more && { more }),
     }
   }
 

@@ -254,6 +254,17 @@ const migrations: readonly string[] = [
     reason text
   ) strict, without rowid;
   `,
+  // The newest version that was processed of each thing outside, as a handler that drops what is older names it.
+  `
+  create table processed_version (
+    tag text not null,
+    tenant text not null,
+    key text not null,
+    version text not null,
+    raised_at real not null,
+    primary key (tag, tenant, key)
+  ) strict, without rowid;
+  `,
 ]
 
 /** The schema that this code reads and writes. */

@@ -38,6 +38,7 @@ import type {
   TransactionBegin,
   TransactionBody,
 } from '../store.ts'
+import type { VersionScope } from '../version-scope.ts'
 import { foldLog, storeError } from './connection.ts'
 import { diagnose } from './diagnose.ts'
 import { Hints } from './hints.ts'
@@ -50,6 +51,7 @@ import { Searches } from './search.ts'
 import { Seen } from './seen.ts'
 import { Tails } from './tail.ts'
 import { Transactions } from './transact.ts'
+import { VersionReads } from './versions.ts'
 import { WriterLink } from './writer-link.ts'
 
 /** What {@link SqliteStore} is made of. */
@@ -88,6 +90,7 @@ export class SqliteStore implements Store {
   readonly #tails: Tails
   readonly #searches: Searches
   readonly #registers: RegistryReads
+  readonly #versions: VersionReads
   readonly #transactions: Transactions
   readonly #seen: Seen
   readonly #hints: Hints
@@ -109,6 +112,7 @@ export class SqliteStore implements Store {
     this.#tails = new Tails(reader, this.#reads)
     this.#searches = new Searches(reader, clock)
     this.#registers = new RegistryReads(reader)
+    this.#versions = new VersionReads(reader)
     this.#transactions = new Transactions(start.path, reader, clock)
     this.#seen = new Seen(start.shards, this.#tails.lastSeq())
     this.#hints = new Hints(clock, () => this.#foreign())
@@ -181,6 +185,14 @@ export class SqliteStore implements Store {
 
   turnCircuit(turn: CircuitTurn): Promise<CircuitTurned> {
     return this.#writer.call('turnCircuit', [turn, this.#moment()])
+  }
+
+  async newestVersion(scope: VersionScope): Promise<string | undefined> {
+    return this.#read(() => this.#versions.newest(scope))
+  }
+
+  raiseVersion(scope: VersionScope, version: string): Promise<string> {
+    return this.#writer.call('raiseVersion', [scope, version, this.#moment()])
   }
 
   async event(key: EventKey): Promise<EventRecord | undefined> {

@@ -37,6 +37,8 @@ function perform(request: WriterRequest): unknown {
       return writing.changeSetting(...request.args)
     case 'turnCircuit':
       return writing.turnCircuit(...request.args)
+    case 'raiseVersion':
+      return writing.raiseVersion(...request.args)
     case 'purge':
       return writing.purge(...request.args)
     case 'close':

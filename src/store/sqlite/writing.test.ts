@@ -214,6 +214,7 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
     reject: [{ source: 's', code: 'c', count: 1 }],
   }
   const claim = { name: 'rate:d', amount: 10, whole: false, held: 0, eager: true }
+  const scope = { tag, tenant: 'default', key: 'k' }
   const turn = { dependency: 'd', seen: 0, state: 'open', reason: 'failures', actor: 'n1' } as const
   const calls: Call[] = [
     commitCall('a commit of every kind', large),
@@ -234,6 +235,7 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
       ask: (one) => one.changeSetting({ verb: 'limit', what: 'dependency', name: 'd', actor: 'me', rate: 1 }, moment()),
     },
     { name: 'a turn of a circuit', ask: (one) => one.turnCircuit(turn, moment()) },
+    { name: 'a raise of a version', ask: (one) => one.raiseVersion(scope, 'n2', moment()) },
     { name: 'an idle slice of the ledger', ask: (one) => one.idle() },
   ]
   const followers: Call[] = [
@@ -261,6 +263,7 @@ function scene(): { readonly path: string; readonly calls: readonly Call[]; read
       ask: (one) => one.own({ ...beat, node: 'n2', limits: [claim] }, moment()),
     },
     { name: 'the same turn', ask: (one) => one.turnCircuit(turn, moment()) },
+    { name: 'an older version', ask: (one) => one.raiseVersion(scope, 'n1', moment()) },
     { name: 'a slice', ask: (one) => one.idle() },
     commitCall('after the slice', { accept: [accepted('late 2'), accepted('late 5')] }),
   ]

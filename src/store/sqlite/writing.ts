@@ -3,6 +3,7 @@ import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts
 import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import { numberIn } from '../sql/columns.ts'
 import type { NodeBeat, Ownership, PurgeRequest, PurgeResult, SettingChange, Settings } from '../store.ts'
+import type { VersionScope } from '../version-scope.ts'
 import { Accepts } from './accept.ts'
 import { Compaction } from './compaction.ts'
 import { connect, ownCheckpoints, rollBack } from './connection.ts'
@@ -16,6 +17,7 @@ import { Progress } from './progress.ts'
 import { Purges } from './purge.ts'
 import { Registers } from './registry.ts'
 import { Decisions } from './settle.ts'
+import { Versions } from './versions.ts'
 import type { Wire } from './wire.ts'
 
 /** A log this large is copied into the file even while work comes: some 60 ms, once in 40,000 events. */
@@ -42,6 +44,7 @@ export class Writing implements WriterCalls {
   readonly #decisions: Decisions
   readonly #ownerships: Ownerships
   readonly #registers: Registers
+  readonly #versions: Versions
   readonly #purges: Purges
   readonly #compaction: Compaction
   readonly #begin: StatementSync
@@ -64,7 +67,8 @@ export class Writing implements WriterCalls {
     this.#decisions = new Decisions(database, this.#progress, this.#epochs, this.#accepts)
     this.#ownerships = new Ownerships(database, this.#progress, start.shards)
     this.#registers = new Registers(database, this.#progress, this.#ownerships)
-    this.#purges = new Purges(database, this.#progress)
+    this.#versions = new Versions(database)
+    this.#purges = new Purges(database, this.#progress, this.#versions)
     this.#compaction = new Compaction(database, this.#ledger, start.ledger)
     this.#begin = database.prepare('begin immediate')
     this.#commit = database.prepare('commit')
@@ -124,6 +128,10 @@ export class Writing implements WriterCalls {
 
   turnCircuit(turn: CircuitTurn, moment: Moment): CircuitTurned {
     return this.#transact(() => this.#registers.turnCircuit(turn, moment))
+  }
+
+  raiseVersion(scope: VersionScope, version: string, { now }: Moment): string {
+    return this.#transact(() => this.#versions.raise(scope, version, now))
   }
 
   purge(request: PurgeRequest): PurgeResult {

@@ -16,6 +16,7 @@ import { readCases } from './reads.ts'
 import { registryCases } from './registry.ts'
 import { settleCases } from './settle.ts'
 import { tailCases } from './tail.ts'
+import { versionCases } from './versions.ts'
 
 export type { ContractCase, ContractWorld } from './contract-case.ts'
 
@@ -45,6 +46,7 @@ export const storeContract: readonly ContractCase[] = [
   ...registryCases,
   ...limitCases,
   ...circuitCases,
+  ...versionCases,
   ...crashCases,
   ...purgeCases,
 ]
