@@ -102,7 +102,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'if (line !== undefined && room.isLetGo(line)) {',
     replace: 'if (line === undefined && ordered) {',
     killedBy: 'G7.order',
-    seed: 3511,
+    seed: 8125,
   },
   {
     name: 'a run admitted while a verb moves it',
