@@ -26,7 +26,10 @@ export class BurstPlaces {
     this.#host = host
   }
 
-  /** Whether a run may be overtaken: its handler coalesces, and nothing of it is on record but what was asked of it. */
+  /**
+   * Whether a run may be overtaken: its handler coalesces, and nothing of it is on record but what was asked of it. A begin
+   * is written for each attempt of such a handler, so that also after a crash none is taken for fresh that had begun.
+   */
   mayBe({ tag, state, begins, checkpoints, tried }: RunRecord): boolean {
     if (this.#host.handlerOf(tag)?.coalesce === undefined) return false
     return state === undefined && begins.length === 0 && checkpoints.length === 0 && tried.length === 0

@@ -138,7 +138,7 @@ export class Bursts {
     burst.timer = this.#host.clock.setTimer(Math.min(windowMs, inMs), look, { unref: true })
   }
 
-  /** Closes it where its time has come. Answers whether. */
+  /** Closes it, its window being over, where nothing stands against it. Answers whether. */
   #close(burst: Burst): boolean {
     if (!this.#isRipe(burst)) return false
     const { waiting } = burst
@@ -156,13 +156,13 @@ export class Bursts {
     return true
   }
 
-  #isRipe(burst: Burst): boolean {
-    const { name, closesAt, lateAt, waiting } = burst
-    const now = this.#host.now()
-    if (!this.#closes || now < closesAt || !this.#bursts.get(name)?.includes(burst)) return false
+  #isRipe({ closesAt, lateAt, waiting }: Burst): boolean {
+    if (!this.#closes) return false
     for (const { stage } of waiting) if (stage === 'moving') return false
     // What came within its window and is still to be read is of it.
-    return now >= lateAt || this.#host.pairs().every((pair) => pair.isHandedBack || pair.readUpTo >= closesAt)
+    return (
+      this.#host.now() >= lateAt || this.#host.pairs().every((pair) => pair.isHandedBack || pair.readUpTo >= closesAt)
+    )
   }
 
   #overtake(burst: Burst, but: readonly Entry[]): Promise<void>[] {
