@@ -25,8 +25,8 @@ export const ofLimits: readonly Mutation[] = [
   {
     name: 'a rate that is half as slow',
     file: 'src/flow/rate-limit.ts',
-    find: '+ 1_000 / this.#perSecond',
-    replace: '+ 500 / this.#perSecond',
+    find: 'return (1_000 * (1 + limits.rateMargin)) / perSecond',
+    replace: 'return 500 / perSecond',
     killedBy: 'G8.rate',
     ofLimits: true,
     seed: 9,
