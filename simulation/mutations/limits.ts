@@ -29,7 +29,7 @@ export const ofLimits: readonly Mutation[] = [
     replace: 'return 500 / perSecond',
     killedBy: 'G8.rate',
     ofLimits: true,
-    seed: 9,
+    seed: 58,
   },
   {
     name: 'a dependency with one slot too many',
@@ -50,13 +50,13 @@ export const ofLimits: readonly Mutation[] = [
     seed: 1,
   },
   {
-    name: 'a probe of two at once',
+    name: 'a probe that goes though another has the right to it',
     file: circuit,
-    find: "this.#probe = 'out'\n    return 'probe'",
-    replace: "return 'probe'",
+    find: "return passage === 'probe' ? this.isOpen && this.#probe === 'out' : !this.isOpen",
+    replace: "return passage === 'probe' || !this.isOpen",
     killedBy: 'G8.open',
     ofLimits: true,
-    seed: 218,
+    seed: 5209,
   },
   {
     name: 'a circuit that everybody turns',
