@@ -67,7 +67,7 @@ export interface AttemptSubject {
 export interface LiveAttempt {
   readonly ended: boolean
   /** Its signal aborts when it ends. */
-  readonly aborts: Pick<Aborts, 'signal'>
+  readonly aborts: Pick<Aborts, 'signal' | 'begin' | 'end'>
   /** Whether a checkpointed or doubtful step has an undo. */
   readonly undoable: boolean
   /** Ends it with this outcome, unless it has ended. `lost` always wins: nothing may be settled then. */

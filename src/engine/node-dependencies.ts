@@ -39,6 +39,8 @@ export class NodeDependencies {
   readonly #beats: HurriedBeats
   /** By tag, what bounds the runs of a handler. */
   readonly #gates = new Map<string, readonly LineGate[]>()
+  /** By tag, the line of runs that are bounded by nothing else. */
+  readonly #lines = new Map<string, Line>()
   readonly #sources = new Map<string, LineGate>()
 
   constructor(host: NodeDependenciesHost) {
@@ -60,6 +62,7 @@ export class NodeDependencies {
       hurry: () => this.#beats.ask(),
     })
     for (const [tag, handler] of host.index) this.#gates.set(tag, this.#gatesOf(handler))
+    for (const [tag, gates] of this.#gates) if (gates.length > 0) this.#lines.set(tag, this.states.line(gates))
     this.isAllInLines = [...this.#gates.values()].every((gates) => gates.length > 0)
     for (const { name, rate } of host.sources) {
       const limit = `source ${host.group}/${name}`
@@ -91,10 +94,11 @@ export class NodeDependencies {
 
   /** In which line a run waits: of its handler's and its source's limits, of what it uses, and of what it is parked for. */
   lineOf({ tag, source, record }: Entry): Line | undefined {
-    const own = this.#gates.get(tag) ?? []
     const ofSource = this.#sources.get(source)
     const down = record.state?.dependency
-    if (own.length === 0 && ofSource === undefined && down === undefined) return undefined
+    // It is asked some times of each run.
+    if (ofSource === undefined && down === undefined) return this.#lines.get(tag)
+    const own = this.#gates.get(tag) ?? []
     const gates = ofSource ? [ofSource, ...own] : own
     const isNamed = down === undefined || gates.some(({ name }) => name === down)
     return this.states.line(isNamed ? gates : [...gates, this.states.named(down)])

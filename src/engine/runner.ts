@@ -237,6 +237,8 @@ export class Runner {
       get signal() {
         return attempt.aborts.signal
       },
+      beginCall: () => attempt.aborts.begin(),
+      endCall: (call) => attempt.aborts.end(call),
       mayCall: () => !attempt.ended && holds(owned),
       waited: (ms) => turn?.waited(ms),
     }

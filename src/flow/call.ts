@@ -27,10 +27,7 @@ export async function callThrough<Value>(
   const state = context.dependencies.of(dependency)
   const { clock } = context.dependencies
   const passage = await enter(state, dependency, context, clock)
-  const controller = new AbortController()
-  const abort = () => controller.abort()
-  const { signal } = context
-  signal.addEventListener('abort', abort)
+  const controller = context.beginCall()
   let timer: Timer | undefined
   let isLeft = false
   /** A call that outlives its deadline keeps its slot until it has settled, since it is still running over there; not for ever. */
@@ -57,7 +54,7 @@ export async function callThrough<Value>(
     throw error
   } finally {
     timer?.cancel()
-    signal.removeEventListener('abort', abort)
+    context.endCall(controller)
   }
 }
 
@@ -81,11 +78,11 @@ async function enter(
   if (!passage) throw open(name)
   const sinceMs = clock.monotonicMs()
   const leftMs = () => waitMs - (clock.monotonicMs() - sinceMs)
-  if (!(await state.slots.take(waitMs, context.signal))) {
+  if (!state.slots.tryTake() && !(await state.slots.take(waitMs, context.signal))) {
     state.circuit.forgo(passage)
     throw new NotGranted(name, waitMs)
   }
-  const isItsTurn = await state.rate.take(leftMs(), context.signal)
+  const isItsTurn = state.rate.tryTake() || (await state.rate.take(leftMs(), context.signal))
   context.waited(clock.monotonicMs() - sinceMs)
   const refusal = refusalOf(state, passage, isItsTurn, context)
   if (!refusal) return passage

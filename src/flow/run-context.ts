@@ -7,8 +7,11 @@ export interface RunContext {
   readonly dependencies: Dependencies
   /** Whose event it is: nothing that a call brings is given to another's. */
   readonly tenant: string
-  /** Aborts when the attempt ends. */
+  /** Aborts when the attempt ends. Made when it is first asked for: a run that calls and does not wait needs none. */
   readonly signal: AbortSignal
+  /** A call begins: it aborts with the attempt, until {@link endCall}. */
+  beginCall(): AbortController
+  endCall(call: AbortController): void
   /** Whether the attempt lives and its node holds the lease: asked before every call. */
   mayCall(): boolean
   /** It waited so long for its turn: this is no time that the run takes. */
@@ -17,6 +20,19 @@ export interface RunContext {
 
 const storage = new AsyncLocalStorage<RunContext>()
 let isUsed = false
+
+/** The calls of a context that has a signal: each aborts with it. For one that ends with its only call. */
+export function callsUnder(signal: AbortSignal): Pick<RunContext, 'beginCall' | 'endCall'> {
+  return {
+    beginCall() {
+      const call = new AbortController()
+      if (signal.aborted) call.abort()
+      else signal.addEventListener('abort', () => call.abort(), { once: true })
+      return call
+    },
+    endCall: () => {},
+  }
+}
 
 /** Somebody has declared a dependency: until then, no run carries a context. */
 export function useRunContexts(): void {

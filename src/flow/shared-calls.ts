@@ -1,4 +1,4 @@
-import type { RunContext } from './run-context.ts'
+import { callsUnder, type RunContext } from './run-context.ts'
 
 /** Calls that several runs ask for at the same time are made once: whoever asks while it is under way shares its end. */
 export class SharedCalls<Value> {
@@ -49,6 +49,7 @@ class SharedCall<Value> {
       dependencies,
       tenant,
       signal: this.#controller.signal,
+      ...callsUnder(this.#controller.signal),
       mayCall: () => [...this.#callers].some(({ context }) => context.mayCall()),
       waited: (ms) => {
         for (const { context } of this.#callers) context.waited(ms)

@@ -29,11 +29,15 @@ export class Slots {
 
   /** Takes one, first come, first served; {@link release} gives it back. Answers whether it was had within the time. */
   take(withinMs: number, signal?: AbortSignal): Promise<boolean> {
-    if (this.#waiters.count === 0 && this.#isFree) {
-      this.#taken++
-      return Promise.resolve(true)
-    }
+    if (this.tryTake()) return Promise.resolve(true)
     return this.#waiters.wait(withinMs, signal)
+  }
+
+  /** Takes one that is free now, where nobody waits. Answers whether. */
+  tryTake(): boolean {
+    if (this.#waiters.count > 0 || !this.#isFree) return false
+    this.#taken++
+    return true
   }
 
   /** Counts one that is in without having asked. */

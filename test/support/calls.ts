@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Dependencies } from '../../src/flow/dependencies.ts'
 import { type DependencyOptions, dependency } from '../../src/flow/dependency.ts'
 import type { FetchOptions } from '../../src/flow/fetch-request.ts'
-import { type RunContext, withinRun } from '../../src/flow/run-context.ts'
+import { callsUnder, type RunContext, withinRun } from '../../src/flow/run-context.ts'
 import { silentLog } from '../../src/kit/log.ts'
 import { memoryStore } from '../../src/store/memory/index.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
@@ -40,6 +40,7 @@ export function callers() {
       dependencies,
       tenant,
       signal: controller.signal,
+      ...callsUnder(controller.signal),
       mayCall: () => !controller.signal.aborted,
       waited: () => {},
     }
