@@ -2,10 +2,9 @@ import { found } from '../errors/config-invalid.ts'
 import { durationMs } from '../kit/duration.ts'
 import { elementsOf } from '../kit/elements.ts'
 import { limits } from '../kit/limits.ts'
+import { countProblems, isName, names, spanProblems } from '../kit/option-problems.ts'
 import { ratePerSecond } from '../kit/rate.ts'
 import type { HandlerOptions, RetryOptions } from './handler.ts'
-
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 /** All that is wrong with how a handler is declared, by whoever wrote it: JavaScript, a cast, a computed number. */
 export function handlerProblems<Data>(name: unknown, options: HandlerOptions<Data>, body: unknown): string[] {
@@ -82,12 +81,6 @@ function isSupersede(supersede: unknown): boolean {
   return ['key', 'version'].every((name) => typeof Reflect.get(supersede, name) === 'function')
 }
 
-const names = `1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`
-
-function isName(name: unknown): boolean {
-  return typeof name === 'string' && namePattern.test(name) && name.length <= limits.nameLength
-}
-
 /** A wildcard is the last character; elsewhere it would match nothing but itself. */
 function patternProblems(option: string, value: unknown): string[] {
   const patterns: readonly unknown[] = elementsOf(value) ?? [value]
@@ -99,22 +92,11 @@ function patternProblems(option: string, value: unknown): string[] {
   })
 }
 
-function spanProblems(option: string, value: unknown, leastMs: number): string[] {
-  if (value === undefined) return []
-  const ms = durationMs(value)
-  if (ms !== undefined && ms >= leastMs) return []
-  const wanted = leastMs > 0 ? `a duration of ${leastMs} ms or more` : 'a duration'
-  return [`${option}: wanted ${wanted}, like '10s', found ${found(value)}`]
-}
-
 function concurrencyProblems(concurrency: unknown): string[] {
-  const isCount = (value: unknown) => value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1)
-  if (typeof concurrency !== 'object' || concurrency === null)
-    return isCount(concurrency) ? [] : [`concurrency: wanted a whole number of 1 or more, found ${found(concurrency)}`]
-  return (['limit', 'perKey'] as const).flatMap((name) => {
-    const value: unknown = Reflect.get(concurrency, name)
-    return isCount(value) ? [] : [`concurrency.${name}: wanted a whole number of 1 or more, found ${found(value)}`]
-  })
+  if (typeof concurrency !== 'object' || concurrency === null) return countProblems('concurrency', concurrency)
+  return (['limit', 'perKey'] as const).flatMap((name) =>
+    countProblems(`concurrency.${name}`, Reflect.get(concurrency, name)),
+  )
 }
 
 function isDependency(value: unknown): boolean {

@@ -1,22 +1,18 @@
 import { found } from '../errors/config-invalid.ts'
-import { durationMs } from '../kit/duration.ts'
-import { limits } from '../kit/limits.ts'
+import { countProblems, isName, names, spanProblems } from '../kit/option-problems.ts'
 import { ratePerSecond } from '../kit/rate.ts'
 import type { CallVerdict } from './call-failure.ts'
 import type { DependencyOptions } from './dependency.ts'
-
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 /** All that is wrong with how a dependency is declared. */
 export function dependencyProblems(name: unknown, options: DependencyOptions): string[] {
   if (typeof options !== 'object' || options === null)
     return ['options: wanted { timeout, rate, concurrency, circuit }']
   const { timeout, rate, concurrency, circuit, wait, statuses, fetch, classify } = options
-  const isNamed = typeof name === 'string' && namePattern.test(name) && name.length <= limits.nameLength
   return [
-    ...(isNamed ? [] : [`name: wanted 1 to ${limits.nameLength} letters, digits, dots, dashes or underscores`]),
-    ...spanProblems('timeout', timeout),
-    ...spanProblems('wait', wait),
+    ...(isName(name) ? [] : [`name: wanted ${names}`]),
+    ...spanProblems('timeout', timeout, 1),
+    ...spanProblems('wait', wait, 1),
     ...(rate === undefined || ratePerSecond(rate) !== undefined
       ? []
       : [`rate: wanted how often, like '100/s' or '5/m', found ${found(rate)}`]),
@@ -32,8 +28,8 @@ function circuitProblems(circuit: unknown): string[] {
   if (typeof circuit !== 'object' || circuit === null) return ['circuit: wanted { failures, within, cooldown }']
   return [
     ...countProblems('circuit.failures', 'failures' in circuit ? circuit.failures : undefined),
-    ...spanProblems('circuit.within', 'within' in circuit ? circuit.within : undefined),
-    ...spanProblems('circuit.cooldown', 'cooldown' in circuit ? circuit.cooldown : undefined),
+    ...spanProblems('circuit.within', 'within' in circuit ? circuit.within : undefined, 1),
+    ...spanProblems('circuit.cooldown', 'cooldown' in circuit ? circuit.cooldown : undefined, 1),
   ]
 }
 
@@ -47,14 +43,4 @@ function statusProblems(statuses: unknown): string[] {
       ? []
       : [`statuses.${status}: wanted ${verdicts.join(', ')}, found ${found(verdict)}`]),
   ])
-}
-
-function spanProblems(option: string, value: unknown): string[] {
-  if (value === undefined || (durationMs(value) ?? 0) >= 1) return []
-  return [`${option}: wanted a duration of 1 ms or more, like '10s', found ${found(value)}`]
-}
-
-function countProblems(option: string, value: unknown): string[] {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1)) return []
-  return [`${option}: wanted a whole number of 1 or more, found ${found(value)}`]
 }
