@@ -6,6 +6,16 @@ interface Beaten {
   readonly released: boolean
 }
 
+/** On which node something began, under which epoch of its pair and which lease. */
+export interface Hold {
+  readonly node: string
+  readonly epoch: number | undefined
+  readonly lapses: number
+}
+
+/** The longest lease of any world: a node that hears of a grant later than that has lost it. */
+const leaseMsMax = 4_000
+
 /** Who owns which pair, as the store's own answers to beats say. */
 export class Owners {
   readonly #watch: Watch
@@ -13,6 +23,8 @@ export class Owners {
   readonly #lastEpochs = new Map<string, number>()
   readonly #beats = new Map<string, Beaten>()
   readonly #lapses = new Map<string, number>()
+  /** When a pair was last granted after a lapsed lease, by the store's clock. */
+  readonly #lapsedAt = new Map<string, number>()
 
   constructor(watch: Watch) {
     this.#watch = watch
@@ -42,7 +54,10 @@ export class Owners {
         this.#watch.violate('G6.fence', `pair ${name} was granted to ${node} under epoch ${grant.epoch} again`)
       if (before?.epoch !== grant.epoch) {
         this.#watch.tell('store', `grants ${name} to ${node}, epoch ${grant.epoch}${grant.graceful ? '' : ', lapsed'}`)
-        if (!grant.graceful) this.#watch.reach('takeover after a lapsed lease')
+        if (!grant.graceful) {
+          this.#watch.reach('takeover after a lapsed lease')
+          this.#lapsedAt.set(name, this.#watch.storeNow)
+        }
       }
       this.#pairs.set(name, { node, epoch: grant.epoch })
       this.#lastEpochs.set(name, grant.epoch)
@@ -83,6 +98,20 @@ export class Owners {
   /** The node that owns a shard of the one group. */
   ownerOf(shard: number): string | undefined {
     return this.#pairs.get(`pay/${shard}`)?.node
+  }
+
+  holdOf(node: string, shard: number): Hold {
+    return { node, epoch: this.epochOf(shard), lapses: this.lapsesOf(node) }
+  }
+
+  /** Whether the node still has the shard under that epoch and that lease. */
+  isHeld({ node, epoch, lapses }: Hold, shard: number): boolean {
+    return this.ownerOf(shard) === node && this.epochOf(shard) === epoch && this.lapsesOf(node) === lapses
+  }
+
+  /** Whether an owner of the shard was lost since then, by the store's clock, or shortly before: nodes count from when they hear of it. */
+  lapsedSince(shard: number, at: number): boolean {
+    return (this.#lapsedAt.get(`pay/${shard}`) ?? -1) + leaseMsMax >= at
   }
 
   /** The epoch of its last grant. */

@@ -8,7 +8,7 @@ import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
 import type { Limits } from './limits.ts'
 import { Order } from './order.ts'
 import { Overtaken } from './overtaken.ts'
-import type { Owners } from './owners.ts'
+import type { Hold, Owners } from './owners.ts'
 import { pointsOf } from './points.ts'
 import { type Entered, RunFacts } from './run-facts.ts'
 import { Signals } from './signals.ts'
@@ -47,7 +47,7 @@ export class Runs {
   readonly #overtaken: Overtaken
   readonly #concurrency: number
   readonly #runs = new Map<string, RunFacts>()
-  readonly #active = new Map<RunFacts, { readonly node: string; readonly epoch: number | undefined }>()
+  readonly #active = new Map<RunFacts, Hold>()
   readonly #stopped = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #verbs = new Map<string, InterveneItem>()
@@ -110,12 +110,9 @@ export class Runs {
     if (active === undefined || this.#dead.has(active.node)) return false
     const event = this.#ledger.events.get(run.event)
     // A node whose clock is slow may begin what another has taken over by then, until its next beat tells it so. What was
-    // lost and came back to the same node is another epoch's: its old attempt was given up.
-    return (
-      event !== undefined &&
-      this.#owners.ownerOf(event.shard) === active.node &&
-      this.#owners.epochOf(event.shard) === active.epoch
-    )
+    // lost and came back to the same node is another epoch's: its old attempt was given up. And so is all that a node does
+    // when its lease runs out, whether or not another has taken the pair by then.
+    return event !== undefined && this.#owners.isHeld(active, event.shard)
   }
 
   activeOn(node: string): number {
@@ -124,8 +121,9 @@ export class Runs {
 
   /** The order keys of the charges that are under way, over all nodes. */
   #charging(): (string | undefined)[] {
-    const runs = [...this.#active.keys()].filter((run) => run.handler === 'charge' && this.#isActive(run))
-    return runs.map((run) => this.#ledger.events.get(run.event)?.orderKey)
+    const active = [...this.#active.keys()].filter((run) => this.#isActive(run))
+    const charges = active.filter((run) => run.handler === 'charge')
+    return charges.map((run) => this.#ledger.events.get(run.event)?.orderKey)
   }
 
   /** A handler was entered. */
@@ -151,7 +149,7 @@ export class Runs {
       this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
     this.notTooOld(run, event, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
-    this.#active.set(run, { node: at.node, epoch: this.#owners.epochOf(event.shard) })
+    this.#active.set(run, this.#owners.holdOf(at.node, event.shard))
     if (run.handler === 'charge') this.#limits.begun(event.orderKey, this.#charging())
     if (this.activeOn(at.node) > this.#concurrency)
       this.#watch.violate('G8.slots', `${at.node} runs ${this.activeOn(at.node)} at once, may ${this.#concurrency}`)
@@ -179,6 +177,12 @@ export class Runs {
     const lateMs = this.#watch.storeNow - expiresAt
     // What is looked at before its begin is committed may come after it by as long as a commit may take.
     if (lateMs > commitMs) this.#watch.violate('G5.expires', `${run.name} ${what} ${lateMs} ms after it was too old`)
+  }
+
+  /** An owner that was lost may have begun it, and left no trace. */
+  isSuspect(run: RunFacts): boolean {
+    const event = this.#ledger.events.get(run.event)
+    return event !== undefined && this.#owners.lapsedSince(event.shard, event.acceptedAt)
   }
 
   stepMayStart(run: RunFacts, what: string): void {

@@ -140,11 +140,15 @@ export class Steps {
     return facts
   }
 
-  /** A step was called in this lineage, did not refuse, and has neither a checkpoint nor a confirm that says absent. */
+  /**
+   * A step was called in this lineage, did not refuse, and has neither a checkpoint nor a confirm that says absent. Of a run
+   * that an owner which was lost may have begun, one that refused may have been done before.
+   */
   #isInDoubt(run: RunFacts, isGuarded: boolean): boolean {
     const generation = run.state?.generation ?? 1
     const kept = this.checkpointsOf(run.id, generation)
     const lineage = run.lineageOf(generation)
+    const isSuspect = !isGuarded && this.#runs.isSuspect(run)
     const isBegun = [...run.stepsBegun].some((name) => {
       return name.startsWith(`${generation} `) && !kept.has(name.slice(`${generation} `.length))
     })
@@ -153,7 +157,7 @@ export class Steps {
       if (!name.startsWith(`${run.id} `) || kept.has(name.slice(run.id.length + 1))) continue
       const isOpen = (call: Call) =>
         call.lineage === lineage &&
-        !call.refused &&
+        (!call.refused || isSuspect) &&
         !call.resolved &&
         call.atMs > absentAtMs &&
         (call.isGuarded || !isGuarded)

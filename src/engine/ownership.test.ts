@@ -6,6 +6,7 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import { limits } from '../kit/limits.ts'
 import { silentLog } from '../kit/log.ts'
 import { memoryStore } from '../store/memory/index.ts'
+import type { LimitClaim } from '../store/shared-limits.ts'
 import type { Grant, NodeBeat, Ownership as OwnershipAnswer, Store } from '../store/store.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { handler } from './handler.ts'
@@ -18,6 +19,10 @@ class FreezableClock extends FakeClock {
   override monotonicMs(): number {
     return super.monotonicMs() + this.frozenMs
   }
+}
+
+function unused(claim: LimitClaim): LimitClaim {
+  return { ...claim, held: 0, eager: true }
 }
 
 /** One node with one shard, whose beats the test may answer late. */
@@ -53,7 +58,7 @@ async function node(shards = 1) {
       restingCursors: () => undefined,
       renewed: () => {},
       notRenewed: () => {},
-      claims: () => undefined,
+      claims: () => [{ name: 'slots:pay', amount: 1, whole: true, held: 1, eager: false }],
       lent: () => {},
       lapsed: () => {},
     },
@@ -70,7 +75,7 @@ async function node(shards = 1) {
       await beat
     }
   }
-  return { clock, ownership, told, beats, beatUnderWay }
+  return { clock, store, ownership, told, beats, beatUnderWay }
 }
 
 it('takes nothing up again under the epoch of a lease that a run found to have run out (G6)', async () => {
@@ -109,6 +114,18 @@ it('gives a shard some events in a row, then the next: a commit touches few of t
   expect(turns).toHaveLength(6)
   expect(new Set(turns)).toEqual(new Set([0, 1, 2]))
   await ownership.stop(() => false)
+})
+
+it('leaves its share of a limit to the end of its lease where a run has not ended when it stops (G8)', async () => {
+  const shareAfterStop = async (executes: boolean) => {
+    const { ownership, beats, store } = await node()
+    await ownership.stop(() => executes)
+    const [first] = beats
+    const answer = first && (await store.own({ ...first, node: 'two', limits: first.limits?.map(unused) ?? [] }))
+    return answer?.limits
+  }
+  expect(await shareAfterStop(true)).toEqual([{ name: 'slots:pay', share: 0 }])
+  expect(await shareAfterStop(false)).toEqual([{ name: 'slots:pay', share: 1 }])
 })
 
 onEitherStore((open) => {

@@ -81,6 +81,8 @@ export class Ownership {
   #fence: Timer | undefined
   #beating: Promise<void> | undefined
   #owns = false
+  /** Whether it may be using what was lent to it. */
+  #uses = false
   #registryVersion = 0
   #settingsVersion = -1
   #renewals = 0
@@ -134,6 +136,7 @@ export class Ownership {
     this.#handlers = handlers
     this.#registryVersion = registry.version
     this.#owns = handlers.length > 0
+    this.#uses = true
     await this.beat()
   }
 
@@ -141,13 +144,15 @@ export class Ownership {
    * Gives every pair back, and tells the store that this node takes none.
    *
    * @param executes whether something of the shard has not ended: its lease is left to run out, since to give it back would
-   *   tell the next owner that nothing is in doubt.
+   *   tell the next owner that nothing is in doubt; and so is what was lent to the node, which may be using it.
    */
   async stop(executes: (shard: number) => boolean): Promise<void> {
     this.#owns = false
     this.#timer?.cancel()
     this.#fence?.cancel()
-    for (const grant of this.#pairs.values()) if (!executes(grant.shard)) this.#releasing.set(grant.shard, grant)
+    const grants = [...this.#pairs.values()]
+    for (const grant of grants) if (!executes(grant.shard)) this.#releasing.set(grant.shard, grant)
+    this.#uses = grants.some(({ shard }) => executes(shard))
     await this.#beating
     await this.#beat().catch((error: unknown) => this.#log.warn('last beat failed', { error: String(error) }))
     this.#timer?.cancel()
@@ -194,7 +199,7 @@ export class Ownership {
     const fenced = this.#fenced
     const cursors = this.#listener.restingCursors()
     // Who stops gives back what it has.
-    const claims = this.#owns ? this.#listener.claims() : undefined
+    const claims = this.#uses ? this.#listener.claims() : undefined
     try {
       const answer = await this.#store.own({
         node: fenced === 0 ? this.#options.node : `${this.#options.node}.${fenced}`,
