@@ -80,7 +80,7 @@ export class Circuit {
 
   /** Whether a run may begin, beside so many that are under way. */
   hasRoom(active: number): boolean {
-    if (this.isOpen) return this.#probe === 'free' && active === 0
+    if (this.isOpen) return this.#mayProbe && active === 0
     return this.#wave === undefined || active < this.#wave
   }
 
@@ -89,14 +89,14 @@ export class Circuit {
     if (!this.isOpen) return 'plain'
     if (this.#mayAsk) await this.#ask()
     if (!this.isOpen) return 'plain'
-    if (this.#probe !== 'free') return undefined
+    if (!this.#mayProbe) return undefined
     this.#probe = 'out'
     return 'probe'
   }
 
   /** Whether a call that entered so may still go: the circuit may have turned while it waited for its turn. */
   mayGo(passage: Passage): boolean {
-    return passage === 'probe' ? this.isOpen && this.#probe === 'out' : !this.isOpen
+    return passage === 'probe' ? this.isOpen && this.#probe === 'out' && this.#lasts : !this.isOpen
   }
 
   /** A call was not made after all. */
@@ -171,6 +171,16 @@ export class Circuit {
     this.#timer?.cancel()
   }
 
+  get #mayProbe(): boolean {
+    return this.#probe === 'free' && this.#lasts
+  }
+
+  /** Whether the right to probe lasts for as long as a call may take: after that another may have it, and this node not know. */
+  get #lasts(): boolean {
+    const { probeAt } = this.#record ?? {}
+    return probeAt !== undefined && this.#host.now() + this.#policy.timeoutMs <= probeAt
+  }
+
   /** The cooldown is over, and nobody is known to probe: a probe that was not heard of in time was lost. */
   get #mayAsk(): boolean {
     const { probeAt } = this.#record ?? {}
@@ -185,6 +195,8 @@ export class Circuit {
     const isMine = circuit?.state === 'probing' && circuit.actor === this.#host.node
     this.#probe = isMine ? 'free' : 'none'
     if (!circuit) this.#lookAgain()
+    // A right that nothing came of ends, too.
+    else if (isMine) this.lookForProbe()
     this.#host.changed()
   }
 
