@@ -131,7 +131,7 @@ function keepLog(database: DatabaseSync, waitMs: number): void {
       return
     } catch (error) {
       if (!isBusy(error) || leftMs <= 0) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+      pauseThread(pauseMs)
     }
   }
 }
@@ -193,6 +193,13 @@ export function storeError(error: unknown): HapaxError {
     )
   }
   return new HapaxError('store_unavailable', { reason: codeOf(error) }, { cause: error })
+}
+
+const neverTold = new Int32Array(new SharedArrayBuffer(4))
+
+/** Stops this thread for so long. */
+export function pauseThread(ms: number): void {
+  Atomics.wait(neverTold, 0, 0, ms)
 }
 
 /** Whether another connection holds the lock. */

@@ -1,12 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { HandlerDeclaration, Registry } from '../../event/handler-record.ts'
+import { systemClock } from '../../kit/clock.ts'
 import type { CircuitTurn, CircuitTurned } from '../circuits.ts'
 import { numberIn } from '../sql/columns.ts'
 import type { NodeBeat, Ownership, PurgeRequest, PurgeResult, SettingChange, Settings } from '../store.ts'
 import type { VersionScope } from '../version-scope.ts'
 import { Accepts } from './accept.ts'
 import { Compaction } from './compaction.ts'
-import { connect, ownCheckpoints, rollBack } from './connection.ts'
+import { connect, ownCheckpoints, pauseThread, rollBack } from './connection.ts'
 import { Epochs } from './epochs.ts'
 import { Interventions } from './intervene.ts'
 import { unpackCommit } from './items.ts'
@@ -19,6 +20,7 @@ import { Registers } from './registry.ts'
 import { Decisions } from './settle.ts'
 import { Versions } from './versions.ts'
 import type { Wire } from './wire.ts'
+import { WriteTurn } from './write-turn.ts'
 
 /** A log this large is copied into the file even while work comes: some 60 ms, once in 40,000 events. */
 const walMostBytes = 64 * 1_048_576
@@ -47,7 +49,7 @@ export class Writing implements WriterCalls {
   readonly #versions: Versions
   readonly #purges: Purges
   readonly #compaction: Compaction
-  readonly #begin: StatementSync
+  readonly #turn: WriteTurn
   readonly #commit: StatementSync
   readonly #dataVersion: StatementSync
   #seenVersion = -1
@@ -56,6 +58,8 @@ export class Writing implements WriterCalls {
 
   constructor(start: WriterStart) {
     const database = connect({ path: start.path, cacheKib, waitMs: start.waitMs })
+    // From here on who waits for the lock is decided by turns.
+    database.exec('pragma busy_timeout = 0')
     if (start.maxPages !== undefined) database.exec(`pragma max_page_count = ${start.maxPages}`)
     this.#database = database
     this.#pageBytes = numberIn(database.prepare('pragma page_size').get(), 'page_size')
@@ -70,7 +74,9 @@ export class Writing implements WriterCalls {
     this.#versions = new Versions(database)
     this.#purges = new Purges(database, this.#progress, this.#versions)
     this.#compaction = new Compaction(database, this.#ledger, start.ledger)
-    this.#begin = database.prepare('begin immediate')
+    const begin = database.prepare('begin immediate')
+    const { monotonicMs } = systemClock
+    this.#turn = new WriteTurn({ begin: () => begin.run(), pause: pauseThread, monotonicMs }, start.waitMs)
     this.#commit = database.prepare('commit')
     this.#dataVersion = database.prepare('pragma data_version')
   }
@@ -172,7 +178,7 @@ export class Writing implements WriterCalls {
   #transact<Result>(body: () => Result): Result {
     // A rollback that failed left it open: nothing of it may be committed with the next one.
     rollBack(this.#database)
-    this.#begin.run()
+    this.#turn.take()
     try {
       this.#refresh()
       const result = body()
@@ -183,6 +189,8 @@ export class Writing implements WriterCalls {
       this.#dirty = true
       rollBack(this.#database)
       throw error
+    } finally {
+      this.#turn.left()
     }
   }
 
@@ -194,6 +202,7 @@ export class Writing implements WriterCalls {
       this.#ledger.reset()
       this.#compaction.reset()
     }
+    if (version !== this.#seenVersion) this.#turn.othersWrote()
     this.#progress.load()
     this.#epochs.refresh()
     this.#ledger.refresh()
