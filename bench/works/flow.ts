@@ -8,7 +8,7 @@ const keys = 10_000
 /** A handler of one step, and when so many of its runs have come to their end. */
 function paying(
   options: Partial<HandlerOptions>,
-  pay: (effect: () => { readonly ok: true }) => unknown,
+  pay: (effect: () => Promise<{ readonly ok: true }>) => Promise<unknown>,
   isBlocked: (id: string) => boolean = () => false,
 ): { readonly handler: Handler; readonly reached: (total: number) => Promise<void> } {
   let count = 0
@@ -16,7 +16,7 @@ function paying(
   let reach = () => {}
   const paid = handler('settle-payment', { source: 'stripe', on: '*', ...options }, async ({ id }, run) => {
     if (isBlocked(id)) await run.waitFor('somebody')
-    await run.step('pay', () => pay(() => ({ ok: true })))
+    await run.step('pay', () => pay(async () => ({ ok: true })))
     if (++count >= wanted) reach()
   })
   const reached = (total: number) =>
@@ -27,7 +27,7 @@ function paying(
   return { handler: paid, reached }
 }
 
-/** One step that calls nothing. */
+/** One step whose call is answered at once. */
 export const stepAloneHapax: Side = ({ file, count }) =>
   lived(
     file,

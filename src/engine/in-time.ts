@@ -1,5 +1,5 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import type { Clock, Timer } from '../kit/clock.ts'
+import { type Clock, within } from '../kit/clock.ts'
 import type { Aborts } from './aborts.ts'
 import type { StragglingSteps } from './straggling-steps.ts'
 
@@ -26,21 +26,16 @@ export async function inTime<Value>(
 ): Promise<Value> {
   const { timeoutMs, aborts } = call
   const controller = aborts.begin()
-  let timer: Timer | undefined
   try {
     const returned = effect(controller.signal)
     if (!isThenable(returned)) return returned
     const settling = Promise.resolve(returned)
     host.stragglers.add(call.run, call.text, settling, timeoutMs)
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = host.clock.setTimer(timeoutMs, () => {
-        controller.abort()
-        reject(new HapaxError('step_timeout', { name: call.name, timeoutMs }))
-      })
+    return await within(host.clock, settling, timeoutMs, () => {
+      controller.abort()
+      return new HapaxError('step_timeout', { name: call.name, timeoutMs })
     })
-    return await Promise.race([settling, late])
   } finally {
-    timer?.cancel()
     aborts.end(controller)
   }
 }

@@ -106,7 +106,7 @@ export class ReadyQueue {
     if (!(queue instanceof FairQueue)) return entry
     const line = this.#lineOfQueue.get(queue)
     if (line) this.#left(line, queue)
-    this.#turns.push(...this.#turns.splice(this.#turns.indexOf(queue), 1))
+    if (this.#turns.at(-1) !== queue) this.#turns.push(...this.#turns.splice(this.#turns.indexOf(queue), 1))
     return entry
   }
 
@@ -166,12 +166,15 @@ export class ReadyQueue {
 
   #next(withLines: boolean): FairQueue<Entry> | undefined {
     if (this.#lines.size === 0) return this.#free
-    const open = new Set<FairQueue<Entry>>([this.#free])
-    if (withLines) for (const [line, entries] of this.#lines) if (entries.length > 0 && line.hasRoom) open.add(entries)
     let best: FairQueue<Entry> | undefined
+    let most = -Infinity
     for (const queue of this.#turns) {
       const { priority } = queue
-      if (priority !== undefined && open.has(queue) && priority > (best?.priority ?? -Infinity)) best = queue
+      if (priority === undefined || priority <= most) continue
+      const line = this.#lineOfQueue.get(queue)
+      if (line && !(withLines && line.hasRoom)) continue
+      best = queue
+      most = priority
     }
     return best
   }

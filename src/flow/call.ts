@@ -1,6 +1,6 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import { CircuitOpen, NotGranted, NotSent, RetryLater } from '../event/outcome.ts'
-import type { Clock, Timer } from '../kit/clock.ts'
+import { type Clock, within } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import { type CallVerdict, callFailureOf, markFailure, verdictOf } from './call-failure.ts'
 import type { Passage } from './circuit.ts'
@@ -26,9 +26,8 @@ export async function callThrough<Value>(
 ): Promise<Value> {
   const state = context.dependencies.of(dependency)
   const { clock } = context.dependencies
-  const passage = await enter(state, dependency, context, clock)
+  const passage = enterAtOnce(state, context) ?? (await enter(state, dependency, context, clock))
   const controller = context.beginCall()
-  let timer: Timer | undefined
   let isLeft = false
   /** A call that outlives its deadline keeps its slot until it has settled, since it is still running over there; not for ever. */
   const leave = () => {
@@ -37,33 +36,41 @@ export async function callThrough<Value>(
   }
   state.called()
   try {
-    const settling = settled(effect, controller.signal)
+    const settling = called(effect, controller.signal)
     settling.then(leave, leave)
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = clock.setTimer(timeoutMs, () => {
-        controller.abort()
-        clock.setTimer(limits.stepSettleMs, leave, { unref: true })
-        reject(new HapaxError('dependency_timeout', { dependency: dependency.name, timeoutMs }))
-      })
+    const value = await within(clock, settling, timeoutMs, () => {
+      controller.abort()
+      clock.setTimer(limits.stepSettleMs, leave, { unref: true })
+      return new HapaxError('dependency_timeout', { dependency: dependency.name, timeoutMs })
     })
-    const value = await Promise.race([settling, late])
     state.circuit.answered(passage)
     return value
   } catch (error) {
     note(state, passage, error, dependency, context)
     throw error
   } finally {
-    timer?.cancel()
     context.endCall(controller)
   }
 }
 
 /** Also where it throws at once. */
-async function settled<Value>(
-  effect: (signal: AbortSignal) => Value | Promise<Value>,
-  signal: AbortSignal,
-): Promise<Value> {
-  return effect(signal)
+function called<Value>(effect: (signal: AbortSignal) => Value | Promise<Value>, signal: AbortSignal): Promise<Value> {
+  try {
+    return Promise.resolve(effect(signal))
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** As nearly all calls go: nothing is open, there is a slot, and it is their turn. */
+function enterAtOnce(state: DependencyState, context: RunContext): Passage | undefined {
+  if (!context.mayCall() || state.circuit.isOpen || !state.slots.tryTake()) return undefined
+  if (state.rate.tryTake()) {
+    context.waited(0)
+    return 'plain'
+  }
+  state.slots.release()
+  return undefined
 }
 
 async function enter(

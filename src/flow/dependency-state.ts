@@ -162,14 +162,13 @@ export class DependencyState implements LineGate {
   /** It waited so long for its turn, and calls now. */
   waited(run: GateRun, ms: number): void {
     run.waitedMs += ms
-    if (this.#hasCome(run)) this.#host.changed()
+    if (this.#hasCome(run) && this.#lined > 0) this.#host.changed()
   }
 
   /** It has ended. */
   end(run: GateRun): void {
     this.#active--
     this.#hasCome(run)
-    this.#host.changed()
   }
 
   /** It is no longer on its way. Answers whether it was. */

@@ -13,6 +13,9 @@ export interface DispatchLimitHost {
   changed(): void
 }
 
+/** What a run does inside is of no interest here. */
+const unwatched: GateRun = { waitedMs: 0, isOnItsWay: false, startedMs: 0 }
+
 /** How often runs of a handler, or of a source's events, begin, and how many are under way at once, over all nodes. */
 export class DispatchLimit implements LineGate {
   readonly name: string
@@ -63,14 +66,13 @@ export class DispatchLimit implements LineGate {
     this.#lent.used()
     // There is room, or it begins beside the line: then it is counted all the same.
     this.#lent.slots.add()
-    return { waitedMs: 0, isOnItsWay: false, startedMs: this.#clock.monotonicMs() }
+    return unwatched
   }
 
   waited(): void {}
 
   end(): void {
     this.#lent.slots.release()
-    this.#host.changed()
   }
 
   stop(): void {

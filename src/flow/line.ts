@@ -19,6 +19,7 @@ export interface LineGate {
   begin(): GateRun
   /** It waited so long for its turn inside, and goes on. */
   waited(run: GateRun, ms: number): void
+  /** It has ended; who ends it looks who may begin now. */
   end(run: GateRun): void
 }
 
@@ -40,7 +41,8 @@ export class Line {
 
   /** Whether one more may begin now. */
   get hasRoom(): boolean {
-    return this.#gates.every((gate) => gate.hasRoom)
+    for (const gate of this.#gates) if (!gate.hasRoom) return false
+    return true
   }
 
   /** One waits, or waits no longer. */
@@ -56,18 +58,28 @@ export class Line {
 
 /** A run of a line, from its begin to its end. */
 export class LineTurn {
-  readonly #begun: readonly (readonly [LineGate, GateRun])[]
+  readonly #gates: readonly LineGate[]
+  /** At each gate. */
+  readonly #runs: readonly GateRun[]
 
   constructor(gates: readonly LineGate[]) {
-    this.#begun = gates.map((gate) => [gate, gate.begin()])
+    this.#gates = gates
+    this.#runs = gates.map((gate) => gate.begin())
   }
 
   /** It waited so long for its turn. */
   waited(ms: number): void {
-    for (const [state, run] of this.#begun) state.waited(run, ms)
+    this.#atEach((gate, run) => gate.waited(run, ms))
   }
 
   end(): void {
-    for (const [gate, run] of this.#begun) gate.end(run)
+    this.#atEach((gate, run) => gate.end(run))
+  }
+
+  #atEach(tell: (gate: LineGate, run: GateRun) => void): void {
+    for (const [index, gate] of this.#gates.entries()) {
+      const run = this.#runs[index]
+      if (run) tell(gate, run)
+    }
   }
 }
