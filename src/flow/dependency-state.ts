@@ -31,6 +31,8 @@ export class DependencyState implements LineGate {
   readonly #clock: Clock
   #declared: Dependency | undefined
   #setting: LimitSetting | undefined
+  /** As the circuit was when it last changed: what could not go while it was open was not missed. */
+  #wasOpen = false
   /** Runs of its lines that are under way. */
   #active = 0
   /** Runs that wait in its lines. */
@@ -48,7 +50,12 @@ export class DependencyState implements LineGate {
     this.name = name
     this.#host = host
     this.#clock = host.clock
-    this.#lent = new LentLimits(name, host.clock, () => host.hurry())
+    this.#lent = new LentLimits(
+      name,
+      host.clock,
+      () => host.hurry(),
+      () => this.#lined > 0,
+    )
     const policy = {
       failures: limits.circuitFailures,
       withinMs: limits.circuitWithinMs,
@@ -59,6 +66,8 @@ export class DependencyState implements LineGate {
       ...host,
       isWaitedFor: () => this.#lined > 0,
       changed: () => {
+        if (this.#wasOpen) this.rate.beginsAnew()
+        this.#wasOpen = this.circuit.isOpen
         this.#apply()
         host.changed()
       },
@@ -130,6 +139,7 @@ export class DependencyState implements LineGate {
   lined(by: 1 | -1): void {
     this.#lined += by
     if (by < 0) return
+    if (this.#lined === 1) this.rate.beginsAnew()
     if (this.circuit.isOpen) this.circuit.lookForProbe()
     else this.#lent.wanted()
   }
@@ -147,8 +157,9 @@ export class DependencyState implements LineGate {
     if (held.rate === undefined) return true
     // As many as are on their way to a call at this rate (Little's law), and some ahead of their turn. Those that have called hold
     // nobody up: where many are slow at once, the rate would else lie idle.
-    const ahead = Math.ceil((rateShare * aheadMs) / 1_000)
-    const under = Math.ceil((rateShare * this.#wayMs) / 1_000)
+    const perMs = (rateShare * (this.rate.missed > 0 ? 2 : 1)) / 1_000
+    const ahead = Math.ceil(perMs * aheadMs)
+    const under = Math.ceil(perMs * this.#wayMs)
     return rateShare > 0 && this.rate.waiting <= ahead && this.#onTheirWay < 1 + under + ahead
   }
 

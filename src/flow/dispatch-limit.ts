@@ -30,7 +30,12 @@ export class DispatchLimit implements LineGate {
     this.name = name
     this.#clock = host.clock
     this.#host = host
-    this.#lent = new LentLimits(name, host.clock, () => host.hurry())
+    this.#lent = new LentLimits(
+      name,
+      host.clock,
+      () => host.hurry(),
+      () => this.#lined > 0,
+    )
     this.#lent.set(limits)
   }
 
@@ -49,7 +54,9 @@ export class DispatchLimit implements LineGate {
 
   lined(by: 1 | -1): void {
     this.#lined += by
-    if (by > 0) this.#lent.wanted()
+    if (by < 0) return
+    if (this.#lined === 1) this.#lent.rate.beginsAnew()
+    this.#lent.wanted()
   }
 
   get hasRoom(): boolean {

@@ -23,12 +23,15 @@ export class LentLimits {
   #beatAtMs = 0
   #wasEager = false
 
-  /** @param hurry a beat is wanted before its time: there is too little, or it is to be said that there is less */
-  constructor(name: string, clock: Clock, hurry: () => void) {
+  /**
+   * @param hurry a beat is wanted before its time: there is too little, or it is to be said that there is less
+   * @param isAwaited whether runs wait that come as soon as there are turns
+   */
+  constructor(name: string, clock: Clock, hurry: () => void, isAwaited: () => boolean) {
     this.#name = name
     this.#clock = clock
     this.#hurry = hurry
-    this.rate = new RateLimit(clock)
+    this.rate = new RateLimit(clock, isAwaited)
     this.slots = new Slots(clock)
   }
 

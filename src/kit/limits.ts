@@ -161,9 +161,13 @@ export const limits = {
   /** Such statements of a process under way at once: they share its connections with commits and tails. */
   gatheredStatements: 2,
   /** How far a rate catches up with timers that fired late. */
-  rateCatchUpMs: 20,
+  rateCatchUpMs: 10,
   /** So much slower than its rate each goes, so that what is caught up with within a second is no more than the rate says. */
   rateMargin: 0.025,
+  /** Turns of a rate that were missed are made up for as far back as this: a busy event loop stands still for 30 ms and more. */
+  rateCreditMs: 250,
+  /** So much less than its rate goes within any second in which turns are made up for: one call's way is longer than another's. */
+  rateCreditMargin: 0.04,
   /** How long a call waits for its turn and a slot before its run is deferred, by default: it holds a slot of its node. */
   callWaitMs: 5_000,
   /** A call of a dependency, by default. */
