@@ -45,8 +45,29 @@ const { values, positionals } = parseArgs({
 const progress = (text: string) => console.error(`… ${text}`)
 const [what = ''] = positionals
 
+const problems = optionProblems()
 if (values.help || !['outage', 'rate', 'parking'].includes(what)) console.log(help)
-else process.exitCode = await onStore(values.store, run)
+else if (problems.length > 0) {
+  console.error(`${problems.join('\n')}\n\n${help}`)
+  process.exitCode = 2
+} else process.exitCode = await onStore(values.store, run)
+
+/** What a run cannot be made of. */
+function optionProblems(): string[] {
+  const counts = { nodes: values.nodes ?? '1', seconds: values.seconds, runs: values.runs }
+  const stores = /^(sqlite|postgres|memory:?|sqlite:.+|postgres(ql)?:\/\/.+)$/
+  const nodes = Number(values.nodes ?? (what === 'parking' ? 1 : 2))
+  return [
+    ...Object.entries(counts)
+      .filter(([, value]) => !/^[1-9]\d*$/.test(value))
+      .map(([name, value]) => `--${name}: wanted a whole number from 1 on, found ${value}`),
+    ...(['503', 'refused'].includes(values.down) ? [] : [`--down: wanted 503 or refused, found ${values.down}`]),
+    ...(stores.test(values.store) ? [] : [`--store: wanted one of those below, found ${values.store}`]),
+    ...(values.store.startsWith('memory') && nodes > 1
+      ? [`--store memory: wanted --nodes 1, since each process has a memory of its own, found ${nodes}`]
+      : []),
+  ]
+}
 
 async function run(store: string): Promise<number> {
   const report = await measured(store)

@@ -52,7 +52,7 @@ export const ofLimits: readonly Mutation[] = [
   {
     name: 'a probe that goes though another has the right to it',
     file: circuit,
-    find: "return passage === 'probe' ? this.isOpen && this.#probe === 'out' : !this.isOpen",
+    find: "return passage === 'probe' ? this.isOpen && this.#probe === 'out' && this.#lasts : !this.isOpen",
     replace: "return passage === 'probe' || !this.isOpen",
     killedBy: 'G8.open',
     ofLimits: true,
