@@ -1,4 +1,5 @@
 import { Draw } from './draw.ts'
+import { withoutSends } from './flow.ts'
 import type { Act, DependencyPlan, Plan, Send } from './plan.ts'
 
 /** A dependency, the events whose handler calls it, and who opens its circuit by hand. */
@@ -59,9 +60,6 @@ export function drawCharges(seed: number, busyMs: number, nodes: number): Charge
 
 /** The same world without them. */
 export function withoutCharges({ dependency: _dependency, ...plan }: Plan): Plan {
-  return {
-    ...plan,
-    sends: plan.sends.filter(({ type }) => !type.startsWith('charge.')),
-    acts: plan.acts.filter(({ kind }) => kind !== 'open' && kind !== 'close'),
-  }
+  const without = withoutSends(plan, ({ type }) => type.startsWith('charge.'))
+  return { ...without, acts: without.acts.filter(({ kind }) => kind !== 'open' && kind !== 'close') }
 }

@@ -26,7 +26,7 @@ const common = { source: 'shop', retry, timeout: 5_000 } as const
 export function codeOf(
   site: Site,
   version: Version,
-  { dependency: plan, burst }: Pick<Plan, 'dependency' | 'burst'>,
+  { dependency: plan, burst, versions }: Pick<Plan, 'dependency' | 'burst' | 'versions'>,
 ): Handler[] {
   const bank = plan && bankOf(plan)
   const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run, bank)
@@ -45,6 +45,7 @@ export function codeOf(
     handler('follow', { ...common, source: 'pay', on: 'follow.*' }, body),
     ...(plan && bank ? [charging(plan, bank, body)] : []),
     ...(burst ? keepingTheLatest(burst, body) : []),
+    ...(versions ? comparingVersions(body) : []),
   ]
 }
 
@@ -88,6 +89,19 @@ function keepingTheLatest({ windowMs }: BurstPlan, body: Handler['body']): Handl
   ]
 }
 
+function comparingVersions(body: Handler['body']): Handler[] {
+  const supersede = {
+    key: ({ orderKey }: HandlerEvent) => orderKey ?? '',
+    version: ({ data }: HandlerEvent) => (data as { readonly version: number | string }).version,
+  }
+  const options = { ...common, supersede } as const
+  return [
+    handler('price', { ...options, on: 'price.*', order: { onDead: 'skip' } }, body),
+    handler('quote', { ...options, on: 'quote.*', concurrency: { perKey: 1 } }, body),
+    handler('sync', { ...options, on: 'sync.*' }, body),
+  ]
+}
+
 async function follow(
   site: Site,
   version: Version,
@@ -95,9 +109,11 @@ async function follow(
   run: Run,
   bank: Dependency | undefined,
 ): Promise<string> {
-  site.model.runs.entered({ run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }, event)
+  const at = { run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }
+  site.model.runs.entered(at, event)
   const data = event.data as { readonly deeds: readonly Deed[] }
   for (const deed of data.deeds) await perform(site, version, deed, run, bank)
+  site.model.runs.returned(at, event)
   return `done by ${run.id.slice(-8)}`
 }
 

@@ -22,6 +22,8 @@ export const invariants = {
   'G5.answered': 'Every verb that was committed is judged, and done when it is answered so.',
   'G5.final': 'A terminal generation never moves.',
   'G5.coalesced': 'Only a run that never began completes without an attempt, and by a later one of its burst.',
+  'G5.superseded':
+    'None of an older version begins after a newer one was processed, and only for such a one does a run complete without an attempt.',
   'G6.fence': 'A write under an epoch that is not current changes nothing.',
   'G6.idempotent': 'A commit applied twice counts once and answers the same.',
   'G6.self_fence': 'A node that lost a pair starts nothing of it.',
@@ -126,6 +128,9 @@ export const sometimes = [
   'all slots taken',
   'all slots of a key taken',
   'overtaken',
+  'superseded',
+  'superseded after an attempt',
+  'older version begun in doubt',
 ] as const
 
 /** What is there with a driver and a server alone. */

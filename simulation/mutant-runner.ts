@@ -58,7 +58,7 @@ export class Mutants {
     }
   }
 
-  #simulate(seed: number, seeds: number, { killedBy, ofLimits }: Mutation): Promise<readonly Failure[]> {
+  #simulate(seed: number, seeds: number, { killedBy, ofLimits, ofFlow }: Mutation): Promise<readonly Failure[]> {
     const args = [
       'simulation/run.ts',
       '--seed',
@@ -68,7 +68,7 @@ export class Mutants {
       '--until',
       killedBy,
       '--json',
-      ...(ofLimits ? [] : ['--plain']),
+      ...(ofLimits ? [] : ofFlow ? ['--plain', '--flow'] : ['--plain']),
       '--store',
       this.#store,
     ]

@@ -6,6 +6,7 @@ import { ofNodes } from './mutations/nodes.ts'
 import { ofRuns } from './mutations/runs.ts'
 import { ofStores } from './mutations/stores.ts'
 import { ofVerbs } from './mutations/verbs.ts'
+import { ofVersions } from './mutations/versions.ts'
 
 export type { Mutation }
 
@@ -18,4 +19,5 @@ export const mutations: readonly Mutation[] = [
   ...ofVerbs,
   ...ofLimits,
   ...ofBursts,
+  ...ofVersions,
 ]

@@ -60,6 +60,8 @@ export interface Send {
   readonly deeds: readonly Deed[]
   /** Content that makes a conflict of the same id. */
   readonly nonce: number
+  /** For a handler that compares versions. */
+  readonly version?: number | string
 }
 
 /** What a person does, to the run of a send. */
@@ -165,6 +167,8 @@ export interface Plan {
   readonly faults: readonly Fault[]
   readonly dependency?: DependencyPlan
   readonly burst?: BurstPlan
+  /** Whether handlers are there that compare versions. */
+  readonly versions?: true
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -40,8 +40,8 @@ export class Senders {
       this.#schedule.at(this.#schedule.nowMs + againMs, () => this.#try(index, send, from + 1))
       return
     }
-    const { tenant, source, id, type, orderKey, deeds, nonce } = send
-    const data = { nonce, deeds }
+    const { tenant, source, id, type, orderKey, deeds, nonce, version } = send
+    const data = { nonce, deeds, ...(version === undefined ? {} : { version }) }
     const call = this.#model.sent(send, JSON.parse(JSON.stringify(data)))
     const { watch } = this.#model
     watch.tell('sender', `sends ${tenant}/${id} ${type}${orderKey === undefined ? '' : ` key ${orderKey}`}`)

@@ -3,6 +3,7 @@ import { drawBursts } from './bursts.ts'
 import { drawCharges } from './charges.ts'
 import { Draw } from './draw.ts'
 import { drawFaults } from './faults.ts'
+import { drawFlow } from './flow.ts'
 import { type Act, type Deed, type Feature, type Plan, type Reaction, type Send, swarm, type Version } from './plan.ts'
 
 const features: readonly Feature[] = [
@@ -37,6 +38,9 @@ export function drawPlan(seed: number): Plan {
   const charges = drawCharges(seed, busyMs, nodeCount)
   const chargeSends = charges?.sends ?? []
   const bursts = drawBursts(seed, busyMs, nodeCount, sends.length + chargeSends.length)
+  const burstSends = bursts?.sends ?? []
+  const before = sends.length + chargeSends.length + burstSends.length
+  const flow = drawFlow(seed, busyMs, nodeCount, before)
   const acts = drawActs(seed, on, busyMs, nodeCount, sends)
   return {
     seed,
@@ -55,10 +59,13 @@ export function drawPlan(seed: number): Plan {
       rate: on.has('drift') ? 1 + draw.whole(-30, 30) / 1_000 : 1,
     })),
     // The others keep their numbers, by which acts name them.
-    sends: [...sends, ...chargeSends, ...(bursts?.sends ?? [])],
-    acts: [...acts, ...(charges?.acts ?? []), ...(bursts?.acts ?? [])].sort((one, other) => one.atMs - other.atMs),
+    sends: [...sends, ...chargeSends, ...burstSends, ...flow.sends],
+    acts: [...acts, ...(charges?.acts ?? []), ...(bursts?.acts ?? []), ...flow.acts].sort(
+      (one, other) => one.atMs - other.atMs,
+    ),
     ...(charges && { dependency: charges.dependency }),
     ...(bursts && { burst: bursts.burst }),
+    ...flow.parts,
     faults: drawFaults(seed, busyMs, nodeCount, leaseMs),
     healsAtMs: busyMs + 3_000,
   }

@@ -1,4 +1,5 @@
 import { parseRunId } from '../src/event/run.ts'
+import { versionOf } from '../src/flow/version-order.ts'
 import type { Store } from '../src/store/store.ts'
 import { Draw } from './draw.ts'
 import type { MakeGround } from './ground.ts'
@@ -150,6 +151,11 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
   }
 
   async function compareStore(store: Store): Promise<void> {
+    const { superseded } = model.runs
+    for (const scope of superseded.scopes) {
+      const kept = await ground.read(store.newestVersion(scope))
+      superseded.compare(scope, kept === undefined ? undefined : versionOf(kept))
+    }
     for (const event of model.ledger.events.values()) {
       const kept = await ground.read(store.event(event.key))
       if (!kept)

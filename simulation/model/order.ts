@@ -9,6 +9,7 @@ const ordered: Readonly<Record<string, 'block' | 'skip'>> = {
   feed: 'skip',
   charge: 'skip',
   stock: 'skip',
+  price: 'skip',
 }
 
 /** Runs of one handler and order key (G7). */

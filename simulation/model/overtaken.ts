@@ -17,7 +17,12 @@ export class Overtaken {
   settled(run: RunFacts, { state, attemptedAt }: SettleItem): void {
     if (state.reason !== 'coalesced') {
       // Which would be the same, but for the reason.
-      if (state.status === 'completed' && attemptedAt === undefined && run.firstEnteredAtMs === undefined)
+      if (
+        state.reason !== 'superseded' &&
+        state.status === 'completed' &&
+        attemptedAt === undefined &&
+        run.firstEnteredAtMs === undefined
+      )
         this.#watch.violate('G5.coalesced', `${run.name} is completed, and was never entered`)
       return
     }

@@ -1,9 +1,9 @@
 import type { HandlerEvent } from '../../src/engine/handler.ts'
-import { handlerTag } from '../../src/event/handler-record.ts'
 import type { RunState, StepAddress } from '../../src/event/run.ts'
 import { isTerminal } from '../../src/event/run-status.ts'
 import type { AnswerItem, InterveneAnswer, InterveneItem, SettleAnswer, SettleItem } from '../../src/store/store.ts'
 import { briefMs } from '../code.ts'
+import { handlerNamed, handlersFor, tagOf } from './handlers.ts'
 import { type EventFacts, identityOf, type Ledger } from './ledger.ts'
 import type { Limits } from './limits.ts'
 import { Order } from './order.ts'
@@ -12,23 +12,11 @@ import type { Hold, Owners } from './owners.ts'
 import { pointsOf } from './points.ts'
 import { type Entered, RunFacts } from './run-facts.ts'
 import { Signals } from './signals.ts'
+import { Superseded } from './superseded.ts'
 import type { Watch } from './watch.ts'
 
 export type { Entered } from './run-facts.ts'
 export { RunFacts } from './run-facts.ts'
-
-/** Handlers by the head of the type that they take; the first is always there. */
-const handlersOf: Readonly<Record<string, readonly string[]>> = {
-  book: ['book', 'audit'],
-  ledger: ['ledger'],
-  feed: ['feed'],
-  saga: ['saga'],
-  brief: ['brief'],
-  follow: ['follow'],
-  charge: ['charge'],
-  level: ['level'],
-  stock: ['stock'],
-}
 
 /** Most failures since the last checkpoint: the policy of every handler in the workload. */
 const attemptsMax = 4
@@ -39,6 +27,7 @@ const commitMs = 2_000
 /** Runs: who executes them, how they settle, how they end (G5, G6, G7, G8). */
 export class Runs {
   readonly signals: Signals
+  readonly superseded: Superseded
   readonly #watch: Watch
   readonly #ledger: Ledger
   readonly #owners: Owners
@@ -48,6 +37,8 @@ export class Runs {
   readonly #concurrency: number
   readonly #runs = new Map<string, RunFacts>()
   readonly #active = new Map<RunFacts, Hold>()
+  /** Their versions are to be kept before they are settled: where that fails, they begin again, and hold no slot until then. */
+  readonly #returned = new Set<RunFacts>()
   readonly #stopped = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #verbs = new Map<string, InterveneItem>()
@@ -64,6 +55,7 @@ export class Runs {
     this.#concurrency = concurrency
     this.signals = new Signals(watch)
     this.#overtaken = new Overtaken(watch, ledger)
+    this.superseded = new Superseded(watch, ledger, (run, which) => this.isInDoubt(run, which))
     this.#order = new Order(
       watch,
       (key) => ledger.events.get(key),
@@ -116,7 +108,8 @@ export class Runs {
   }
 
   activeOn(node: string): number {
-    return [...this.#active].filter(([run, { node: on }]) => on === node && this.#isActive(run)).length
+    const active = [...this.#active].filter(([run, { node: on }]) => on === node && this.#isActive(run))
+    return active.filter(([run]) => !this.#returned.has(run)).length
   }
 
   /** The order keys of the charges that are under way, over all nodes. */
@@ -142,6 +135,7 @@ export class Runs {
     this.#watch.tell(at.node, `begins attempt ${at.generation}.${at.attempt} of ${run.name}`)
     this.mayStart(run, at, 'the handler')
     this.#order.enters(run, event, at)
+    this.superseded.enters(run, event)
     const { state } = run
     if (state && isTerminal(state.status) && state.generation === at.generation && this.#watch.clocksAgree)
       this.#watch.violate('G5.final', `${run.name} is ${state.status} and began attempt ${at.attempt}`)
@@ -149,10 +143,17 @@ export class Runs {
       this.notBefore(run, state.dueAt, `began attempt ${at.attempt}`)
     this.notTooOld(run, event, `began attempt ${at.attempt}`)
     run.enter(at, this.#watch.nowMs)
+    this.#returned.delete(run)
     this.#active.set(run, this.#owners.holdOf(at.node, event.shard))
     if (run.handler === 'charge') this.#limits.begun(event.orderKey, this.#charging())
     if (this.activeOn(at.node) > this.#concurrency)
       this.#watch.violate('G8.slots', `${at.node} runs ${this.activeOn(at.node)} at once, may ${this.#concurrency}`)
+  }
+
+  /** A handler has returned. */
+  returned({ run }: Entered, { key }: HandlerEvent): void {
+    const event = this.#ledger.events.get(key)
+    if (event && this.superseded.returned(this.byId(run), event)) this.#returned.add(this.byId(run))
   }
 
   /** Nothing of a run begins on a node that lost it, or that has stopped. */
@@ -217,6 +218,7 @@ export class Runs {
     this.fenced(run, item.owned, 'settlement')
     this.#moves(run, item)
     this.#overtaken.settled(run, item)
+    this.superseded.settled(run, item)
     const verb = this.verbOf(item)
     if (verb?.verb === 'resolve') {
       const { step = '', of = '' }: { step?: string; of?: string } = JSON.parse(verb.detail)
@@ -345,7 +347,7 @@ export class Runs {
   }
 
   #dueRuns(event: EventFacts): RunFacts[] {
-    const [first, ...others] = handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
+    const [first, ...others] = handlersFor(event)
     const promised = others.filter((name) => event.promised.has(`${event.key}-${tagOf(name)}`))
     return [...(first === undefined ? [] : [first]), ...promised].map((name) =>
       this.byId(`${event.key}-${tagOf(name)}`),
@@ -380,15 +382,4 @@ export class Runs {
         : []
     })
   }
-}
-
-const tags = new Map(Object.values(handlersOf).flatMap((names) => names.map((name) => [name, handlerTag('pay', name)])))
-
-function tagOf(name: string): string {
-  return tags.get(name) ?? ''
-}
-
-function handlerNamed(event: EventFacts, tag: string): string | undefined {
-  const names = handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
-  return names.find((name) => tagOf(name) === tag)
 }

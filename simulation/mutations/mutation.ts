@@ -10,6 +10,8 @@ export interface Mutation {
   readonly killedBy: Invariant
   /** It is of limits: looked for in worlds that have a dependency; the others' seeds would move with each feature of limits. */
   readonly ofLimits?: true
+  /** It is of features that came later: looked for in worlds that have them, without a dependency. */
+  readonly ofFlow?: true
   /** The first seed that killed it; looked for again within 20 of it. */
   readonly seed: number
 }

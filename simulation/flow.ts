@@ -1,0 +1,49 @@
+import { firstBurstSeed } from './bursts.ts'
+import type { Sometimes } from './invariants.ts'
+import type { Act, Plan, Send } from './plan.ts'
+import { drawVersions, firstVersionSeed, versionKinds } from './versions.ts'
+
+/** What a seed has of features that came after its first ones, each from a seed of its own on. */
+export interface Flow {
+  readonly sends: readonly Send[]
+  readonly acts: readonly Act[]
+  readonly parts: Pick<Plan, 'versions'>
+}
+
+/** From which seed on these can be reached. */
+export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
+  overtaken: firstBurstSeed,
+  superseded: firstVersionSeed,
+  'superseded after an attempt': firstVersionSeed,
+  'older version begun in doubt': firstVersionSeed,
+}
+
+/**
+ * Of streams of their own: what else a seed has is as it was before there were any.
+ *
+ * @param before how many events the plan has beside them: acts name a send by its number.
+ */
+export function drawFlow(seed: number, busyMs: number, nodes: number, before: number): Flow {
+  const versions = drawVersions(seed, busyMs, nodes, before)
+  return {
+    sends: versions?.sends ?? [],
+    acts: versions?.acts ?? [],
+    parts: versions ? { versions: true } : {},
+  }
+}
+
+/** The same world without them. */
+export function withoutFlow({ versions: _versions, ...plan }: Plan): Plan {
+  return withoutSends(plan, ({ type }) => versionKinds.some((kind) => type.startsWith(`${kind}.`)))
+}
+
+/** The plan without these events, and without what a person does to their runs: acts name a send by its number. */
+export function withoutSends(plan: Plan, isOut: (send: Send) => boolean): Plan {
+  const kept = plan.sends.filter((send) => !isOut(send))
+  const acts = plan.acts.flatMap((act): readonly Act[] => {
+    if (!('send' in act)) return [act]
+    const send = plan.sends[act.send]
+    return send === undefined || isOut(send) ? [] : [{ ...act, send: kept.indexOf(send) }]
+  })
+  return { ...plan, sends: kept, acts }
+}
