@@ -1,4 +1,5 @@
 import { type Handler, type HandlerEvent, handler, type Run } from '../src/engine/handler.ts'
+import { type Schedule, schedule } from '../src/engine/schedule.ts'
 import { Fatal, WaitTimeout } from '../src/event/outcome.ts'
 import { type StepAddress, stepText } from '../src/event/run.ts'
 import { type Dependency, dependency } from '../src/flow/dependency.ts'
@@ -29,7 +30,10 @@ export function codeOf(
   { dependency: plan, burst, versions }: Pick<Plan, 'dependency' | 'burst' | 'versions'>,
 ): Handler[] {
   const bank = plan && bankOf(plan)
-  const body = (event: HandlerEvent, run: Run) => follow(site, version, event, run, bank)
+  const body = (event: HandlerEvent, run: Run) => {
+    const { deeds } = event.data as { readonly deeds: readonly Deed[] }
+    return follow(site, version, { event, deeds }, run, bank)
+  }
   const book =
     version === 'renamed'
       ? handler('booking', { ...common, on: 'book.*', formerly: ['book'] }, body)
@@ -47,6 +51,24 @@ export function codeOf(
     ...(burst ? keepingTheLatest(burst, body) : []),
     ...(versions ? comparingVersions(body) : []),
   ]
+}
+
+/** The schedules of a node, in this version of the code. */
+export function schedulesOf(site: Site, version: Version, { schedules = [] }: Pick<Plan, 'schedules'>): Schedule[] {
+  return schedules.map(({ name, everyMs, missed, deeds }) =>
+    schedule(
+      version === 'renamed' ? `${name}-new` : name,
+      everyMs === 60_000 ? '* * * * *' : `*/${everyMs / 1_000} * * * * *`,
+      {
+        missed,
+        retry,
+        timeout: 5_000,
+        order: name === 'tick' && { onDead: 'skip' },
+        ...(version === 'renamed' ? { formerly: [name] } : {}),
+      },
+      (event, run) => follow(site, version, { event, deeds }, run),
+    ),
+  )
 }
 
 function bankOf({ rate, concurrency, failures, withinMs, cooldownMs }: DependencyPlan): Dependency {
@@ -105,14 +127,13 @@ function comparingVersions(body: Handler['body']): Handler[] {
 async function follow(
   site: Site,
   version: Version,
-  event: HandlerEvent,
+  { event, deeds }: { readonly event: HandlerEvent; readonly deeds: readonly Deed[] },
   run: Run,
-  bank: Dependency | undefined,
+  bank?: Dependency,
 ): Promise<string> {
   const at = { run: run.id, generation: run.generation, attempt: run.attempt, node: site.node }
   site.model.runs.entered(at, event)
-  const data = event.data as { readonly deeds: readonly Deed[] }
-  for (const deed of data.deeds) await perform(site, version, deed, run, bank)
+  for (const deed of deeds) await perform(site, version, deed, run, bank)
   site.model.runs.returned(at, event)
   return `done by ${run.id.slice(-8)}`
 }

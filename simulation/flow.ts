@@ -1,13 +1,17 @@
 import { firstBurstSeed } from './bursts.ts'
 import type { Sometimes } from './invariants.ts'
-import type { Act, Plan, Send } from './plan.ts'
+import type { Act, Fault, Plan, Send } from './plan.ts'
+import { drawTicks, firstTickSeed } from './ticks.ts'
 import { drawVersions, firstVersionSeed, versionKinds } from './versions.ts'
 
 /** What a seed has of features that came after its first ones, each from a seed of its own on. */
 export interface Flow {
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]
-  readonly parts: Pick<Plan, 'versions'>
+  readonly faults: readonly Fault[]
+  readonly parts: Pick<Plan, 'versions' | 'schedules'>
+  /** Nothing breaks any more after this; undefined: it does not matter. */
+  readonly healsAtMs: number | undefined
 }
 
 /** From which seed on these can be reached. */
@@ -16,6 +20,8 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
   superseded: firstVersionSeed,
   'superseded after an attempt': firstVersionSeed,
   'older version begun in doubt': firstVersionSeed,
+  'missed tick made up for': firstTickSeed,
+  'missed tick let go': firstTickSeed,
 }
 
 /**
@@ -25,15 +31,18 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
  */
 export function drawFlow(seed: number, busyMs: number, nodes: number, before: number): Flow {
   const versions = drawVersions(seed, busyMs, nodes, before)
+  const ticks = drawTicks(seed, busyMs, nodes)
   return {
     sends: versions?.sends ?? [],
     acts: versions?.acts ?? [],
-    parts: versions ? { versions: true } : {},
+    faults: ticks?.faults ?? [],
+    parts: { ...(versions && { versions: true }), ...(ticks && { schedules: ticks.schedules }) },
+    healsAtMs: ticks?.nightEndsAtMs,
   }
 }
 
 /** The same world without them. */
-export function withoutFlow({ versions: _versions, ...plan }: Plan): Plan {
+export function withoutFlow({ versions: _versions, schedules: _schedules, ...plan }: Plan): Plan {
   return withoutSends(plan, ({ type }) => versionKinds.some((kind) => type.startsWith(`${kind}.`)))
 }
 

@@ -5,6 +5,8 @@ export const invariants = {
   'G2.one': 'Of all accepts of an identity exactly one is accepted; all receipts name that event.',
   'G2.verdict': 'The same content is a duplicate, other content a conflict.',
   'G2.verb': 'A verb of the same id counts once.',
+  'G2.tick':
+    'Each time of a schedule is one event, not before its time; those that were missed come as the schedule says, oldest first.',
   'G3.write_once': 'A step has at most one result.',
   'G3.no_repeat': 'No attempt begun after the checkpoint was durable runs that step again.',
   'G3.durable_first': 'The checkpoint is durable before the next step starts, and is what the handler got.',
@@ -131,6 +133,8 @@ export const sometimes = [
   'superseded',
   'superseded after an attempt',
   'older version begun in doubt',
+  'missed tick made up for',
+  'missed tick let go',
 ] as const
 
 /** What is there with a driver and a server alone. */

@@ -16,6 +16,7 @@ import { type LimitedPlan, Limits } from './model/limits.ts'
 import { Owners } from './model/owners.ts'
 import { Runs } from './model/runs.ts'
 import { Steps } from './model/steps.ts'
+import { Ticks } from './model/ticks.ts'
 import type { Watch } from './model/watch.ts'
 import type { Plan } from './plan.ts'
 
@@ -30,16 +31,19 @@ export class Model {
   readonly runs: Runs
   readonly steps: Steps
   readonly limits: Limits
+  readonly ticks: Ticks
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
-  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency'>) {
+  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency' | 'schedules'>) {
     this.watch = watch
     this.ledger = new Ledger(watch)
     this.owners = new Owners(watch)
     this.limits = new Limits(watch, this.owners, plan)
     this.runs = new Runs(watch, this.ledger, this.owners, this.limits, plan.concurrency)
     this.steps = new Steps(watch, this.runs)
+    this.ticks = new Ticks(watch, this.owners, plan.schedules ?? [])
+    this.ledger.written = (event) => this.ticks.accepted(event)
   }
 
   /** A sender calls accept. */

@@ -3,7 +3,7 @@ import type { Engine } from '../src/engine/engine-options.ts'
 import type { SourceTraits } from '../src/engine/source-traits.ts'
 import { silentLog } from '../src/kit/log.ts'
 import { seededRandom } from '../src/kit/random.ts'
-import { codeOf } from './code.ts'
+import { codeOf, schedulesOf } from './code.ts'
 import { Draw } from './draw.ts'
 import type { Ground, NodeWire } from './ground.ts'
 import type { Model } from './model.ts'
@@ -98,6 +98,7 @@ export class SimulatedNode {
       random: seededRandom(plan.seed * 64 + this.index * 16 + this.#starts),
       log: silentLog,
       handlers: this.#plan.door ? [] : codeOf(site, this.version, plan),
+      schedules: this.#plan.door ? [] : schedulesOf(site, this.version, plan),
       sources: [shop],
       group: 'pay',
       concurrency: plan.concurrency,

@@ -148,6 +148,16 @@ export interface BurstPlan {
   readonly windowMs: number
 }
 
+/** Something that is done at certain times. */
+export interface SchedulePlan {
+  readonly name: 'tick' | 'tock'
+  /** Seconds of a minute, or a minute. */
+  readonly everyMs: number
+  readonly missed: 'all' | 'latest' | 'skip'
+  /** What each of its runs does. */
+  readonly deeds: readonly Deed[]
+}
+
 /** A whole simulation, as data: the same plan is the same run. */
 export interface Plan {
   readonly seed: number
@@ -169,6 +179,7 @@ export interface Plan {
   readonly burst?: BurstPlan
   /** Whether handlers are there that compare versions. */
   readonly versions?: true
+  readonly schedules?: readonly SchedulePlan[]
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -66,8 +66,8 @@ export function drawPlan(seed: number): Plan {
     ...(charges && { dependency: charges.dependency }),
     ...(bursts && { burst: bursts.burst }),
     ...flow.parts,
-    faults: drawFaults(seed, busyMs, nodeCount, leaseMs),
-    healsAtMs: busyMs + 3_000,
+    faults: [...drawFaults(seed, busyMs, nodeCount, leaseMs), ...flow.faults],
+    healsAtMs: flow.healsAtMs ?? busyMs + 3_000,
   }
 }
 

@@ -1,10 +1,12 @@
 import { parseRunId } from '../src/event/run.ts'
+import { openCron } from '../src/flow/cron.ts'
 import { versionOf } from '../src/flow/version-order.ts'
 import type { Store } from '../src/store/store.ts'
 import { Draw } from './draw.ts'
 import type { MakeGround } from './ground.ts'
 import type { Sometimes, Violation } from './invariants.ts'
 import { memoryGround } from './memory-ground.ts'
+import { tagOf } from './model/handlers.ts'
 import { Watch } from './model/watch.ts'
 import { Model } from './model.ts'
 import { SimulatedNode } from './node.ts'
@@ -59,9 +61,12 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
   const nodes = plan.nodes.map((node, index) => new SimulatedNode(index, node, surroundings))
   const senders = new Senders(schedule, model, nodes)
   const operator = new Operator(schedule, model, nodes, senders, plan)
+  let [healedAt, stopsAt] = [0, 0]
   const unheard = (error: unknown) =>
     watch.violate('engine.error', error instanceof Error ? `${error.name}: ${error.message}` : String(error))
   process.on('unhandledRejection', unheard)
+  // It is loaded when it is first needed, which takes time that is not virtual.
+  if (plan.schedules) await openCron({ cron: '* * * * *', timezone: 'UTC' })
   try {
     for (const [index, node] of plan.nodes.entries()) schedule.at(node.startsAtMs, () => nodes[index]?.start())
     for (const [index, send] of plan.sends.entries()) schedule.at(send.atMs, () => senders.send(index, send))
@@ -110,6 +115,7 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
   /** Nothing breaks any more: all must end, in time, and what the store has must be what was heard. */
   async function converge(): Promise<void> {
     watch.tell('world', 'heals')
+    healedAt = carrier.now()
     ground.heal()
     for (const node of nodes) {
       node.wire.heal()
@@ -132,11 +138,18 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
     do await schedule.until(schedule.nowMs + 500)
     while (schedule.nowMs < heardByMs && model.runs.unheard().length > 0)
     for (const left of model.runs.unheard()) watch.violate('G5.signal', left)
+    if (plan.schedules) {
+      // What ticks would go on while it is looked at.
+      await schedule.until(schedule.nowMs + 2 * plan.leaseMs + 8_000)
+      await stopAll()
+      await compareTicks(await ground.look())
+    }
     await compareStore(await ground.look())
-    await stopAll()
+    if (!plan.schedules) await stopAll()
   }
 
   async function stopAll(): Promise<void> {
+    stopsAt = carrier.now()
     for (const node of nodes) {
       if (!node.engine) continue
       let took: number | undefined | 'pending' = 'pending'
@@ -147,6 +160,16 @@ export async function simulate(plan: Plan, options: SimulateOptions = {}): Promi
       if (typeof took !== 'number' || took > plan.graceMs + 3_000)
         watch.violate('G10.stop', `${node.name} took ${took} ms to stop, its grace is ${plan.graceMs} ms`)
       else watch.reach('stopped gracefully')
+    }
+  }
+
+  async function compareTicks(store: Store): Promise<void> {
+    const { handlers } = await ground.read(store.registry())
+    const until = stopsAt - 3_000
+    const calmSince = healedAt + 2 * plan.leaseMs + 3_000
+    for (const one of plan.schedules ?? []) {
+      const since = handlers.find(({ tag }) => tag === tagOf(one.name))?.firstSeenAt
+      if (since !== undefined) model.ticks.compare(one, { since, until, calmSince })
     }
   }
 

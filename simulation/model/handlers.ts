@@ -1,7 +1,7 @@
 import { handlerTag } from '../../src/event/handler-record.ts'
 import type { EventFacts } from './ledger.ts'
 
-/** Handlers by the head of the type that they take; the first is always there. */
+/** Handlers by the head of the type that they take, or by all of it; the first is always there. */
 const handlersOf: Readonly<Record<string, readonly string[]>> = {
   book: ['book', 'audit'],
   ledger: ['ledger'],
@@ -15,13 +15,15 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   price: ['price'],
   quote: ['quote'],
   sync: ['sync'],
+  'schedule.tick': ['tick'],
+  'schedule.tock': ['tock'],
 }
 
 const tags = new Map(Object.values(handlersOf).flatMap((names) => names.map((name) => [name, handlerTag('pay', name)])))
 
 /** The names of the handlers of an event. */
 export function handlersFor(event: EventFacts): readonly string[] {
-  return handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
+  return handlersOf[event.type] ?? handlersOf[event.type.slice(0, event.type.indexOf('.'))] ?? []
 }
 
 /** A handler's tag in the id of its runs. */

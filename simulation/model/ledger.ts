@@ -38,6 +38,8 @@ export class Ledger {
   readonly events = new Map<string, EventFacts>()
   readonly #byIdentity = new Map<string, string>()
   readonly #acceptedFor = new Map<string, string>()
+  /** The store has an event that it did not have before. */
+  written: (event: EventFacts) => void = () => {}
 
   constructor(watch: Watch) {
     this.#watch = watch
@@ -79,7 +81,9 @@ export class Ledger {
     const content: unknown = JSON.parse(new TextDecoder().decode(item.body))
     const acceptedAt = this.#watch.storeNow
     const sent = { receiptAtMs: undefined, sentAtMs: undefined, promised: new Set<string>() }
-    this.events.set(key, { key, tenant, source, id, type, shard, orderKey, content, emittedBy, acceptedAt, ...sent })
+    const event = { key, tenant, source, id, type, shard, orderKey, content, emittedBy, acceptedAt, ...sent }
+    this.events.set(key, event)
+    this.written(event)
     this.#watch.tell('store', `has ${identity} as ${short(key)} in shard ${shard}`)
   }
 

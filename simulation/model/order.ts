@@ -1,4 +1,5 @@
 import { isTerminal } from '../../src/event/run-status.ts'
+import { handlersFor } from './handlers.ts'
 import type { EventFacts } from './ledger.ts'
 import type { Entered, RunFacts } from './run-facts.ts'
 import type { Watch } from './watch.ts'
@@ -10,6 +11,7 @@ const ordered: Readonly<Record<string, 'block' | 'skip'>> = {
   charge: 'skip',
   stock: 'skip',
   price: 'skip',
+  tick: 'skip',
 }
 
 /** Runs of one handler and order key (G7). */
@@ -107,5 +109,5 @@ function nameOf(event: EventFacts): string | undefined {
 }
 
 function handlerOf(event: EventFacts): string {
-  return event.type.slice(0, event.type.indexOf('.'))
+  return handlersFor(event)[0] ?? ''
 }

@@ -23,6 +23,8 @@ export class Owners {
   readonly #lastEpochs = new Map<string, number>()
   readonly #beats = new Map<string, Beaten>()
   readonly #lapses = new Map<string, number>()
+  /** When a pair was last granted, by the store's clock. */
+  readonly #grantedAt = new Map<string, number>()
   /** When a pair was last granted after a lapsed lease, by the store's clock. */
   readonly #lapsedAt = new Map<string, number>()
 
@@ -53,6 +55,7 @@ export class Owners {
       if (before?.node !== node && grant.epoch <= (this.#lastEpochs.get(name) ?? 0))
         this.#watch.violate('G6.fence', `pair ${name} was granted to ${node} under epoch ${grant.epoch} again`)
       if (before?.epoch !== grant.epoch) {
+        this.#grantedAt.set(name, this.#watch.storeNow)
         this.#watch.tell('store', `grants ${name} to ${node}, epoch ${grant.epoch}${grant.graceful ? '' : ', lapsed'}`)
         if (!grant.graceful) {
           this.#watch.reach('takeover after a lapsed lease')
@@ -112,6 +115,11 @@ export class Owners {
   /** Whether an owner of the shard was lost since then, by the store's clock, or shortly before: nodes count from when they hear of it. */
   lapsedSince(shard: number, at: number): boolean {
     return (this.#lapsedAt.get(`pay/${shard}`) ?? -1) + leaseMsMax >= at
+  }
+
+  /** When the shard was last granted, by the store's clock. */
+  grantedAt(shard: number): number {
+    return this.#grantedAt.get(`pay/${shard}`) ?? 0
   }
 
   /** The epoch of its last grant. */

@@ -21,6 +21,9 @@ export { RunFacts } from './run-facts.ts'
 /** Most failures since the last checkpoint: the policy of every handler in the workload. */
 const attemptsMax = 4
 
+/** Longest that the run of a tick takes. */
+const tickMs = 5_000
+
 /** Longest way of a commit, its reply lost. */
 const commitMs = 2_000
 
@@ -333,10 +336,11 @@ export class Runs {
     return item.intervention === undefined ? undefined : this.#verbs.get(item.intervention)
   }
 
-  /** What has not ended and does not stand visibly: names and why. */
+  /** What has not ended and does not stand visibly: names and why. What ticked just now may. */
   unfinished(): string[] {
     const left: string[] = []
     for (const event of this.#ledger.events.values()) {
+      if (event.type.startsWith('schedule.') && event.acceptedAt > this.#watch.storeNow - tickMs) continue
       for (const run of this.#dueRuns(event)) {
         const why = this.#whyUnfinished(run, event)
         if (why !== undefined) left.push(`${run.name} ${why}`)
