@@ -235,6 +235,22 @@ describe('a restart', () => {
   })
 })
 
+describe('a node of before a rename', () => {
+  it('that takes over in the middle of the deploy leaves no tick out', async () => {
+    const old = many()
+    const world = await testWorld({ handlers: [], schedules: old.map(({ one }) => one), shards: 8 })
+    const renamed = old.map(({ one: { name } }) => noting(`${name}-new`, '*/10 * * * *', { formerly: [name] }))
+    await world.node([], { schedules: renamed.map(({ one }) => one) })
+    await world.advance('11m')
+    expect(renamed.some(({ seen }) => seen.length > 0)).toBe(true)
+    await world.advance('535s')
+    await world.crash()
+    await world.advance('20s')
+    for (const { one } of old) expect((await ticksOf(world.hapax, one.name)).ids, one.name).toEqual(['16:10', '16:20'])
+    await world.close()
+  })
+})
+
 describe('two nodes that tick at once', () => {
   it('make one event', async () => {
     const { one, seen } = tens()

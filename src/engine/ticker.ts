@@ -1,5 +1,5 @@
 import type { EventKey } from '../event/event-key.ts'
-import { isLive, type Registry } from '../event/handler-record.ts'
+import type { Registry } from '../event/handler-record.ts'
 import { dueTicks, ruleHeader, ruleText, type ScheduleTick, tickId, tickTime, tickType } from '../flow/schedule.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { isoTime } from '../kit/iso-time.ts'
@@ -193,7 +193,8 @@ export class Ticker {
   #firstSeenAt(): Instant {
     const { group, registry } = this.#host
     const { name } = this.#open.schedule
-    const record = registry().handlers.findLast((one) => one.group === group && one.name === name && isLive(one))
+    // Whether or not it is live: another node may have renamed it, in a deploy that this one is still to come to.
+    const record = registry().handlers.findLast((one) => one.group === group && one.name === name)
     return record?.firstSeenAt ?? this.#host.ownership.now()
   }
 
