@@ -5,6 +5,7 @@ import type { Mutation } from './mutations/mutation.ts'
 import { ofNodes } from './mutations/nodes.ts'
 import { ofRuns } from './mutations/runs.ts'
 import { ofStores } from './mutations/stores.ts'
+import { ofTicks } from './mutations/ticks.ts'
 import { ofVerbs } from './mutations/verbs.ts'
 import { ofVersions } from './mutations/versions.ts'
 
@@ -20,4 +21,5 @@ export const mutations: readonly Mutation[] = [
   ...ofLimits,
   ...ofBursts,
   ...ofVersions,
+  ...ofTicks,
 ]

@@ -20,15 +20,16 @@ const nightEndsAtMs = 118_000
 export function drawTicks(seed: number, busyMs: number, nodes: number): Ticks | undefined {
   const draw = new Draw(seed, 'ticks')
   if (seed < firstTickSeed || !draw.chance(0.3)) return undefined
+  const hasNight = draw.chance(0.3)
   const schedules = (['tick', 'tock'] as const).slice(0, draw.whole(1, 2)).map(
     (name): SchedulePlan => ({
       name,
-      everyMs: draw.pick([1_000, 2_000, 5_000, 60_000]),
+      // Of a night with more of them, a node with the smallest memory reads all that stands again and again.
+      everyMs: hasNight ? draw.pick([5_000, 60_000, 60_000]) : draw.pick([2_000, 5_000]),
       missed: draw.pick(['all', 'latest', 'skip']),
       deeds: drawDeeds(draw),
     }),
   )
-  const hasNight = schedules.some(({ everyMs }) => everyMs === 60_000) ? draw.chance(0.6) : draw.chance(0.1)
   if (!hasNight) return { schedules, faults: [], nightEndsAtMs: undefined }
   const atMs = busyMs + nightAfterMs
   const faults = Array.from(
