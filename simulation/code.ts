@@ -6,7 +6,7 @@ import { type Dependency, dependency } from '../src/flow/dependency.ts'
 import type { Clock } from '../src/kit/clock.ts'
 import type { Model } from './model.ts'
 import type { OutsideService } from './outside.ts'
-import type { BurstPlan, Deed, DependencyPlan, Plan, Version } from './plan.ts'
+import type { BurstPlan, Deed, DependencyPlan, Plan, RatesPlan, Version } from './plan.ts'
 
 /** Where handler code runs. */
 export interface Site {
@@ -27,7 +27,7 @@ const common = { source: 'shop', retry, timeout: 5_000 } as const
 export function codeOf(
   site: Site,
   version: Version,
-  { dependency: plan, burst, versions }: Pick<Plan, 'dependency' | 'burst' | 'versions'>,
+  { dependency: plan, burst, versions, rates }: Pick<Plan, 'dependency' | 'burst' | 'versions' | 'rates'>,
 ): Handler[] {
   const bank = plan && bankOf(plan)
   const body = (event: HandlerEvent, run: Run) => {
@@ -50,6 +50,7 @@ export function codeOf(
     ...(plan && bank ? [charging(plan, bank, body)] : []),
     ...(burst ? keepingTheLatest(burst, body) : []),
     ...(versions ? comparingVersions(body) : []),
+    ...(rates ? atARate(rates, body) : []),
   ]
 }
 
@@ -108,6 +109,15 @@ function keepingTheLatest({ windowMs }: BurstPlan, body: Handler['body']): Handl
   return [
     handler('level', { ...common, on: 'level.*', coalesce }, body),
     handler('stock', { ...common, on: 'stock.*', coalesce, order: { onDead: 'skip' } }, body),
+  ]
+}
+
+function atARate({ ofHandler }: RatesPlan, body: Handler['body']): Handler[] {
+  return [
+    handler('meter', { ...common, on: 'meter.*', rate: ofHandler }, body),
+    // Of their source's events begin no more than its rate allows, for both together.
+    handler('till', { ...common, source: 'till', on: 'till.*' }, body),
+    handler('receipt', { ...common, source: 'till', on: 'till.*' }, body),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { firstBurstSeed } from './bursts.ts'
 import type { Sometimes } from './invariants.ts'
 import type { Act, Fault, Plan, Send } from './plan.ts'
+import { drawRates, firstRateSeed, rateKinds } from './rates.ts'
 import { drawTicks, firstTickSeed } from './ticks.ts'
 import { drawVersions, firstVersionSeed, versionKinds } from './versions.ts'
 
@@ -9,7 +10,7 @@ export interface Flow {
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]
   readonly faults: readonly Fault[]
-  readonly parts: Pick<Plan, 'versions' | 'schedules'>
+  readonly parts: Pick<Plan, 'versions' | 'schedules' | 'rates'>
   /** Nothing breaks any more after this; undefined: it does not matter. */
   readonly healsAtMs: number | undefined
 }
@@ -22,6 +23,7 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
   'older version begun in doubt': firstVersionSeed,
   'missed tick made up for': firstTickSeed,
   'missed tick let go': firstTickSeed,
+  'rate of runs used up': firstRateSeed,
 }
 
 /**
@@ -32,18 +34,23 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
 export function drawFlow(seed: number, busyMs: number, nodes: number, before: number): Flow {
   const versions = drawVersions(seed, busyMs, nodes, before)
   const ticks = drawTicks(seed, busyMs, nodes)
+  const rates = drawRates(seed, busyMs, nodes)
   return {
-    sends: versions?.sends ?? [],
+    sends: [...(versions?.sends ?? []), ...(rates?.sends ?? [])],
     acts: versions?.acts ?? [],
     faults: ticks?.faults ?? [],
-    parts: { ...(versions && { versions: true }), ...(ticks && { schedules: ticks.schedules }) },
+    parts: {
+      ...(versions && { versions: true }),
+      ...(ticks && { schedules: ticks.schedules }),
+      ...(rates && { rates: rates.rates }),
+    },
     healsAtMs: ticks?.nightEndsAtMs,
   }
 }
 
 /** The same world without them. */
-export function withoutFlow({ versions: _versions, schedules: _schedules, ...plan }: Plan): Plan {
-  return withoutSends(plan, ({ type }) => versionKinds.some((kind) => type.startsWith(`${kind}.`)))
+export function withoutFlow({ versions: _versions, schedules: _schedules, rates: _rates, ...plan }: Plan): Plan {
+  return withoutSends(plan, ({ type }) => [...versionKinds, ...rateKinds].some((kind) => type.startsWith(`${kind}.`)))
 }
 
 /** The plan without these events, and without what a person does to their runs: acts name a send by its number. */

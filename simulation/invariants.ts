@@ -33,7 +33,8 @@ export const invariants = {
   'G7.order': 'If one accept’s receipt came before another was sent, it goes first.',
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
   'G8.slots': 'A node runs no more at once than it may.',
-  'G8.rate': 'A dependency is not called more often than its rate allows, over all nodes.',
+  'G8.rate':
+    'A dependency is not called more often than its rate allows, nor do runs begin more often, over all nodes.',
   'G8.concurrency':
     'A dependency has no more calls at once than it allows, and a handler no more runs, over all nodes.',
   'G8.open': 'While a circuit is open none calls but one probe at a time.',
@@ -135,6 +136,7 @@ export const sometimes = [
   'older version begun in doubt',
   'missed tick made up for',
   'missed tick let go',
+  'rate of runs used up',
 ] as const
 
 /** What is there with a driver and a server alone. */

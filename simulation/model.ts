@@ -14,6 +14,7 @@ import type { StoreCall } from '../src/testing/faulty-store.ts'
 import { type Call, identityOf, Ledger } from './model/ledger.ts'
 import { type LimitedPlan, Limits } from './model/limits.ts'
 import { Owners } from './model/owners.ts'
+import { Rates } from './model/rates.ts'
 import { Runs } from './model/runs.ts'
 import { Steps } from './model/steps.ts'
 import { Ticks } from './model/ticks.ts'
@@ -35,7 +36,7 @@ export class Model {
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
-  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency' | 'schedules'>) {
+  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency' | 'schedules' | 'rates'>) {
     this.watch = watch
     this.ledger = new Ledger(watch)
     this.owners = new Owners(watch)
@@ -43,6 +44,8 @@ export class Model {
     this.runs = new Runs(watch, this.ledger, this.owners, this.limits, plan.concurrency)
     this.steps = new Steps(watch, this.runs)
     this.ticks = new Ticks(watch, this.owners, plan.schedules ?? [])
+    const rates = new Rates(watch, plan)
+    this.runs.entering = (run, event, node) => rates.enters(run, event, node)
     this.ledger.written = (event) => this.ticks.accepted(event)
   }
 

@@ -3,6 +3,7 @@ import { ofTheDispatcher } from './mutations/dispatcher.ts'
 import { ofLimits } from './mutations/limits.ts'
 import type { Mutation } from './mutations/mutation.ts'
 import { ofNodes } from './mutations/nodes.ts'
+import { ofRates } from './mutations/rates.ts'
 import { ofRuns } from './mutations/runs.ts'
 import { ofStores } from './mutations/stores.ts'
 import { ofTicks } from './mutations/ticks.ts'
@@ -22,4 +23,5 @@ export const mutations: readonly Mutation[] = [
   ...ofBursts,
   ...ofVersions,
   ...ofTicks,
+  ...ofRates,
 ]

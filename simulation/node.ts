@@ -99,7 +99,7 @@ export class SimulatedNode {
       log: silentLog,
       handlers: this.#plan.door ? [] : codeOf(site, this.version, plan),
       schedules: this.#plan.door ? [] : schedulesOf(site, this.version, plan),
-      sources: [shop],
+      sources: plan.rates ? [shop, { ...shop, name: 'till', rate: plan.rates.ofSource }] : [shop],
       group: 'pay',
       concurrency: plan.concurrency,
       bounds: plan.bounds,

@@ -148,6 +148,12 @@ export interface BurstPlan {
   readonly windowMs: number
 }
 
+/** Runs a second, over all nodes. */
+export interface RatesPlan {
+  readonly ofHandler: number
+  readonly ofSource: number
+}
+
 /** Something that is done at certain times. */
 export interface SchedulePlan {
   readonly name: 'tick' | 'tock'
@@ -180,6 +186,7 @@ export interface Plan {
   /** Whether handlers are there that compare versions. */
   readonly versions?: true
   readonly schedules?: readonly SchedulePlan[]
+  readonly rates?: RatesPlan
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

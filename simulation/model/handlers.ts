@@ -15,6 +15,8 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   price: ['price'],
   quote: ['quote'],
   sync: ['sync'],
+  meter: ['meter'],
+  till: ['till', 'receipt'],
   'schedule.tick': ['tick'],
   'schedule.tock': ['tock'],
 }

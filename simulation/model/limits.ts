@@ -9,6 +9,11 @@ const spansMs = [1_000, 5_000] as const
 /** Faults that keep no node from its beats and their answers. */
 const harmless: ReadonlySet<Fault['kind']> = new Set(['crash', 'clock_jump', 'hints_lost', 'commit_twice'])
 
+/** Whether every node has its beats and their answers, while it lives. */
+export function isHarmless(faults: readonly Fault[]): boolean {
+  return faults.every(({ kind }) => harmless.has(kind))
+}
+
 /** A call at the other side. */
 interface Call {
   readonly node: string
@@ -44,7 +49,7 @@ export class Limits {
     this.#watch = watch
     this.#owners = owners
     this.#plan = dependency
-    this.#hearsMs = faults.every(({ kind }) => harmless.has(kind)) ? beatMs + 1_000 : 2 * leaseMs + 3_000
+    this.#hearsMs = isHarmless(faults) ? beatMs + 1_000 : 2 * leaseMs + 3_000
   }
 
   /** A call arrives. */

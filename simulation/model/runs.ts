@@ -47,6 +47,8 @@ export class Runs {
   readonly #verbs = new Map<string, InterveneItem>()
   /** Whether a step of the run is in doubt, or one that is marked once or has a confirm. */
   isInDoubt: (run: RunFacts, which?: 'guarded') => boolean = () => false
+  /** A handler is entered. */
+  entering: (run: RunFacts, event: EventFacts, node: string) => void = () => {}
   /** A person has said what became of a step. */
   resolved: (run: RunFacts, step: StepAddress) => void = () => {}
 
@@ -139,6 +141,7 @@ export class Runs {
     this.mayStart(run, at, 'the handler')
     this.#order.enters(run, event, at)
     this.superseded.enters(run, event)
+    this.entering(run, event, at.node)
     const { state } = run
     if (state && isTerminal(state.status) && state.generation === at.generation && this.#watch.clocksAgree)
       this.#watch.violate('G5.final', `${run.name} is ${state.status} and began attempt ${at.attempt}`)
