@@ -123,6 +123,8 @@ export class Admission {
     const known = pair.entries.get(id)
     // Of a pair that is no more, or in memory already.
     if (pair.grant.epoch !== owned.epoch || pair.isHandedBack || (known && known.stage !== 'standing')) return true
+    // What is still to be read of its key goes before it, and may have begun.
+    if (pair.more && isPutBehind(run)) return false
     if (known) memory.bringBack(known, event, run)
     else memory.add(pair, event, run, pair.mayHaveBegunAt(run.state?.dueAt ?? Number.POSITIVE_INFINITY, leaseMs))
     this.#host.pump()
@@ -132,4 +134,9 @@ export class Admission {
   #handlersFor(event: EventRecord): HandlerRecord[] {
     return handlersOf(this.#host.registry(), event).filter((handler) => handler.group === this.#host.group)
   }
+}
+
+/** Whether a verb put the run behind its order key, and it has not begun there. */
+function isPutBehind({ state, begins }: RunRecord): boolean {
+  return state?.place !== undefined && state.attempt === 0 && begins.length === 0
 }

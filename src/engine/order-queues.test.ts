@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { onEitherStore } from '../../test/support/either-store.ts'
+import { between } from '../../test/support/between.ts'
 import { elsewhere, never, on, order, why } from '../../test/support/shop.ts'
 import { Fatal } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
@@ -91,6 +92,37 @@ it('a run that a verb put behind its key is there still, and one that had begun 
   await world.until(() => seen.length === 1)
   const redriven = await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
   expect(redriven).toMatchObject({ outcome: 'applied', note: 'to_the_back' })
+  await world.crash()
+  isBroken = false
+  await world.node()
+  await world.until(() => seen.length === 4, '2m')
+  expect(seen).toEqual(['2', '2', '3', '1'])
+  await world.close()
+})
+
+it('a run that a verb put behind its key waits until all before it is read, however small the pages (G7)', async () => {
+  const seen: string[] = []
+  let isBroken = true
+  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
+    if (id === '1' && isBroken) throw new Fatal('broken')
+    seen.push(id)
+    return isBroken ? never() : undefined
+  })
+  const paused = handler('paused', elsewhere, () => {})
+  const bounds = { held: 50, aside: 100, perKey: 16, page: 1 }
+  const wrapStore = between({
+    tail: async (go) => {
+      await new Promise<void>((resolve) => world.clock.setTimer(100, resolve))
+      return go()
+    },
+  })
+  const world = await testWorld({ handlers: [ordered, paused], shards: 1, bounds, wrapStore })
+  await world.soon(world.hapax.controls.pause('handler', 'paused', why))
+  for (const id of ['a', 'b', 'c', 'd']) await world.soon(world.hapax.accept({ source: 'elsewhere', id, type: 'any' }))
+  const receipts = []
+  for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(order(id, { orderKey: 'key' })))
+  await world.until(() => seen.length === 1)
+  await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
   await world.crash()
   isBroken = false
   await world.node()
