@@ -124,7 +124,14 @@ export class Admission {
     // Of a pair that is no more, or in memory already.
     if (pair.grant.epoch !== owned.epoch || pair.isHandedBack || (known && known.stage !== 'standing')) return true
     // What is still to be read of its key goes before it, and may have begun.
-    if (pair.more && isPutBehind(run)) return false
+    if (isPutBehind(run)) {
+      if (pair.more) return false
+      // Where it alone is left of its key in memory, nothing else would have the others read again.
+      if (known && memory.isLetGoBeside(known)) {
+        memory.drop(known)
+        return false
+      }
+    }
     if (known) memory.bringBack(known, event, run)
     else memory.add(pair, event, run, pair.mayHaveBegunAt(run.state?.dueAt ?? Number.POSITIVE_INFINITY, leaseMs))
     this.#host.pump()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { onEitherStore } from '../../test/support/either-store.ts'
 import { between } from '../../test/support/between.ts'
+import { onEitherStore } from '../../test/support/either-store.ts'
 import { elsewhere, never, on, order, why } from '../../test/support/shop.ts'
 import { Fatal } from '../event/outcome.ts'
 import { testWorld } from '../testing/test-world.ts'
@@ -128,6 +128,30 @@ it('a run that a verb put behind its key waits until all before it is read, howe
   await world.node()
   await world.until(() => seen.length === 4, '2m')
   expect(seen).toEqual(['2', '2', '3', '1'])
+  await world.close()
+})
+
+it('one that had begun goes before what a verb put behind it, however small the memory (G7)', async () => {
+  const seen: string[] = []
+  let isBroken = true
+  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
+    if (id === '1' && isBroken) throw new Fatal('broken')
+    seen.push(id)
+    return isBroken ? never() : undefined
+  })
+  const bounds = { held: 10, aside: 1, perKey: 0, page: 10 }
+  const world = await testWorld({ handlers: [ordered], shards: 1, bounds })
+  // What waits behind another key takes all the room that there is.
+  for (const id of ['x', 'y']) await world.hapax.accept(order(id, { orderKey: 'other' }))
+  const receipts = []
+  for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(order(id, { orderKey: 'key' })))
+  await world.until(() => seen.length === 2)
+  await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
+  await world.crash()
+  isBroken = false
+  await world.node()
+  await world.until(() => seen.length === 7, '2m')
+  expect(seen.filter((id) => id < 'x')).toEqual(['2', '2', '3', '1'])
   await world.close()
 })
 

@@ -129,7 +129,9 @@ export class RunMemory {
     entry.burst = line === undefined ? undefined : this.#host.burstPlaces.of(event, record)
     pair.entries.set(entry.id, entry)
     const isHead = name === undefined || this.#orders.add(name, entry)
-    if (room.isAsideFull && this.#mayLetGo(entry)) {
+    // The head goes at once, or has begun: behind it what was put there by a verb would go in its stead.
+    const isFirst = name !== undefined && isHead
+    if (room.isAsideFull && !isFirst && this.#mayLetGo(entry)) {
       this.#forget(pair, entry)
       const burst = entry.burst && line
       const { keys, ready } = this.#host
@@ -157,6 +159,11 @@ export class RunMemory {
     const entry = standingEntry(pair.grant, standing, name)
     pair.entries.set(id, entry)
     this.#orders.add(name, entry)
+  }
+
+  /** Whether others of the key of a run were let go. */
+  isLetGoBeside({ orderName }: Entry): boolean {
+    return orderName !== undefined && this.#host.room.isLetGo(orderName)
   }
 
   /** A run that stood is ready again. */
