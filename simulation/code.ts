@@ -6,6 +6,7 @@ import { type Dependency, dependency } from '../src/flow/dependency.ts'
 import type { Clock } from '../src/kit/clock.ts'
 import type { Model } from './model.ts'
 import type { OutsideService } from './outside.ts'
+import { packing } from './packing.ts'
 import type { BurstPlan, Deed, DependencyPlan, Plan, RatesPlan, Version } from './plan.ts'
 
 /** Where handler code runs. */
@@ -27,7 +28,13 @@ const common = { source: 'shop', retry, timeout: 5_000 } as const
 export function codeOf(
   site: Site,
   version: Version,
-  { dependency: plan, burst, versions, rates }: Pick<Plan, 'dependency' | 'burst' | 'versions' | 'rates'>,
+  {
+    dependency: plan,
+    burst,
+    versions,
+    rates,
+    batch,
+  }: Pick<Plan, 'dependency' | 'burst' | 'versions' | 'rates' | 'batch'>,
 ): Handler[] {
   const bank = plan && bankOf(plan)
   const body = (event: HandlerEvent, run: Run) => {
@@ -51,6 +58,7 @@ export function codeOf(
     ...(burst ? keepingTheLatest(burst, body) : []),
     ...(versions ? comparingVersions(body) : []),
     ...(rates ? atARate(rates, body) : []),
+    ...(batch ? [packing(site, batch, common)] : []),
   ]
 }
 

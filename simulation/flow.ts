@@ -1,3 +1,4 @@
+import { drawBatches, firstBatchSeed } from './batches.ts'
 import { firstBurstSeed } from './bursts.ts'
 import type { Sometimes } from './invariants.ts'
 import type { Act, Fault, Plan, Send } from './plan.ts'
@@ -10,7 +11,7 @@ export interface Flow {
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]
   readonly faults: readonly Fault[]
-  readonly parts: Pick<Plan, 'versions' | 'schedules' | 'rates'>
+  readonly parts: Pick<Plan, 'versions' | 'schedules' | 'rates' | 'batch'>
   /** Nothing breaks any more after this; undefined: it does not matter. */
   readonly healsAtMs: number | undefined
 }
@@ -24,6 +25,9 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
   'missed tick made up for': firstTickSeed,
   'missed tick let go': firstTickSeed,
   'rate of runs used up': firstRateSeed,
+  'batch of several': firstBatchSeed,
+  'batch failed for all': firstBatchSeed,
+  'one of a batch failed': firstBatchSeed,
 }
 
 /**
@@ -35,22 +39,32 @@ export function drawFlow(seed: number, busyMs: number, nodes: number, before: nu
   const versions = drawVersions(seed, busyMs, nodes, before)
   const ticks = drawTicks(seed, busyMs, nodes)
   const rates = drawRates(seed, busyMs, nodes)
+  const batches = drawBatches(seed, busyMs, nodes)
   return {
-    sends: [...(versions?.sends ?? []), ...(rates?.sends ?? [])],
+    sends: [...(versions?.sends ?? []), ...(rates?.sends ?? []), ...(batches?.sends ?? [])],
     acts: versions?.acts ?? [],
     faults: ticks?.faults ?? [],
     parts: {
       ...(versions && { versions: true }),
       ...(ticks && { schedules: ticks.schedules }),
       ...(rates && { rates: rates.rates }),
+      ...(batches && { batch: batches.batch }),
     },
     healsAtMs: ticks?.nightEndsAtMs,
   }
 }
 
 /** The same world without them. */
-export function withoutFlow({ versions: _versions, schedules: _schedules, rates: _rates, ...plan }: Plan): Plan {
-  return withoutSends(plan, ({ type }) => [...versionKinds, ...rateKinds].some((kind) => type.startsWith(`${kind}.`)))
+export function withoutFlow({
+  versions: _versions,
+  schedules: _schedules,
+  rates: _rates,
+  batch: _batch,
+  ...plan
+}: Plan): Plan {
+  return withoutSends(plan, ({ type }) =>
+    [...versionKinds, ...rateKinds, 'pack'].some((kind) => type.startsWith(`${kind}.`)),
+  )
 }
 
 /** The plan without these events, and without what a person does to their runs: acts name a send by its number. */

@@ -32,6 +32,7 @@ export const invariants = {
   'G7.one_at_a_time': 'Runs of one order key go one at a time; a begun head holds its key.',
   'G7.order': 'If one accept’s receipt came before another was sent, it goes first.',
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
+  'G8.batch': 'A batch is of one tenant and no larger than it may be, and gives each of its events its own result.',
   'G8.slots': 'A node runs no more at once than it may.',
   'G8.rate':
     'A dependency is not called more often than its rate allows, nor do runs begin more often, over all nodes.',
@@ -137,6 +138,9 @@ export const sometimes = [
   'missed tick made up for',
   'missed tick let go',
   'rate of runs used up',
+  'batch of several',
+  'batch failed for all',
+  'one of a batch failed',
 ] as const
 
 /** What is there with a driver and a server alone. */

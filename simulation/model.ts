@@ -11,6 +11,7 @@ import type {
   RunRecord,
 } from '../src/store/store.ts'
 import type { StoreCall } from '../src/testing/faulty-store.ts'
+import { Batches } from './model/batches.ts'
 import { type Call, identityOf, Ledger } from './model/ledger.ts'
 import { type LimitedPlan, Limits } from './model/limits.ts'
 import { Owners } from './model/owners.ts'
@@ -33,6 +34,7 @@ export class Model {
   readonly steps: Steps
   readonly limits: Limits
   readonly ticks: Ticks
+  readonly batches: Batches
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
@@ -44,6 +46,7 @@ export class Model {
     this.runs = new Runs(watch, this.ledger, this.owners, this.limits, plan.concurrency)
     this.steps = new Steps(watch, this.runs)
     this.ticks = new Ticks(watch, this.owners, plan.schedules ?? [])
+    this.batches = new Batches(watch)
     const rates = new Rates(watch, plan)
     this.runs.entering = (run, event, node) => rates.enters(run, event, node)
     this.ledger.written = (event) => this.ticks.accepted(event)

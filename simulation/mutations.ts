@@ -1,3 +1,4 @@
+import { ofBatches } from './mutations/batches.ts'
 import { ofBursts } from './mutations/bursts.ts'
 import { ofTheDispatcher } from './mutations/dispatcher.ts'
 import { ofLimits } from './mutations/limits.ts'
@@ -24,4 +25,5 @@ export const mutations: readonly Mutation[] = [
   ...ofVersions,
   ...ofTicks,
   ...ofRates,
+  ...ofBatches,
 ]

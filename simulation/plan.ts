@@ -154,6 +154,14 @@ export interface RatesPlan {
   readonly ofSource: number
 }
 
+/** A handler that is called for several events at once. */
+export interface BatchPlan {
+  readonly size: number
+  readonly withinMs: number
+  /** How long a call takes. */
+  readonly takesMs: number
+}
+
 /** Something that is done at certain times. */
 export interface SchedulePlan {
   readonly name: 'tick' | 'tock'
@@ -187,6 +195,7 @@ export interface Plan {
   readonly versions?: true
   readonly schedules?: readonly SchedulePlan[]
   readonly rates?: RatesPlan
+  readonly batch?: BatchPlan
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -16,6 +16,7 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   quote: ['quote'],
   sync: ['sync'],
   meter: ['meter'],
+  pack: ['pack'],
   till: ['till', 'receipt'],
   'schedule.tick': ['tick'],
   'schedule.tock': ['tock'],
