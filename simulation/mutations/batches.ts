@@ -11,7 +11,7 @@ export const ofBatches: readonly Mutation[] = [
     replace: '.length > size) this.#flush()',
     killedBy: 'G8.batch',
     ofFlow: true,
-    seed: 50_001,
+    seed: 50_005,
   },
   {
     name: 'the first result of a batch for all of it',
@@ -20,7 +20,7 @@ export const ofBatches: readonly Mutation[] = [
     replace: 'const result = index >= 0 ? results[0] : undefined',
     killedBy: 'G8.batch',
     ofFlow: true,
-    seed: 50_001,
+    seed: 50_005,
   },
   {
     name: 'batches that know no tenants',
@@ -29,6 +29,6 @@ export const ofBatches: readonly Mutation[] = [
     replace: "const { dependencies } = runContext(name)\n    const tenant = ''",
     killedBy: 'G8.batch',
     ofFlow: true,
-    seed: 50_001,
+    seed: 50_005,
   },
 ]
