@@ -10,6 +10,9 @@ const spansMs = [1_000, 5_000, 15_000] as const
 /** Part of what a rate allows within 5 s that shows it to have held runs up. */
 const usedUp = 0.7
 
+/** So long a begin may be asked for again and again until it is committed. */
+const commitsMs = 12_000
+
 /** How often runs of a handler, and of a source's events, begin over all nodes (G8). */
 export class Rates {
   readonly #watch: Watch
@@ -21,10 +24,10 @@ export class Rates {
   /** Starts of nodes: each brings a turn of its own. */
   readonly #nodes = new Set<string>()
 
-  constructor(watch: Watch, { rates, faults, leaseMs }: Pick<Plan, 'rates' | 'faults' | 'leaseMs'>) {
+  constructor(watch: Watch, { rates, faults }: Pick<Plan, 'rates' | 'faults'>) {
     this.#watch = watch
     this.#rates = rates
-    this.#onItsWayMs = isHarmless(faults) ? 300 : leaseMs + 1_500
+    this.#onItsWayMs = isHarmless(faults) ? 300 : commitsMs
   }
 
   /** The handler is entered. */

@@ -58,7 +58,10 @@ export function batchHandler<Data = unknown>(
     return gatherer
   }
   const single = handler<Data>(name, handling, (event, run) =>
-    run.step(stepName, { timeout, run: (key, signal) => gathererOf().add({ event, key }, signal) }),
+    run.step(stepName, {
+      timeout,
+      run: (key, signal) => gathererOf().add({ event, key }, signal, runContext(name).mayCall),
+    }),
   )
   return Object.freeze({ ...single, sharesCalls: true })
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { NotSent } from '../event/outcome.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { Gatherer } from './gatherer.ts'
 
@@ -9,7 +10,8 @@ function gathering(execute: (items: readonly number[], signal: AbortSignal) => u
     calls.push(items)
     return execute(items, signal)
   })
-  const add = (item: number, signal = new AbortController().signal) => gatherer.add(item, signal)
+  const add = (item: number, signal = new AbortController().signal, mayGo = () => true) =>
+    gatherer.add(item, signal, mayGo)
   return { clock, calls, add }
 }
 
@@ -50,6 +52,18 @@ it.each([[['only one']], [7]])('says so where it is not answered one result for 
 it('nothing answered is nothing for each', async () => {
   const { add } = gathering(() => undefined)
   expect(await Promise.all([add(1), add(2), add(3)])).toEqual([undefined, undefined, undefined])
+})
+
+it('leaves out who may not go any more when the call is made, though nothing has told them yet', async () => {
+  const { clock, calls, add } = gathering()
+  let holds = true
+  const lost = add(1, undefined, () => holds)
+  const refused = expect(lost).rejects.toBeInstanceOf(NotSent)
+  const second = add(2)
+  holds = false
+  await clock.advance(100)
+  await refused
+  expect([await second, calls]).toEqual(['2', [[2]]])
 })
 
 it('leaves out who gave up, and goes on as long as one of those in it does', async () => {

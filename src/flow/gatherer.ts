@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { HapaxError } from '../errors/hapax-error.ts'
+import { NotSent } from '../event/outcome.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
 
 /** How many are done together, and for how long the first of them waits for others. */
@@ -11,6 +12,7 @@ export interface GathererOptions {
 interface Waiting<Item, Result> {
   readonly item: Item
   readonly signal: AbortSignal
+  readonly mayGo: () => boolean
   resolve(result: Result): void
   reject(error: unknown): void
   /** Calls as the code that waits. */
@@ -42,13 +44,14 @@ export class Gatherer<Item, Result> {
   /**
    * Resolves to the result of this item.
    *
-   * @throws what the call throws; `batch_invalid` where it answers not one result for each
+   * @param mayGo asked when the call is made: a process that stood still has heard of nothing else
+   * @throws what the call throws; `NotSent` where it may not go any more; `batch_invalid` where it answers not one result for each
    */
-  add(item: Item, signal: AbortSignal): Promise<Result> {
+  add(item: Item, signal: AbortSignal, mayGo: () => boolean): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, signal, resolve, reject, within: AsyncLocalStorage.snapshot() })
+      this.#waiting.push({ item, signal, mayGo, resolve, reject, within: AsyncLocalStorage.snapshot() })
       const { size, withinMs } = this.#options
-      if (this.#waiting.filter((one) => !one.signal.aborted).length >= size) this.#flush()
+      if (this.#waiting.filter(isLive).length >= size) this.#flush()
       else this.#timer ??= this.#clock.setTimer(withinMs, () => this.#flush())
     })
   }
@@ -58,8 +61,12 @@ export class Gatherer<Item, Result> {
     this.#timer = undefined
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { signal, reject } of waiting) if (signal.aborted) reject(signal.reason)
-    const live = waiting.filter(({ signal }) => !signal.aborted)
+    const live = waiting.filter(isLive)
+    for (const one of waiting) {
+      const { signal, reject } = one
+      if (signal.aborted) reject(signal.reason)
+      else if (!live.includes(one)) reject(new NotSent('The attempt has ended: nothing more is sent for it.'))
+    }
     const [first] = live
     if (first) void first.within(() => this.#call(live))
   }
@@ -88,6 +95,10 @@ export class Gatherer<Item, Result> {
       for (const { signal } of live) signal.removeEventListener('abort', left)
     }
   }
+}
+
+function isLive({ signal, mayGo }: { readonly signal: AbortSignal; readonly mayGo: () => boolean }): boolean {
+  return !signal.aborted && mayGo()
 }
 
 function resultsOf<Result>(answer: unknown, count: number): readonly (Result | Error | undefined)[] {
