@@ -110,7 +110,7 @@ export const ofTheDispatcher: readonly Mutation[] = [
     find: 'const isMoving = this.#moving.has(entry.id)',
     replace: 'const isMoving = false',
     killedBy: 'G5.final',
-    seed: 427,
+    seed: 6217,
   },
   {
     name: 'due runs behind a full page are not read',

@@ -9,7 +9,7 @@ export const ofRates: readonly Mutation[] = [
     replace: '',
     killedBy: 'G8.rate',
     ofFlow: true,
-    seed: 40_000,
+    seed: 40_020,
   },
   {
     name: 'a source whose rate nobody waits for',
@@ -18,7 +18,7 @@ export const ofRates: readonly Mutation[] = [
     replace: 'const gates = own',
     killedBy: 'G8.rate',
     ofFlow: true,
-    seed: 40_000,
+    seed: 40_032,
   },
   {
     name: 'a rate that each node has for itself',
@@ -27,6 +27,6 @@ export const ofRates: readonly Mutation[] = [
     replace: 'rate',
     killedBy: 'G8.rate',
     ofFlow: true,
-    seed: 40_076,
+    seed: 40_367,
   },
 ]
