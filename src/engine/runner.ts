@@ -217,7 +217,8 @@ export class Runner {
     )
     if (outcome === 'lost') return this.#lost(entry)
     // Before it is settled: lost in between, the run is repeated with the version that is the newest.
-    if (standing && outcome.kind === 'completed') await this.#superseding.raise(standing)
+    if (standing && outcome.kind === 'completed' && !(await this.#superseding.raise(standing, entry.owned)))
+      return this.#lost(entry)
     const left = [...attempt.tried.values()]
     return {
       outcome,

@@ -3,9 +3,10 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import { runId } from '../event/run.ts'
 import { versionOf, versionText } from '../flow/version-order.ts'
 import { compareBytes } from '../kit/byte-order.ts'
+import { type Clock, sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Log } from '../kit/log.ts'
-import type { RunRecord, Store } from '../store/store.ts'
+import type { Owned, RunRecord, Store } from '../store/store.ts'
 import type { VersionScope } from '../store/version-scope.ts'
 import { doubtsOf } from './doubts.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
@@ -14,7 +15,10 @@ import { recordError } from './run-errors.ts'
 
 /** What comparing versions needs of its node. */
 export interface SupersedingHost {
+  readonly clock: Clock
   readonly log: Log
+  /** Whether the pair is this node's still. */
+  holds(owned: Owned): boolean
   readonly store: Pick<Store, 'newestVersion' | 'raiseVersion'>
 }
 
@@ -55,9 +59,22 @@ export class Superseding {
     return { scope, version, isKept: order >= 0, supersededBy }
   }
 
-  /** The run was processed. */
-  async raise({ scope, version, isKept }: Standing): Promise<void> {
-    if (!isKept) await this.#host.store.raiseVersion(scope, version)
+  /**
+   * The run was processed: kept before it is settled, again and again while the store fails, since its handler has come to its
+   * end and is not to be called once more for that. Answers whether it is kept; false where the pair was lost meanwhile.
+   */
+  async raise({ scope, version, isKept }: Standing, owned: Owned): Promise<boolean> {
+    const { clock, log, store, holds } = this.#host
+    while (!isKept && holds(owned)) {
+      try {
+        await store.raiseVersion(scope, version)
+        return true
+      } catch (error) {
+        log.warn('the version of a run could not be kept, and is tried again', { error: recordError(error).message })
+        await sleep(clock, limits.pollMaxMs)
+      }
+    }
+    return isKept
   }
 
   #tell(
