@@ -50,10 +50,10 @@ export const ofLimits: readonly Mutation[] = [
     seed: 1,
   },
   {
-    name: 'a probe that goes though another has the right to it',
+    name: 'a right to probe that never ends',
     file: circuit,
-    find: "return passage === 'probe' ? this.isOpen && this.#probe === 'out' && this.#lasts : !this.isOpen",
-    replace: "return passage === 'probe' || !this.isOpen",
+    find: 'return probeAt !== undefined && this.#host.now() + this.#policy.timeoutMs <= probeAt',
+    replace: 'return true',
     killedBy: 'G8.open',
     ofLimits: true,
     seed: 5209,

@@ -6,15 +6,6 @@ const ticker = 'src/engine/ticker.ts'
 /** In when a schedule ticks, and in what becomes of ticks that were missed. */
 export const ofTicks: readonly Mutation[] = [
   {
-    name: 'ticks by the wall of the node',
-    file: ticker,
-    find: '      return limits.tickLookMs\n    }\n    const now = this.#host.ownership.now()',
-    replace: '      return limits.tickLookMs\n    }\n    const now = this.#host.clock.now()',
-    killedBy: 'G2.tick',
-    ofFlow: true,
-    seed: 30_043,
-  },
-  {
     name: 'ticks between two owners are forgotten',
     file: ticker,
     find: 'return Math.min(now, Math.max(floor, cameAt))',

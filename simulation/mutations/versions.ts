@@ -34,11 +34,11 @@ export const ofVersions: readonly Mutation[] = [
   {
     name: 'a version that is raised when its run is settled already',
     file: 'src/engine/runner.ts',
-    find: 'await this.#superseding.raise(standing)',
-    replace: 'this.#superseding.raise(standing).catch(() => {})',
+    find: '!(await this.#superseding.raise(standing, entry.owned))',
+    replace: '!this.#superseding.raise(standing, entry.owned)',
     killedBy: 'G5.superseded',
     ofFlow: true,
-    seed: 20_172,
+    seed: 20_630,
   },
   {
     name: 'a version that is lowered by an older one',
