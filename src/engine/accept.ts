@@ -38,6 +38,8 @@ export interface AcceptHost {
   expect(owned: Owned): HandOver
   /** Whether the pair is still this node's. */
   holds(owned: Owned): boolean
+  /** It was found not to be. */
+  lose(owned: Owned): void
   /** A committed event of this node's own that was not handed over. */
   accepted(event: EventRecord): void
   /** What this process knows of a run without reading: it executes here. */
@@ -145,6 +147,8 @@ export class Accepter {
         await sleep(this.#host.clock, limits.pollMaxMs)
       }
     }
+    // The lease has run out, and its timer has not noticed yet: a beat answered late would renew a pair that never hears of it.
+    this.#host.lose(owned)
   }
 
   async #recordsOf(event: EventRecord): Promise<RunRecord[]> {

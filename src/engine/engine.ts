@@ -145,6 +145,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     expect: (owned) => dispatcher.expect(owned),
     holds: (owned) => ownership.holds(owned),
+    lose,
     isRunning,
   })
 
