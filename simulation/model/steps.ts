@@ -154,7 +154,9 @@ export class Steps {
     })
     if (isBegun && !isGuarded) return true
     for (const [name, { calls, absentAtMs }] of this.#steps) {
-      if (!name.startsWith(`${run.id} `) || kept.has(name.slice(run.id.length + 1))) continue
+      const text = name.slice(run.id.length + 1)
+      // What was confirmed and undone is in doubt no more, though it has no checkpoint of its own.
+      if (!name.startsWith(`${run.id} `) || kept.has(text) || kept.has(text.replace(/^step:/, 'undo:'))) continue
       const isOpen = (call: Call) =>
         call.lineage === lineage &&
         (!call.refused || isSuspect) &&
