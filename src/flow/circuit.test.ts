@@ -9,6 +9,7 @@ const policy = { failures: 3, withinMs: 10_000, cooldownMs: 5_000, timeoutMs: 1_
 
 function bank() {
   const clock = new FakeClock()
+  const hurried: string[] = []
   const store = { record: undefined as CircuitRecord | undefined, isDown: false, turns: [] as CircuitTurn[] }
   const node = (name: string, isWaitedFor = false) =>
     new Circuit('bank', policy, {
@@ -25,6 +26,7 @@ function bank() {
       },
       isWaitedFor: () => isWaitedFor,
       changed: () => {},
+      hurry: () => void hurried.push(name),
       turned: () => {},
     })
   const one = node('one')
@@ -32,7 +34,7 @@ function bank() {
     for (let time = 0; time < times; time++) circuit.failed('plain', 'transient')
     await clock.settle()
   }
-  return { clock, store, node, one, fail }
+  return { clock, store, node, one, fail, hurried }
 }
 
 it('opens by failures in a row, within a span', async () => {
@@ -217,4 +219,21 @@ it('a probe that has not gone in time does not go: its right could end while it 
   expect([waiting.hasRoom(0), await waiting.enter()]).toEqual([false, undefined])
   await clock.advance(policy.timeoutMs)
   expect([waiting.hasRoom(0), await waiting.enter()]).toEqual([true, 'probe'])
+})
+
+it('asks how the probe of another went before its next beat, as long as runs wait and it is under way', async () => {
+  const { clock, store, node, one, fail, hurried } = bank()
+  const waiting = node('two', true)
+  await fail(one, 3)
+  await clock.advance(policy.cooldownMs)
+  await one.enter()
+  waiting.learn(store.record)
+  await clock.advance(2 * limits.probeLookMs)
+  expect(hurried).toEqual(['two', 'two'])
+  one.answered('probe')
+  await clock.settle()
+  waiting.learn(store.record)
+  expect(waiting.isOpen).toBe(false)
+  await clock.advance('1m')
+  expect(hurried).toEqual(['two', 'two'])
 })

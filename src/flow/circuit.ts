@@ -28,6 +28,8 @@ export interface CircuitHost {
   isWaitedFor(): boolean
   /** More may go, or less: who waits is looked at again. */
   changed(): void
+  /** A beat is wanted before its time. */
+  hurry(): void
   /** This node has turned it, for all. */
   turned(circuit: CircuitRecord): void
 }
@@ -157,8 +159,18 @@ export class Circuit {
     if (state === undefined || state === 'closed' || probeAt === undefined || this.#probe === 'asked') return
     if (!this.#host.isWaitedFor()) return
     const inMs = probeAt - this.#host.now()
-    if (inMs > 0) this.#timer = this.#host.clock.setTimer(inMs, () => this.lookForProbe(), { unref: true })
-    else void this.#ask()
+    if (inMs <= 0) {
+      void this.#ask()
+      return
+    }
+    // How another's probe went is heard with a beat: not waited for until the next one comes by itself, while runs wait.
+    const isOthers = state === 'probing' && this.#record?.actor !== this.#host.node
+    const lookMs = isOthers ? Math.min(inMs, limits.probeLookMs) : inMs
+    const look = () => {
+      if (lookMs < inMs) this.#host.hurry()
+      this.lookForProbe()
+    }
+    this.#timer = this.#host.clock.setTimer(lookMs, look, { unref: true })
   }
 
   /** The store could not be heard: in a while it may be. */

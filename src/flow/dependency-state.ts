@@ -11,10 +11,7 @@ import type { RateLimit } from './rate-limit.ts'
 import type { Slots } from './slots.ts'
 
 /** What the state of a dependency asks of its node. */
-export interface DependencyHost extends Omit<CircuitHost, 'isWaitedFor'> {
-  /** A beat is wanted before its time: the node has too little of a limit, or is to say that it has less. */
-  hurry(): void
-}
+export type DependencyHost = Omit<CircuitHost, 'isWaitedFor'>
 
 /** A run takes about so long to its call, before any has called. */
 const firstWayMs = 5

@@ -178,6 +178,8 @@ export const limits = {
   circuitCooldownMs: 15_000,
   /** A probe whose node was lost is taken for failed so long after the call's timeout. */
   probeGraceMs: 5_000,
+  /** While another node probes, and runs wait here, a beat asks so often how it went. */
+  probeLookMs: 500,
   /** After an outage, once so many go at once, there is no herd any more. */
   waveEnd: 512,
   /** Beats that a node asks for out of turn, since it has too little of a limit, are so far apart at least. */
