@@ -303,7 +303,7 @@ export class Dispatcher {
   }
 
   /** A beat was answered, or lost: `quiet` where it found nothing at those cursors. */
-  renewed(quiet: boolean): void {
+  beaten(quiet: boolean): void {
     this.#tail.renewed(quiet)
     this.#due.timeLearned()
     this.#ready.expire(this.#host.now())

@@ -120,8 +120,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         return reading
       },
       restingCursors: () => dispatcher.restingCursors(),
-      renewed: (quiet) => dispatcher.renewed(quiet),
-      notRenewed: () => dispatcher.renewed(false),
+      beaten: (quiet) => dispatcher.beaten(quiet),
       claims: () => dependencies.states.claims(),
       lent: (shares) => dependencies.lent(shares),
       lapsed: () => dependencies.states.lapsed(),

@@ -27,10 +27,8 @@ export interface OwnershipListener {
   settingsChanged(version: number): Promise<void>
   /** What the beat is to look at in the stead of a poll; undefined: polls go on. */
   restingCursors(): readonly OwnedCursor[] | undefined
-  /** The lease was renewed; it may have run out meanwhile. `quiet`: nothing came to the cursors that it looked at. */
-  renewed(quiet: boolean): void
-  /** A beat was not answered: it looked at nothing. */
-  notRenewed(): void
+  /** A beat was answered, or failed: then it looked at nothing. `quiet`: nothing came to the cursors that it looked at. */
+  beaten(quiet: boolean): void
   /** What this node uses of the limits that all share; undefined: of none. */
   claims(): readonly LimitClaim[] | undefined
   /** What the answer lent, until the lease ends. */
@@ -224,7 +222,7 @@ export class Ownership {
       this.#listener.lent(answer.limits ?? [])
     } catch (error) {
       this.#log.warn('beat failed', { error: error instanceof Error ? error.message : String(error) })
-      this.#listener.notRenewed()
+      this.#listener.beaten(false)
     } finally {
       this.#arm()
     }
@@ -262,7 +260,7 @@ export class Ownership {
         this.#settingsVersion = answer.settingsVersion
       }, notYet)
     }
-    this.#listener.renewed(answer.quiet === true)
+    this.#listener.beaten(answer.quiet === true)
   }
 
   #handBack({ group, shard, epoch }: Owned, lacks?: string): void {
