@@ -93,8 +93,11 @@ const all: readonly Peer[] = [
 const absurdSchema = new URL('../node_modules/.absurdctl', import.meta.url)
 const isAbsurdThere = existsSync(absurdSchema)
 
-/** Who is measured beside Hapax. */
-export const peers: readonly Peer[] = isAbsurdThere ? [...all, absurd] : all
+/** Who can be measured beside Hapax. */
+export const everyPeer: readonly Peer[] = [...all, absurd]
+
+/** Who is measured in this run. */
+export const peers: readonly Peer[] = isAbsurdThere ? everyPeer : all
 
 /** Who cannot be, and why. */
 export const unavailable: Readonly<Record<string, string>> = isAbsurdThere

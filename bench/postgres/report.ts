@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Peer, peers, unavailable } from '../peers/peers.ts'
+import { everyPeer, type Peer, unavailable } from '../peers/peers.ts'
 import { type BenchRecord, commitsOf, compareWith, median, rounded } from '../report.ts'
 import type { Round, RowResult } from './rounds.ts'
 import type { PostgresFigure } from './rows.ts'
@@ -189,7 +189,10 @@ export function postgresPage(records: readonly PostgresRecord[]): string {
   if (!first) return ''
   const settings = Object.entries(serverSettings).map(([name, value]) => `\`${name}=${value}\``)
   const failures = new Map(records.flatMap(({ failedPeers }) => Object.entries(failedPeers)))
-  const absent = [...Object.entries(unavailable), ...failures]
+  // What is on the page may be of an earlier run, which had other peers.
+  const measured = new Set(records.flatMap((record) => Object.keys(record.peers)))
+  const peerTexts = everyPeer.filter(({ name }) => measured.has(name)).map(peerText)
+  const absent = [...Object.entries(unavailable), ...failures].filter(([name]) => !measured.has(name))
   return `## PostgreSQL
 
 ![Events per second of Hapax, the limit and peers, on a logarithmic scale](performance-postgres.svg)
@@ -211,7 +214,7 @@ The limit writes the rows that the engine writes, by one prepared statement for 
 
 ### The peers and their settings
 
-${peers.map(peerText).join('\n')}
+${peerTexts.join('\n')}
 ${absent.length === 0 ? '' : `\n${absent.map(([name, why]) => `- **${name}** is not in the table: ${why}.`).join('\n')}\n`}`
 }
 
