@@ -50,13 +50,13 @@ export const ofLimits: readonly Mutation[] = [
     seed: 1,
   },
   {
-    name: 'a right to probe that never ends',
+    name: 'a probe for each that asks',
     file: circuit,
-    find: 'return probeAt !== undefined && this.#host.now() + this.#policy.timeoutMs <= probeAt',
-    replace: 'return true',
+    find: 'if (!this.#mayProbe) return undefined',
+    replace: "if (this.#probe === 'none') return undefined",
     killedBy: 'G8.open',
     ofLimits: true,
-    seed: 5209,
+    seed: 218,
   },
   {
     name: 'a circuit that everybody turns',
