@@ -58,6 +58,21 @@ onEitherStore((open) => {
   })
 })
 
+/** A handler of ordered runs: the first of its key dies, and the next never ends, until it is mended. */
+function brokenAtFirst() {
+  const seen: string[] = []
+  let isBroken = true
+  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
+    if (id === '1' && isBroken) throw new Fatal('broken')
+    seen.push(id)
+    return isBroken ? never() : undefined
+  })
+  const mend = () => {
+    isBroken = false
+  }
+  return { seen, ordered, mend }
+}
+
 it('keeps the order of a key while its handler was missing (G7)', async () => {
   const seen: string[] = []
   const other = handler('other', elsewhere, () => {})
@@ -79,13 +94,7 @@ it('keeps the order of a key while its handler was missing (G7)', async () => {
 })
 
 it('a run that a verb put behind its key is there still, and one that had begun goes first (G7)', async () => {
-  const seen: string[] = []
-  let isBroken = true
-  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
-    if (id === '1' && isBroken) throw new Fatal('broken')
-    seen.push(id)
-    return isBroken ? never() : undefined
-  })
+  const { seen, ordered, mend } = brokenAtFirst()
   const world = await testWorld({ handlers: [ordered], shards: 1 })
   const receipts = []
   for (const id of ['1', '2', '3']) receipts.push(await world.hapax.accept(order(id, { orderKey: 'key' })))
@@ -93,7 +102,7 @@ it('a run that a verb put behind its key is there still, and one that had begun 
   const redriven = await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
   expect(redriven).toMatchObject({ outcome: 'applied', note: 'to_the_back' })
   await world.crash()
-  isBroken = false
+  mend()
   await world.node()
   await world.until(() => seen.length === 4, '2m')
   expect(seen).toEqual(['2', '2', '3', '1'])
@@ -101,13 +110,7 @@ it('a run that a verb put behind its key is there still, and one that had begun 
 })
 
 it('a run that a verb put behind its key waits until all before it is read, however small the pages (G7)', async () => {
-  const seen: string[] = []
-  let isBroken = true
-  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
-    if (id === '1' && isBroken) throw new Fatal('broken')
-    seen.push(id)
-    return isBroken ? never() : undefined
-  })
+  const { seen, ordered, mend } = brokenAtFirst()
   const paused = handler('paused', elsewhere, () => {})
   const bounds = { held: 50, aside: 100, perKey: 16, page: 1 }
   const wrapStore = between({
@@ -124,7 +127,7 @@ it('a run that a verb put behind its key waits until all before it is read, howe
   await world.until(() => seen.length === 1)
   await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
   await world.crash()
-  isBroken = false
+  mend()
   await world.node()
   await world.until(() => seen.length === 4, '2m')
   expect(seen).toEqual(['2', '2', '3', '1'])
@@ -132,13 +135,7 @@ it('a run that a verb put behind its key waits until all before it is read, howe
 })
 
 it('one that had begun goes before what a verb put behind it, however small the memory (G7)', async () => {
-  const seen: string[] = []
-  let isBroken = true
-  const ordered = handler('ordered', { ...on, order: { onDead: 'skip' } }, ({ id }) => {
-    if (id === '1' && isBroken) throw new Fatal('broken')
-    seen.push(id)
-    return isBroken ? never() : undefined
-  })
+  const { seen, ordered, mend } = brokenAtFirst()
   const bounds = { held: 10, aside: 1, perKey: 0, page: 10 }
   const world = await testWorld({ handlers: [ordered], shards: 1, bounds })
   // What waits behind another key takes all the room that there is.
@@ -148,7 +145,7 @@ it('one that had begun goes before what a verb put behind it, however small the 
   await world.until(() => seen.length === 2)
   await world.soon(world.hapax.runs.retry(receipts[0]?.runs[0]?.id ?? '', why))
   await world.crash()
-  isBroken = false
+  mend()
   await world.node()
   await world.until(() => seen.length === 7, '2m')
   expect(seen.filter((id) => id < 'x')).toEqual(['2', '2', '3', '1'])

@@ -1,5 +1,5 @@
 import { HapaxError } from '../errors/hapax-error.ts'
-import { CircuitOpen, NotGranted, NotSent, RetryLater } from '../event/outcome.ts'
+import { CircuitOpen, NotGranted, RetryLater } from '../event/outcome.ts'
 import { type Clock, within } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import { type CallVerdict, callFailureOf, markFailure, verdictOf } from './call-failure.ts'
@@ -9,7 +9,7 @@ import { DependencyError } from './dependency-error.ts'
 import type { DependencyState } from './dependency-state.ts'
 import { statusOf } from './error-response.ts'
 import { retryAtOf } from './retry-after.ts'
-import type { RunContext } from './run-context.ts'
+import { attemptEnded, type RunContext } from './run-context.ts'
 
 /**
  * One call of a dependency: by its circuit, for a slot, for its turn in the rate, with its deadline; and what its end tells of the
@@ -100,7 +100,7 @@ async function enter(
 
 /** Why a call does not go that has waited for its turn; undefined: it goes. */
 function refusalOf(state: DependencyState, passage: Passage, isItsTurn: boolean, context: RunContext) {
-  if (!context.mayCall()) return ended()
+  if (!context.mayCall()) return attemptEnded()
   if (!state.circuit.mayGo(passage)) return open(state.name)
   if (isItsTurn) return undefined
   const inMs = Math.max(Math.min(state.rate.inMs, limits.callWaitMs), state.rate.pausedMs)
@@ -109,11 +109,7 @@ function refusalOf(state: DependencyState, passage: Passage, isItsTurn: boolean,
 
 /** What was an attempt's may not reach out once it has ended, or the lease is gone: its successor may be under way. */
 function alive(context: RunContext): void {
-  if (!context.mayCall()) throw ended()
-}
-
-function ended(): NotSent {
-  return new NotSent('The attempt has ended: nothing more is sent for it.')
+  if (!context.mayCall()) throw attemptEnded()
 }
 
 function open(name: string): CircuitOpen {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { HapaxError } from '../errors/hapax-error.ts'
-import { NotSent } from '../event/outcome.ts'
 import type { Clock, Timer } from '../kit/clock.ts'
+import { attemptEnded } from './run-context.ts'
 
 /** How many are done together, and for how long the first of them waits for others. */
 export interface GathererOptions {
@@ -51,7 +51,8 @@ export class Gatherer<Item, Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, signal, mayGo, resolve, reject, within: AsyncLocalStorage.snapshot() })
       const { size, withinMs } = this.#options
-      if (this.#waiting.filter(isLive).length >= size) this.#flush()
+      // Who may still go is asked where there are enough of them, not at each that comes.
+      if (this.#waiting.length >= size && this.#waiting.filter(isLive).length >= size) this.#flush()
       else this.#timer ??= this.#clock.setTimer(withinMs, () => this.#flush())
     })
   }
@@ -61,11 +62,11 @@ export class Gatherer<Item, Result> {
     this.#timer = undefined
     const waiting = this.#waiting
     this.#waiting = []
-    const live = waiting.filter(isLive)
+    const live: Waiting<Item, Result>[] = []
     for (const one of waiting) {
-      const { signal, reject } = one
-      if (signal.aborted) reject(signal.reason)
-      else if (!live.includes(one)) reject(new NotSent('The attempt has ended: nothing more is sent for it.'))
+      if (one.signal.aborted) one.reject(one.signal.reason)
+      else if (one.mayGo()) live.push(one)
+      else one.reject(attemptEnded())
     }
     const [first] = live
     if (first) void first.within(() => this.#call(live))

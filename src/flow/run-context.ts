@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { HapaxError } from '../errors/hapax-error.ts'
+import { NotSent } from '../event/outcome.ts'
 import type { Dependencies } from './dependencies.ts'
 
 /** What a call out of a run's code finds: the one place that is told by where code runs, not by what it is handed. */
@@ -32,6 +33,11 @@ export function callsUnder(signal: AbortSignal): Pick<RunContext, 'beginCall' | 
     },
     endCall: () => {},
   }
+}
+
+/** Why nothing goes out of a run whose attempt has ended, or whose node has lost it. */
+export function attemptEnded(): NotSent {
+  return new NotSent('The attempt has ended: nothing more is sent for it.')
 }
 
 /** Somebody has declared a dependency: until then, no run carries a context. */
