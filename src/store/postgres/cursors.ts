@@ -12,7 +12,10 @@ const numbersEach = 8_192
 
 /** What a statement saw: which transactions had ended. */
 export class Snapshot {
-  /** No number up to here that is committed was missed, but for those of {@link open}. */
+  /**
+   * No number up to here that is committed was missed, but for those of {@link open}. Not after a recovery: see
+   * {@link Cursors.readTo}.
+   */
   readonly seenTo: number
   /** Numbers of the transactions that were under way, in order. */
   readonly open: readonly Span[]
@@ -53,7 +56,22 @@ const none: Late = { events: [], interventions: [] }
  * with the page that finds them committed; nothing waits for them.
  */
 export class Cursors {
+  #loggedTo = 0
   readonly #pairs = new Map<string, { readonly epoch: number; readonly late: Late }>()
+
+  /** A record of this number is committed: its transaction's id, and all below, are in the server's log. */
+  committed(number: number): void {
+    if (number > this.#loggedTo) this.#loggedTo = number
+  }
+
+  /**
+   * How far a cursor may go that nothing is left before. An id that a transaction took and left nothing under is not in the
+   * log: a server that crashed gives it once more, and the event under it lay below every cursor until a takeover, and below
+   * the marks that were kept of them for ever.
+   */
+  readTo({ seenTo }: Snapshot): number {
+    return Math.min(seenTo, this.#loggedTo)
+  }
 
   late({ group, shard, epoch }: Owned): Late {
     const known = this.#pairs.get(`${shard}/${group}`)

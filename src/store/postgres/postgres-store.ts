@@ -265,6 +265,7 @@ export class PostgresStore implements Store {
         const types = this.#types ?? (await this.#findTypes())
         const row = await this.#connections.durable(this.#commitSql, commitParams(batch, this.#now(), judging, types))
         const result = commitAnswer(batch, row)
+        this.#tails.cursors.committed(greatestOf(result))
         if (bringsWork(batch)) this.#hints.tell()
         return result
       } catch (error) {
@@ -311,6 +312,14 @@ export class PostgresStore implements Store {
     answered.then(done, done)
     return answered
   }
+}
+
+/** The number of the last record that a commit wrote and says of; 0: there is none. */
+function greatestOf({ accept, intervene }: CommitResult): number {
+  let greatest = 0
+  for (const answer of accept) if (answer.outcome === 'accepted') greatest = Math.max(greatest, answer.position ?? 0)
+  for (const answer of intervene) if (answer.outcome === 'written') greatest = Math.max(greatest, answer.position)
+  return greatest
 }
 
 /** Whether others may have something to do: what was handed over has its owner already. */

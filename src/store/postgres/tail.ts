@@ -74,6 +74,7 @@ export class Tails {
     const pages: TailPage[] = new Array(cursors.length)
     const chosen: Row[][] = new Array(cursors.length)
     const late: Late[] = new Array(cursors.length)
+    const readTo = this.cursors.readTo(snapshot)
     let left = limit
     // Another pair is the first each time: a busy shard must not take every page.
     this.#turn++
@@ -81,7 +82,7 @@ export class Tails {
       const index = (this.#turn + offset) % cursors.length
       const one = asked[index]
       if (!one) continue
-      const cut = cutPage(one, found[index], snapshot, left, registry)
+      const cut = cutPage(one, found[index], { snapshot, readTo }, left, registry)
       chosen[index] = cut.rows
       left -= cut.rows.length
       pages[index] = { ...cut.page, interventions: interventionsOf(found[index], registry, one.owned.group) }
@@ -184,8 +185,15 @@ export class Tails {
         one?.interventions.push(withKeys({ ...row.intervention }))
       }
     }
-    for (const one of found) for (const list of [one?.late, one?.fresh]) list?.sort(byPosition)
+    for (const one of found) {
+      for (const list of [one?.late, one?.fresh, one?.interventions]) list?.sort(byPosition)
+      for (const list of [one?.fresh, one?.interventions]) this.#noteCommitted(list?.at(-1))
+    }
     return { found, snapshot, registry: await this.#registers.of(version) }
+  }
+
+  #noteCommitted(row: Row | undefined): void {
+    if (row) this.cursors.committed(numberIn(row, 'position'))
   }
 
   /** The events of all pages in full, with the runs of their groups that have left records. */
@@ -233,11 +241,17 @@ function pairName({ group, shard }: Owned): string {
   return `${shard}/${group}`
 }
 
+/** What the statement saw, and how far a cursor may go by it. */
+interface Seen {
+  readonly snapshot: Snapshot
+  readonly readTo: number
+}
+
 /** One page of what was found: late commits first, since they lie below. */
 function cutPage(
   { owned, unfinished, late, after: given, rows: most }: Asked,
   found: Found | undefined,
-  snapshot: Snapshot,
+  { snapshot, readTo }: Seen,
   limit: number,
   registry: Registry,
 ): { readonly page: TailPage; readonly rows: Row[]; readonly late: Late } {
@@ -250,10 +264,11 @@ function cutPage(
   const after = given ?? Math.max(0, found.lowMark - 1)
   const isDue = (row: Row) => !unfinished || isUnfinished(row, registry, group)
   const rows: Row[] = []
+  const asked = Math.max(readTo, owned.asked ?? 0)
   const answer = (cursor: number, more: boolean, events: readonly Span[]) => ({
-    page: { ...empty, stale: false, more, cursor, asked: Math.max(snapshot.seenTo, owned.asked ?? 0) },
+    page: { ...empty, stale: false, more, cursor, asked },
     rows,
-    late: { events, interventions: snapshot.open },
+    late: { events, interventions: snapshot.openBelow(asked) },
   })
   for (const row of found.late) {
     if (!isDue(row)) continue
@@ -272,7 +287,7 @@ function cutPage(
     read = numberIn(row, 'position')
   }
   if (found.fresh.length >= most) return answer(read, true, snapshot.openBelow(read))
-  const cursor = Math.max(after, snapshot.seenTo)
+  const cursor = Math.max(after, readTo)
   return answer(cursor, false, snapshot.openBelow(cursor))
 }
 
@@ -299,10 +314,7 @@ function isUnfinished(row: Row, registry: Registry, group: string): boolean {
 /** Unanswered ones whose run is the group's. */
 function interventionsOf(found: Found | undefined, registry: Registry, group: string): InterventionRecord[] {
   const rows = found?.interventions ?? []
-  return rows
-    .map(interventionOf)
-    .filter(({ tag }) => groupOf(registry, tag) === group)
-    .sort((one, other) => one.position - other.position)
+  return rows.map(interventionOf).filter(({ tag }) => groupOf(registry, tag) === group)
 }
 
 function byPosition(one: Row, other: Row): number {
