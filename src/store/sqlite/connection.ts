@@ -106,7 +106,7 @@ export function connect(options: ConnectionOptions): DatabaseSync {
     timeout: options.waitMs ?? busyMs,
   })
   if (!options.readOnly) {
-    database.exec('pragma page_size = 8192')
+    database.exec('pragma page_size = 4096')
     keepLog(database, options.waitMs ?? busyMs)
   }
   database.exec(`

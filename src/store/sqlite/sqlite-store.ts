@@ -95,7 +95,6 @@ export class SqliteStore implements Store {
   readonly #seen: Seen
   readonly #hints: Hints
   readonly #underWay = new Set<Promise<unknown>>()
-  #turn = 0
   #closing: Promise<void> | undefined
 
   constructor(parts: SqliteStoreParts) {
@@ -141,22 +140,7 @@ export class SqliteStore implements Store {
     // What this process is committing now may be committed already and not yet answered: it would look like another's.
     while (this.#seen.upTo < head && this.#underWay.size > 0) await Promise.allSettled([...this.#underWay])
     this.#seen.foreign(head)
-    return this.#read(() => {
-      const { cursors } = request
-      const pages: TailPage[] = []
-      let left = request.limit
-      // Another pair is the first each time: a busy shard must not take every page.
-      this.#turn++
-      for (let offset = 0; offset < cursors.length; offset++) {
-        const index = (this.#turn + offset) % cursors.length
-        const cursor = cursors[index]
-        if (!cursor) continue
-        const page = this.#tails.page(cursor, left, this.#seen, head)
-        left -= page.events.length
-        pages[index] = page
-      }
-      return pages
-    })
+    return this.#read(() => this.#tails.pages(request, this.#seen, head))
   }
 
   async due(owned: readonly Owned[], until: Instant, limit: number, after?: DuePlace): Promise<DuePage> {

@@ -3,7 +3,7 @@ import { handlersOf, type Registry } from '../../event/handler-record.ts'
 import type { Instant } from '../../kit/clock.ts'
 import { numberIn, optionalNumberIn, textIn } from '../sql/columns.ts'
 import { eventOf, interventionOf, type Row, stateOf } from '../sql/rows.ts'
-import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage } from '../store.ts'
+import type { DuePage, DuePlace, Owned, OwnedCursor, StandingRun, TailEvent, TailPage, TailRequest } from '../store.ts'
 import type { Reads } from './read.ts'
 import { RegistryReads } from './registry.ts'
 import type { Seen } from './seen.ts'
@@ -11,12 +11,16 @@ import type { Seen } from './seen.ts'
 /** Events looked at for one page: a takeover passes over what is settled, and must not hold the event loop for it. */
 const scanRows = 2_000
 
+/** Numbers looked through at most for the shards that something came to: beyond it each pair is asked for by itself. */
+const stirredNumbers = 4_096
+
 /** Reads what came to the pairs that a node owns, and what of theirs is due. */
 export class Tails {
   readonly #reads: Reads
   readonly #registers: RegistryReads
   readonly #statements: ReturnType<typeof prepare>
   #registry: Registry | undefined
+  #turn = 0
 
   constructor(database: DatabaseSync, reads: Reads) {
     this.#reads = reads
@@ -30,28 +34,58 @@ export class Tails {
   }
 
   /**
-   * One pair's page.
+   * A page for each pair.
    *
-   * @param head the last committed number: what comes later is for the next page.
+   * @param head the last committed number: what comes later is for the next pages.
    */
-  page(owned: OwnedCursor, limit: number, seen: Seen, head: number): TailPage {
-    const { group, shard, epoch } = owned
-    const pair = this.#statements.pair.get(group, shard)
-    const answer = { group, shard, epoch }
-    if (pair?.epoch !== epoch) {
-      return {
-        ...answer,
-        stale: true,
-        cursor: owned.cursor ?? 0,
-        asked: owned.asked ?? 0,
-        more: false,
-        events: [],
-        interventions: [],
-        standing: [],
-      }
+  pages({ cursors, limit }: TailRequest, seen: Seen, head: number): TailPage[] {
+    const pages: TailPage[] = []
+    const stirred = this.#stirred(cursors, seen, head)
+    let left = limit
+    // Another pair is the first each time: a busy shard must not take every page.
+    this.#turn++
+    for (let offset = 0; offset < cursors.length; offset++) {
+      const index = (this.#turn + offset) % cursors.length
+      const owned = cursors[index]
+      if (!owned) continue
+      const pair = this.#statements.pair.get(owned.group, owned.shard)
+      const isStale = pair?.epoch !== owned.epoch
+      const isCalm = !isStale && owned.cursor !== undefined && !owned.all && stirred?.has(owned.shard) === false
+      let page: TailPage
+      if (isStale) page = { ...emptyPage(owned, owned.cursor ?? 0, owned.asked ?? 0), stale: true }
+      else if (isCalm) page = emptyPage(owned, Math.max(head, owned.cursor), head)
+      else page = this.#page(owned, numberIn(pair, 'low_mark'), left, seen, head)
+      left -= page.events.length
+      pages[index] = page
     }
+    return pages
+  }
+
+  /**
+   * The shards that anything came to that these pairs have not got; undefined where that is long ago. Two nodes on one file that
+   * write in turn look for each other's events at each commit: by one range for all pairs, not three looks for each of them.
+   */
+  #stirred(cursors: readonly OwnedCursor[], seen: Seen, head: number): ReadonlySet<number> | undefined {
+    let from = head
+    let askedFrom = head
+    for (const owned of cursors) {
+      if (owned.cursor === undefined) continue
+      const [unread] = seen.unread(owned, owned.cursor)
+      if (unread) from = Math.min(from, unread.from - 1)
+      askedFrom = Math.min(askedFrom, owned.asked ?? owned.cursor)
+    }
+    if (head - Math.min(from, askedFrom) > stirredNumbers) return undefined
+    const shards = new Set<number>()
+    if (from < head) for (const row of this.#statements.stirred.all(from, head)) shards.add(numberIn(row, 'shard'))
+    if (askedFrom < head)
+      for (const row of this.#statements.asked.all(askedFrom, head)) shards.add(numberIn(row, 'shard'))
+    return shards
+  }
+
+  #page(owned: OwnedCursor, lowMark: number, limit: number, seen: Seen, head: number): TailPage {
+    const { group, shard } = owned
     const takeover = owned.cursor === undefined
-    const cursor = owned.cursor ?? Math.max(0, numberIn(pair, 'low_mark') - 1)
+    const cursor = owned.cursor ?? Math.max(0, lowMark - 1)
     const unfinished = takeover || owned.all === true
     const stretches = unfinished ? [{ from: cursor + 1, to: head }] : seen.unread(owned, cursor)
     const events: TailEvent[] = []
@@ -71,13 +105,10 @@ export class Tails {
     }
     if (!more) readTo = Math.max(head, cursor)
     return {
-      ...answer,
-      stale: false,
-      cursor: readTo,
+      ...emptyPage(owned, readTo, head),
       more,
       events,
       interventions: this.#interventions(owned, owned.asked ?? (takeover ? 0 : cursor), head),
-      asked: head,
       standing: takeover ? this.#standing(group, shard) : [],
     }
   }
@@ -166,14 +197,30 @@ export class Tails {
   }
 }
 
+function emptyPage({ group, shard, epoch }: Owned, cursor: number, asked: number): TailPage {
+  return { group, shard, epoch, stale: false, cursor, asked, more: false, events: [], interventions: [], standing: [] }
+}
+
 function prepare(
   database: DatabaseSync,
 ): Record<
-  'lastSeq' | 'pair' | 'events' | 'body' | 'settled' | 'interventions' | 'standing' | 'due' | 'dueAfter',
+  | 'lastSeq'
+  | 'stirred'
+  | 'asked'
+  | 'pair'
+  | 'events'
+  | 'body'
+  | 'settled'
+  | 'interventions'
+  | 'standing'
+  | 'due'
+  | 'dueAfter',
   StatementSync
 > {
   return {
     lastSeq: database.prepare('select last_seq, registry_version from progress'),
+    stirred: database.prepare('select shard from event where position > ? and position <= ?'),
+    asked: database.prepare('select shard from intervention where answer is null and position > ? and position <= ?'),
     pair: database.prepare('select epoch, low_mark from pair where group_name = ? and shard = ?'),
     events: database.prepare('select * from event where shard = ? and position between ? and ? order by position'),
     body: database.prepare('select bytes from body where position = ?'),
