@@ -28,10 +28,10 @@ export class Seen {
     this.#shards = Array.from({ length: shards }, () => [])
   }
 
-  /** Numbers that others wrote: in every shard there may be something. */
-  foreign(to: number): void {
+  /** Numbers that others wrote, with events in these shards; undefined: in every shard there may be something. */
+  foreign(to: number, shards: Iterable<number> = this.#shards.keys()): void {
     if (to <= this.upTo) return
-    for (let shard = 0; shard < this.#shards.length; shard++) this.add(shard, this.upTo + 1, to, undefined)
+    for (const shard of shards) this.add(shard, this.upTo + 1, to, undefined)
     this.upTo = to
   }
 

@@ -139,7 +139,7 @@ export class SqliteStore implements Store {
     const head = this.#tails.lastSeq()
     // What this process is committing now may be committed already and not yet answered: it would look like another's.
     while (this.#seen.upTo < head && this.#underWay.size > 0) await Promise.allSettled([...this.#underWay])
-    this.#seen.foreign(head)
+    this.#noteForeign(head)
     return this.#read(() => this.#tails.pages(request, this.#seen, head))
   }
 
@@ -284,11 +284,27 @@ export class SqliteStore implements Store {
     }
   }
 
+  /** Other processes wrote up to this number. Whether there may be work in it. */
+  #noteForeign(to: number): boolean {
+    const { upTo } = this.#seen
+    if (to <= upTo) return false
+    const stirred = this.#lookAt(upTo + 1, to)
+    this.#seen.foreign(to, stirred?.shards)
+    return !stirred || stirred.isAsked || stirred.shards.size > 0
+  }
+
+  #lookAt(from: number, to: number): ReturnType<Tails['stirred']> {
+    try {
+      return this.#tails.stirred(from, to)
+    } catch {
+      // What was committed is no error of whoever learns of it: each page looks for itself.
+      return undefined
+    }
+  }
+
   /** Reads the writer's answers, and notes which events need no tail. */
   #learn(batch: Commit, answers: CommitAnswers): CommitResult {
-    const foreign = answers.before > this.#seen.upTo
-    this.#seen.foreign(answers.before)
-    let work = foreign || answers.intervene.length > 0
+    let work = this.#noteForeign(answers.before) || answers.intervene.length > 0
     let lastAccepted = answers.before
     const accept: AcceptAnswer[] = []
     for (const [index, position] of answers.accept.entries()) {

@@ -11,7 +11,7 @@ import type { Seen } from './seen.ts'
 /** Events looked at for one page: a takeover passes over what is settled, and must not hold the event loop for it. */
 const scanRows = 2_000
 
-/** Numbers looked through at most for the shards that something came to: beyond it each pair is asked for by itself. */
+/** Numbers of other processes that are looked through at most: beyond it something may be in every shard. */
 const stirredNumbers = 4_096
 
 /** Reads what came to the pairs that a node owns, and what of theirs is due. */
@@ -40,7 +40,7 @@ export class Tails {
    */
   pages({ cursors, limit }: TailRequest, seen: Seen, head: number): TailPage[] {
     const pages: TailPage[] = []
-    const stirred = this.#stirred(cursors, seen, head)
+    const asked = this.#askedSince(cursors, head)
     let left = limit
     // Another pair is the first each time: a busy shard must not take every page.
     this.#turn++
@@ -48,13 +48,7 @@ export class Tails {
       const index = (this.#turn + offset) % cursors.length
       const owned = cursors[index]
       if (!owned) continue
-      const pair = this.#statements.pair.get(owned.group, owned.shard)
-      const isStale = pair?.epoch !== owned.epoch
-      const isCalm = !isStale && owned.cursor !== undefined && !owned.all && stirred?.has(owned.shard) === false
-      let page: TailPage
-      if (isStale) page = { ...emptyPage(owned, owned.cursor ?? 0, owned.asked ?? 0), stale: true }
-      else if (isCalm) page = emptyPage(owned, Math.max(head, owned.cursor), head)
-      else page = this.#page(owned, numberIn(pair, 'low_mark'), left, seen, head)
+      const page = this.#pageOf(owned, left, seen, head, asked)
       left -= page.events.length
       pages[index] = page
     }
@@ -62,24 +56,34 @@ export class Tails {
   }
 
   /**
-   * The shards that anything came to that these pairs have not got; undefined where that is long ago. Two nodes on one file that
-   * write in turn look for each other's events at each commit: by one range for all pairs, not three looks for each of them.
+   * The shards of the events in this stretch, and whether anything was asked for in it; undefined where it is long. Two nodes on
+   * one file learn of each other's numbers at each commit, and most of those are of settlements: with three looks for each
+   * pair at each of them, a tenth of a busy node's processor time went there.
    */
-  #stirred(cursors: readonly OwnedCursor[], seen: Seen, head: number): ReadonlySet<number> | undefined {
+  stirred(from: number, to: number): { readonly shards: ReadonlySet<number>; readonly isAsked: boolean } | undefined {
+    if (to - from > stirredNumbers) return undefined
+    const shards = this.#statements.shardsOfEvents.all(from, to).map((row) => numberIn(row, 'shard'))
+    return { shards: new Set(shards), isAsked: this.#asked(from, to).size > 0 }
+  }
+
+  /** The shards of interventions that came after all of these cursors and are not answered. */
+  #askedSince(cursors: readonly OwnedCursor[], head: number): ReadonlySet<number> {
     let from = head
-    let askedFrom = head
-    for (const owned of cursors) {
-      if (owned.cursor === undefined) continue
-      const [unread] = seen.unread(owned, owned.cursor)
-      if (unread) from = Math.min(from, unread.from - 1)
-      askedFrom = Math.min(askedFrom, owned.asked ?? owned.cursor)
-    }
-    if (head - Math.min(from, askedFrom) > stirredNumbers) return undefined
-    const shards = new Set<number>()
-    if (from < head) for (const row of this.#statements.stirred.all(from, head)) shards.add(numberIn(row, 'shard'))
-    if (askedFrom < head)
-      for (const row of this.#statements.asked.all(askedFrom, head)) shards.add(numberIn(row, 'shard'))
-    return shards
+    for (const { cursor = head, asked = cursor } of cursors) from = Math.min(from, asked)
+    return from < head ? this.#asked(from + 1, head) : new Set()
+  }
+
+  #asked(from: number, to: number): ReadonlySet<number> {
+    return new Set(this.#statements.asked.all(from, to).map((row) => numberIn(row, 'shard')))
+  }
+
+  #pageOf(owned: OwnedCursor, limit: number, seen: Seen, head: number, asked: ReadonlySet<number>): TailPage {
+    const { shard, cursor } = owned
+    const pair = this.#statements.pair.get(owned.group, shard)
+    if (pair?.epoch !== owned.epoch) return { ...emptyPage(owned, cursor ?? 0, owned.asked ?? 0), stale: true }
+    const isKnown = cursor !== undefined && !owned.all && !asked.has(shard)
+    if (isKnown && seen.unread(owned, cursor).length === 0) return emptyPage(owned, Math.max(head, cursor), head)
+    return this.#page(owned, numberIn(pair, 'low_mark'), limit, seen, head)
   }
 
   #page(owned: OwnedCursor, lowMark: number, limit: number, seen: Seen, head: number): TailPage {
@@ -205,7 +209,7 @@ function prepare(
   database: DatabaseSync,
 ): Record<
   | 'lastSeq'
-  | 'stirred'
+  | 'shardsOfEvents'
   | 'asked'
   | 'pair'
   | 'events'
@@ -219,8 +223,8 @@ function prepare(
 > {
   return {
     lastSeq: database.prepare('select last_seq, registry_version from progress'),
-    stirred: database.prepare('select shard from event where position > ? and position <= ?'),
-    asked: database.prepare('select shard from intervention where answer is null and position > ? and position <= ?'),
+    shardsOfEvents: database.prepare('select shard from event where position between ? and ?'),
+    asked: database.prepare('select shard from intervention where answer is null and position between ? and ?'),
     pair: database.prepare('select epoch, low_mark from pair where group_name = ? and shard = ?'),
     events: database.prepare('select * from event where shard = ? and position between ? and ? order by position'),
     body: database.prepare('select bytes from body where position = ?'),
