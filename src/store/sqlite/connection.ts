@@ -97,8 +97,9 @@ export interface ConnectionOptions {
  * One connection, set up alike everywhere: WAL, every commit fsynced, checkpoints by the writer's own hand (SQLite's own
  * would stop a commit for as long as the log is large).
  *
- * The page size is a measurement: 8 KiB took 12 % more accepts per second of 1 KB bodies than 4 KiB, since fewer pages
- * are begun and split; 16 KiB lost it again to half-filled pages written twice.
+ * The page size is a measurement: at 500 events a second commits are small, and with 8 KiB they wrote 24 MB/s where 4 KiB write
+ * 12 to 15. At full speed, in groups of 64, no difference is left (accept 0.60 and 0.63 of the limit, whole life 0.40 and 0.45, whose
+ * ranges meet; 16 KiB lost).
  */
 export function connect(options: ConnectionOptions): DatabaseSync {
   const database = new DatabaseSync(options.path, {

@@ -4,8 +4,10 @@ import { statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
+import { acceptItem } from '../../../test/support/accept-item.ts'
 import { accepted, acceptOne, newPath, open, ownAll, pairOf } from '../../../test/support/sqlite-file.ts'
 import { seededRandom } from '../../kit/random.ts'
+import type { Store } from '../store.ts'
 
 const children: ChildProcess[] = []
 
@@ -166,6 +168,21 @@ describe('what goes wrong below', () => {
 
   test('a path that cannot be opened is store_refused', async () => {
     await expect(open('/no/such/folder/hapax.db')).rejects.toMatchObject({ code: 'store_refused' })
+  })
+
+  test('the log begins anew also while two nodes write without a pause', async () => {
+    const path = newPath()
+    const stores = [await open(path), await open(path)]
+    const body = Buffer.alloc(100_000)
+    const write = async (store: Store) => {
+      for (let commits = 0; commits < 60; commits++) {
+        const accept = Array.from({ length: 20 }, () => acceptItem({ body }))
+        await store.commit({ accept })
+      }
+    }
+    await Promise.all(stores.map(write))
+    // 240 MB went through it.
+    expect(statSync(`${path}-wal`).size).toBeLessThan(160_000_000)
   })
 
   test('the file is readable by its owner alone', async () => {

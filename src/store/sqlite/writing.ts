@@ -25,6 +25,15 @@ import { WriteTurn } from './write-turn.ts'
 /** A log this large is copied into the file even while work comes: some 60 ms, once in 40,000 events. */
 const walMostBytes = 64 * 1_048_576
 
+/**
+ * A log of more is begun anew, which nobody does while others always read or write: two busy processes had one of 400 MB, and a
+ * log that grows makes each sync a commit of the file system too.
+ */
+const walLongBytes = 32 * 1_048_576
+
+/** How long others' readers and writers are waited for then, in milliseconds. */
+const walAnewWaitMs = 20
+
 /** In an idle moment a smaller one will do: reads are faster without it. */
 const walIdleBytes = 1_048_576
 
@@ -162,7 +171,7 @@ export class Writing implements WriterCalls {
   /** After an answer went out: copies the log into the file where it has grown large. */
   afterwards(): void {
     this.#commits++
-    if (this.#commits % 32 === 0 && this.#walBytes() > walMostBytes) this.#checkpoint()
+    if (this.#commits % 32 === 0 && this.#log().uncopiedBytes > walMostBytes) this.#checkpoint()
   }
 
   /** A slice of what can wait, in an idle moment. Answers whether there is more. */
@@ -171,7 +180,7 @@ export class Writing implements WriterCalls {
       this.#transact(() => this.#compaction.slice(256))
       return true
     }
-    if (this.#walBytes() > walIdleBytes) this.#checkpoint()
+    if (this.#log().uncopiedBytes > walIdleBytes) this.#checkpoint()
     return false
   }
 
@@ -210,15 +219,24 @@ export class Writing implements WriterCalls {
     this.#dirty = false
   }
 
-  /** What the log holds that the file does not: asked of SQLite, since the log's file keeps its size when it begins anew. */
-  #walBytes(): number {
-    if (!ownCheckpoints) return 0
+  /** Pages in the log, and of these in the file. Asked of SQLite, since the log's file keeps its size when it begins anew. */
+  #log(): { readonly bytes: number; readonly uncopiedBytes: number } {
+    if (!ownCheckpoints) return { bytes: 0, uncopiedBytes: 0 }
     const row = this.#database.prepare('pragma wal_checkpoint(noop)').get()
-    return (numberIn(row, 'log') - numberIn(row, 'checkpointed')) * this.#pageBytes
+    const [pages, copied] = [numberIn(row, 'log'), numberIn(row, 'checkpointed')]
+    return { bytes: pages * this.#pageBytes, uncopiedBytes: (pages - copied) * this.#pageBytes }
   }
 
+  /** Most is copied with nobody waiting; what came meanwhile, and the new beginning, need the write lock for a moment. */
   #checkpoint(): void {
     this.#database.exec('pragma wal_checkpoint(passive)')
+    if (this.#log().bytes < walLongBytes) return
+    this.#database.exec(`pragma busy_timeout = ${walAnewWaitMs}`)
+    try {
+      this.#database.exec('pragma wal_checkpoint(restart)')
+    } finally {
+      this.#database.exec('pragma busy_timeout = 0')
+    }
   }
 }
 
