@@ -62,10 +62,12 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     /^saved by the circuit: [1-9]\d* calls to a service that is down$/,
     'saved by the cache: 39 calls for what was known',
   ],
-  'coalesce.ts': [
+  'burst.ts': [
     'each: 1000 calls for 1000 updates',
     /^latest: \d{1,3} calls, [1-9]\d* runs were overtaken$/,
-    /^saved: [1-9]\d* calls; 50 of 50 items are right$/,
+    /^gathered: \d{1,3} calls$/,
+    /^saved by latest: [1-9]\d* calls; 50 of 50 items are right$/,
+    /^saved by gathered: 9\d\d calls; 50 of 50 items are right$/,
   ],
   'schedules.ts': ['tick 1 of each-second', 'tick 2 of each-second', '* * * * * * UTC missed: skip', 'each time once'],
   'transactional.ts': [

@@ -1,6 +1,7 @@
 import { createHapax, type Handler, type Hapax, handler } from '../../src/index.ts'
 import { atRate, latencyFigures, latencyRate, type Measured, produce, slots } from '../measure.ts'
 import { counted, event, halfDuplicates, idsOf } from '../works/events.ts'
+import { type Flow, keyed, ordered, stepAlone, stepLimited } from '../works/flow.ts'
 import type { Bench, Works } from './contestant.ts'
 
 /** Hapax by its public door, as the SQLite rows run it: 1,000 slots, at latency its defaults. */
@@ -15,6 +16,10 @@ export const works: Works = {
       return { ok: true }
     }),
   latency,
+  'one step': (bench) => flowing(bench, stepAlone()),
+  'one step with limits': (bench) => flowing(bench, stepLimited()),
+  keyed: (bench) => flowing(bench, keyed()),
+  ordered: (bench) => flowing(bench, ordered()),
 }
 
 function opened(bench: Bench, handlers: readonly Handler[], concurrency = slots): Promise<Hapax> {
@@ -52,6 +57,25 @@ async function wholeLife(bench: Bench): Promise<Measured> {
     await acceptAll(hapax, ids)
     await all
     // Every completion is durable when this resolves.
+    await hapax.stop()
+  })
+}
+
+async function flowing(bench: Bench, flow: Flow): Promise<Measured> {
+  const hapax = await opened(bench, [flow.handler])
+  await hapax.start()
+  const acceptEach = (all: readonly string[]) =>
+    produce(all.length, (index) => hapax.accept(flow.event(all[index] ?? '', index)))
+  const warmed = bench.warmUp - flow.blocked(bench.warmUp)
+  const warm = flow.reached(warmed)
+  await acceptEach(idsOf(bench.warmUp, 'warm'))
+  await warm
+  await bench.settle()
+  const all = flow.reached(warmed + bench.count - flow.blocked(bench.count))
+  const names = idsOf(bench.count)
+  return bench.measure(async () => {
+    await acceptEach(names)
+    await all
     await hapax.stop()
   })
 }

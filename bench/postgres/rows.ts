@@ -117,7 +117,39 @@ export const postgresRows: readonly PostgresRow[] = [
     const against = 'with nobody beside it'
     return alone(work, { against, place: 'held' }, 'while another session holds a transaction open')
   }),
+  flow(
+    'limits in use',
+    'a run of one step through a dependency with limits',
+    'one step with limits',
+    { against: 'the same without limits', otherWork: 'one step' },
+    0.9,
+  ),
+  flow(
+    'order in use',
+    '10,000 order keys, one of them blocked',
+    'ordered',
+    { against: 'the same without order', otherWork: 'keyed' },
+    0.8,
+  ),
 ]
+
+/** A row of Hapax beside itself, in an empty database: with flow control in use, and without. */
+function flow(
+  name: string,
+  words: string,
+  work: WorkName,
+  beside: Pick<Beside, 'against' | 'otherWork'>,
+  reaches: number,
+): PostgresRow {
+  return {
+    name,
+    work,
+    beside: { ...beside, place: 'empty' },
+    count: 40_000,
+    peerCount: 0,
+    figures: [{ work: words, measured: 'rate', unit: '/s', goals: { reaches } }],
+  }
+}
 
 /** A row of Hapax beside itself, whose rate may be a fifth lower. */
 export function alone(work: WorkName, beside: Beside, words: string): PostgresRow {

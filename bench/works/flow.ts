@@ -1,16 +1,34 @@
-import { type Dependency, dependency, type Handler, type HandlerOptions, handler } from '../../src/index.ts'
+import {
+  type Dependency,
+  dependency,
+  type Handler,
+  type HandlerOptions,
+  handler,
+  type NewEvent,
+} from '../../src/index.ts'
 import { perSecond, produce, type Side } from '../measure.ts'
 import { event, ids, opened } from './events.ts'
 
 /** Order keys of the ordered row. */
 const keys = 10_000
 
-/** A handler of one step, and when so many of its runs have come to their end. */
-function paying(
+/** One work of a flow row: a handler of one step, and what its events are like. */
+export interface Flow {
+  readonly handler: Handler
+  /** Resolves when so many of its runs have come to their end. */
+  readonly reached: (total: number) => Promise<void>
+  /** The event of this place. */
+  readonly event: (id: string, index: number) => NewEvent
+  /** Of so many events from the first place on, the runs that never end. */
+  readonly blocked: (count: number) => number
+}
+
+function flow(
   options: Partial<HandlerOptions>,
   pay: (effect: () => Promise<{ readonly ok: true }>) => Promise<unknown>,
+  more: Partial<Flow> = {},
   isBlocked: (id: string) => boolean = () => false,
-): { readonly handler: Handler; readonly reached: (total: number) => Promise<void> } {
+): Flow {
   let count = 0
   let wanted = Number.POSITIVE_INFINITY
   let reach = () => {}
@@ -23,67 +41,45 @@ function paying(
     new Promise<void>((resolve) => {
       wanted = total
       reach = resolve
+      if (count >= wanted) resolve()
     })
-  return { handler: paid, reached }
+  return { handler: paid, reached, event, blocked: () => 0, ...more }
 }
 
+const withKey = (id: string, index: number) => ({ ...event(id), orderKey: `customer ${index % keys}` })
+
 /** One step whose call is answered at once. */
-export const stepAloneHapax: Side = ({ file, count }) =>
-  lived(
-    file,
-    count,
-    paying({}, (effect) => effect()),
-  )
+export const stepAlone = (): Flow => flow({}, (effect) => effect())
 
 /** The same through a dependency with a circuit, a rate and slots, of a handler with a rate and slots, none of which bind. */
-export const stepLimitedHapax: Side = ({ file, count }) => {
+export function stepLimited(): Flow {
   const bank: Dependency = dependency('bank', { rate: '1000000/s', concurrency: 100_000 })
   const options = { uses: [bank], rate: '1000000/s', concurrency: 100_000, priority: () => 1 } as const
-  return lived(
-    file,
-    count,
-    paying(options, (effect) => bank.call(effect)),
-  )
+  return flow(options, (effect) => bank.call(effect))
 }
 
 /** One step, of events with order keys that the handler does not look at. */
-export const keyedHapax: Side = ({ file, count }) =>
-  lived(
-    file,
-    count,
-    paying({}, (effect) => effect()),
-    0,
-  )
+export const keyed = (): Flow => flow({}, (effect) => effect(), { event: withKey })
 
 /** The same, one at a time per key; the first key waits, and all its runs with it. */
-export const orderedHapax: Side = ({ file, count }) =>
-  lived(
-    file,
-    count,
-    paying(
-      { order: true },
-      (effect) => effect(),
-      (id) => Number(id.slice(id.lastIndexOf('_') + 1)) % keys === 0,
-    ),
-    Math.ceil(count / keys),
-  )
+export function ordered(): Flow {
+  const isBlocked = (id: string) => Number(id.slice(id.lastIndexOf('_') + 1)) % keys === 0
+  const more = { event: withKey, blocked: (count: number) => Math.ceil(count / keys) }
+  return flow({ order: true }, (effect) => effect(), more, isBlocked)
+}
 
-/** @param blocked how many runs never end; given, events have order keys */
-async function lived(
-  file: string,
-  count: number,
-  { handler: paid, reached }: ReturnType<typeof paying>,
-  blocked?: number,
-) {
-  const hapax = await opened(file, [paid])
+export const stepAloneHapax: Side = (bench) => lived(bench, stepAlone())
+export const stepLimitedHapax: Side = (bench) => lived(bench, stepLimited())
+export const keyedHapax: Side = (bench) => lived(bench, keyed())
+export const orderedHapax: Side = (bench) => lived(bench, ordered())
+
+async function lived({ file, count }: Parameters<Side>[0], work: Flow): ReturnType<Side> {
+  const hapax = await opened(file, [work.handler])
   await hapax.start()
   const idOf = ids()
-  const all = reached(count - (blocked ?? 0))
+  const all = work.reached(count - work.blocked(count))
   return perSecond(count, async () => {
-    await produce(count, (index) => {
-      const subject = event(idOf(index))
-      return hapax.accept(blocked === undefined ? subject : { ...subject, orderKey: `customer ${index % keys}` })
-    })
+    await produce(count, (index) => hapax.accept(work.event(idOf(index), index)))
     await all
     await hapax.stop()
   })
