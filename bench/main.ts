@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { Pairs } from './pairs.ts'
 import { peers } from './peers/peers.ts'
 import { plot } from './postgres/plot.ts'
+import { type ProfiledWork, profilePage } from './postgres/profile-page.ts'
 import { type PostgresRecord, postgresPage, postgresRecords, postgresTable } from './postgres/report.ts'
 import { Rounds } from './postgres/rounds.ts'
 import { type PostgresRow, postgresRows } from './postgres/rows.ts'
@@ -30,6 +31,7 @@ const help = `npm run bench -- [options]
                   tables and of the last three days; remove the folder when you need it no more
   --held SPAN     for how long something is held open: 10m, 30s (10m)
   --smoke         a hundredth of the work, one pair, no peers, a minute: shows that all runs, says nothing of speed
+  --profile FILE  on PostgreSQL instead: where processor time and log go, of Hapax and of the limit, as a page
   --json FILE     writes the records there, and the page beside it; what was not run stays as it was
   --folder PATH   where the files go: the disk that is measured (the system's temporary folder)
 
@@ -50,6 +52,7 @@ const { values } = parseArgs({
     data: { type: 'string', default: '/var/tmp/hapax-bench' },
     held: { type: 'string', default: '10m' },
     smoke: { type: 'boolean', default: false },
+    profile: { type: 'string' },
     json: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
     help: { type: 'boolean', default: false },
@@ -83,12 +86,13 @@ async function run(): Promise<number> {
     console.error(`No row is named so. There are: ${[...names].join(', ')}; stores: sqlite, postgres.`)
     return 2
   }
-  const withPeers = serverRows.length > 0 && !values.smoke && !values['without-peers']
+  const withPeers = serverRows.length > 0 && !values.smoke && !values.profile && !values['without-peers']
   if (withPeers && !existsSync(new URL('node_modules', import.meta.url))) {
     console.error('The peers are not installed: npm ci --prefix bench. Without them: --without-peers.')
     return 2
   }
   const commit = commitName()
+  if (values.profile) return runProfiles(serverRows, commit, values.profile)
   const sqlite = sqliteRows.length > 0 ? runSqlite(sqliteRows, commit) : []
   const postgres = serverRows.length > 0 ? await runPostgres(serverRows, withPeers, commit) : []
   if (long.length > 0) {
@@ -142,6 +146,22 @@ async function runPostgres(
     }
     console.log(postgresTable(records))
     return records
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Of rows beside the limit: what Hapax takes for itself is what the limit does not. */
+async function runProfiles(wanted: readonly PostgresRow[], commit: string, file: string): Promise<number> {
+  const server = await BenchServer.start(values.smoke)
+  try {
+    const rounds = new Rounds({ server, peers: [], pairs: 1, smoke: values.smoke, heldMs: 0, progress })
+    const works: ProfiledWork[] = []
+    for (const row of wanted.filter(({ name, beside }) => !beside && name !== 'latency')) {
+      works.push(await rounds.profiled(row))
+    }
+    writeFileSync(file, profilePage(works, await server.version(), commit))
+    return 0
   } finally {
     await server.stop()
   }

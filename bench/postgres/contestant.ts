@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { type Measured, perSecond } from '../measure.ts'
 import { CostMeter } from './cost.ts'
+import { SpanProfile } from './profile.ts'
 import { withDatabaseName } from './server.ts'
 
 /** What is measured on PostgreSQL. */
@@ -39,6 +40,8 @@ export interface BenchOptions {
   readonly heldMs: number
   /** So many windows of that, before and during. */
   readonly pairs: number
+  /** What is measured is looked at closely, which costs time: its rate is compared with nothing. */
+  readonly profile: boolean
 }
 
 /** What a side is given: an empty database, how much to do, and the meter. */
@@ -116,9 +119,11 @@ export class Bench {
 
   /** Measures what `work` cost, which measures itself. */
   async around(work: () => Promise<Measured>): Promise<Measured> {
+    const profile = this.options.profile ? await SpanProfile.begin(this.#own) : undefined
     const { walBytes, cpuSeconds, statements, ...measured } = await this.#meter.around(work)
     return {
       ...measured,
+      ...(await profile?.end(this.count)),
       walBytesPerEvent: (walBytes ?? Number.NaN) / this.count,
       cpuSecondsPer1000: ((cpuSeconds ?? Number.NaN) * 1_000) / this.count,
       statementsPerEvent: (statements ?? Number.NaN) / this.count,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Measured } from '../measure.ts'
 import type { Peer } from '../peers/peers.ts'
 import type { WorkName } from './contestant.ts'
+import type { ProfiledWork } from './profile-page.ts'
 import type { Beside, PostgresRow } from './rows.ts'
 import type { BenchServer } from './server.ts'
 
@@ -79,6 +80,16 @@ export class Rounds {
       rounds.push(await this.#round(row, peer, index))
     }
     return { row, screening, rounds, bestPeer: best, failed }
+  }
+
+  /** Hapax and the limit, once, looked at closely. */
+  async profiled(row: PostgresRow): Promise<ProfiledWork> {
+    this.#options.progress(`${row.name}: a profile`)
+    const looked = (module: string) =>
+      this.#options.server.withDatabase(false, (url) =>
+        this.#spawn(module, row.work, url, row.count, { profile: true }),
+      )
+    return { work: row.name, hapax: await looked(hapax), limit: await looked('../postgres/limit.ts') }
   }
 
   /** Hapax as the row says; in the limit's place what it is measured beside. */
@@ -159,7 +170,7 @@ export class Rounds {
     work: WorkName,
     url: string,
     count: number,
-    { stored = false, timeoutMs = sideMs } = {},
+    { stored = false, profile = false, timeoutMs = sideMs } = {},
   ): Promise<Measured> {
     const { smoke, server, heldMs, pairs } = this.#options
     const path = fileURLToPath(new URL('side.ts', import.meta.url))
@@ -167,6 +178,7 @@ export class Rounds {
     const args = [path, module, work, url, amount, '--held', String(heldMs), '--pairs', String(smoke ? 1 : pairs)]
     if (server.pid !== undefined) args.push('--pid', String(server.pid))
     if (stored) args.push('--stored')
+    if (profile) args.push('--profile')
     const side = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: timeoutMs })
     const [said, [code, signal]] = await Promise.all([text(side.stdout), once(side, 'exit')])
     if (code !== 0) throw new TypeError(`${module} ended with ${signal ?? code} in ${work}.`)

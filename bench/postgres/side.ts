@@ -12,6 +12,7 @@ const { positionals, values } = parseArgs({
     stored: { type: 'boolean', default: false },
     held: { type: 'string', default: '0' },
     pairs: { type: 'string', default: '1' },
+    profile: { type: 'boolean', default: false },
   },
 })
 const [module = '', wanted = '', url = '', count = '0'] = positionals
@@ -28,6 +29,7 @@ const bench = await Bench.open(url, Number(count), {
   stored: values.stored,
   heldMs: Number(values.held),
   pairs: Number(values.pairs),
+  profile: values.profile,
 })
 const measured = await run(bench)
 await bench.close()
