@@ -17,7 +17,7 @@ const parts: readonly (readonly [part: string, inUrl: string])[] = [
 
 /** Bytes by what they were written for. Whatever a record changes beside, it counts for the first page that it names. */
 const logSql = `
-  select case when t.oid is null then 'catalogs' else regexp_replace(coalesce(i.relname, t.relname), '_(default|[0-9]{8}.*)$', '') end
+  select case when t.oid is null then 'other tables' else regexp_replace(coalesce(i.relname, t.relname), '_(default|[0-9]{8}.*)$', '') end
       || case when i.oid is null then '' else ', indexes' end as part,
     sum(b.record_length)::float8 as bytes
   from pg_get_wal_block_info($1, $2, false) b
