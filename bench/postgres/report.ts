@@ -210,7 +210,7 @@ Statements are counted by \`pg_stat_statements\` in the run that chose the peers
 ${costTable(records)}
 
 The limit writes the rows that the engine writes, by one prepared statement for each commit, with nothing around it
-(\`bench/limit/postgres-by-hand.ts\`).
+(\`bench/limit/postgres-by-hand.ts\`). [Where the time and the log go](performance-profile.md) is measured apart.
 
 ### The peers and their settings
 
