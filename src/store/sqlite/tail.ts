@@ -48,7 +48,7 @@ export class Tails {
       const index = (this.#turn + offset) % cursors.length
       const owned = cursors[index]
       if (!owned) continue
-      const page = this.#pageOf(owned, left, seen, head, asked)
+      const page = this.#page(owned, left, seen, head, asked)
       left -= page.events.length
       pages[index] = page
     }
@@ -77,19 +77,12 @@ export class Tails {
     return new Set(this.#statements.asked.all(from, to).map((row) => numberIn(row, 'shard')))
   }
 
-  #pageOf(owned: OwnedCursor, limit: number, seen: Seen, head: number, asked: ReadonlySet<number>): TailPage {
-    const { shard, cursor } = owned
-    const pair = this.#statements.pair.get(owned.group, shard)
-    if (pair?.epoch !== owned.epoch) return { ...emptyPage(owned, cursor ?? 0, owned.asked ?? 0), stale: true }
-    const isKnown = cursor !== undefined && !owned.all && !asked.has(shard)
-    if (isKnown && seen.unread(owned, cursor).length === 0) return emptyPage(owned, Math.max(head, cursor), head)
-    return this.#page(owned, numberIn(pair, 'low_mark'), limit, seen, head)
-  }
-
-  #page(owned: OwnedCursor, lowMark: number, limit: number, seen: Seen, head: number): TailPage {
+  #page(owned: OwnedCursor, limit: number, seen: Seen, head: number, asked: ReadonlySet<number>): TailPage {
     const { group, shard } = owned
+    const pair = this.#statements.pair.get(group, shard)
+    if (pair?.epoch !== owned.epoch) return { ...emptyPage(owned, owned.cursor ?? 0, owned.asked ?? 0), stale: true }
     const takeover = owned.cursor === undefined
-    const cursor = owned.cursor ?? Math.max(0, lowMark - 1)
+    const cursor = owned.cursor ?? Math.max(0, numberIn(pair, 'low_mark') - 1)
     const unfinished = takeover || owned.all === true
     const stretches = unfinished ? [{ from: cursor + 1, to: head }] : seen.unread(owned, cursor)
     const events: TailEvent[] = []
@@ -112,7 +105,8 @@ export class Tails {
       ...emptyPage(owned, readTo, head),
       more,
       events,
-      interventions: this.#interventions(owned, owned.asked ?? (takeover ? 0 : cursor), head),
+      interventions:
+        takeover || asked.has(shard) ? this.#interventions(owned, owned.asked ?? (takeover ? 0 : cursor), head) : [],
       standing: takeover ? this.#standing(group, shard) : [],
     }
   }

@@ -171,7 +171,7 @@ export class Writing implements WriterCalls {
   /** After an answer went out: copies the log into the file where it has grown large. */
   afterwards(): void {
     this.#commits++
-    if (this.#commits % 32 === 0 && this.#log().uncopiedBytes > walMostBytes) this.#checkpoint()
+    if (this.#commits % 32 === 0 && this.#uncopiedBytes() > walMostBytes) this.#checkpoint()
   }
 
   /** A slice of what can wait, in an idle moment. Answers whether there is more. */
@@ -180,7 +180,7 @@ export class Writing implements WriterCalls {
       this.#transact(() => this.#compaction.slice(256))
       return true
     }
-    if (this.#log().uncopiedBytes > walIdleBytes) this.#checkpoint()
+    if (this.#uncopiedBytes() > walIdleBytes) this.#checkpoint()
     return false
   }
 
@@ -219,18 +219,17 @@ export class Writing implements WriterCalls {
     this.#dirty = false
   }
 
-  /** Pages in the log, and of these in the file. Asked of SQLite, since the log's file keeps its size when it begins anew. */
-  #log(): { readonly bytes: number; readonly uncopiedBytes: number } {
-    if (!ownCheckpoints) return { bytes: 0, uncopiedBytes: 0 }
+  /** What the log holds that the file does not: asked of SQLite, since the log's file keeps its size when it begins anew. */
+  #uncopiedBytes(): number {
+    if (!ownCheckpoints) return 0
     const row = this.#database.prepare('pragma wal_checkpoint(noop)').get()
-    const [pages, copied] = [numberIn(row, 'log'), numberIn(row, 'checkpointed')]
-    return { bytes: pages * this.#pageBytes, uncopiedBytes: (pages - copied) * this.#pageBytes }
+    return (numberIn(row, 'log') - numberIn(row, 'checkpointed')) * this.#pageBytes
   }
 
   /** Most is copied with nobody waiting; what came meanwhile, and the new beginning, need the write lock for a moment. */
   #checkpoint(): void {
-    this.#database.exec('pragma wal_checkpoint(passive)')
-    if (this.#log().bytes < walLongBytes) return
+    const copied = this.#database.prepare('pragma wal_checkpoint(passive)').get()
+    if (numberIn(copied, 'log') * this.#pageBytes < walLongBytes) return
     this.#database.exec(`pragma busy_timeout = ${walAnewWaitMs}`)
     try {
       this.#database.exec('pragma wal_checkpoint(restart)')
