@@ -1,6 +1,7 @@
 import { systemRandom } from '../../src/kit/random.ts'
 import type { AcceptItem, CheckpointItem, Owned, Store } from '../../src/store/store.ts'
 import { acceptItem } from './accept-item.ts'
+import { nodeBeat } from './node-beat.ts'
 
 export const random = systemRandom()
 
@@ -20,8 +21,7 @@ export function item(over: Partial<AcceptItem> = {}): AcceptItem {
 /** Registers a handler of everything, and takes all shards. */
 export async function ownAll(store: Store): Promise<readonly Owned[]> {
   await store.register('g', 'n1', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
-  const beat = { node: 'n1', group: 'g', owns: true, handlers: ['h'], leaseMs: 600_000, release: [], lowMarks: [] }
-  return (await store.own(beat)).owned
+  return (await store.own(nodeBeat())).owned
 }
 
 /** A transaction's step of an event that was accepted just now. */

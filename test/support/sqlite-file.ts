@@ -6,6 +6,7 @@ import { systemClock } from '../../src/kit/clock.ts'
 import { type SqliteStoreOptions, sqliteStore } from '../../src/store/sqlite/index.ts'
 import type { AcceptItem, Owned, Store } from '../../src/store/store.ts'
 import { acceptItem } from './accept-item.ts'
+import { nodeBeat } from './node-beat.ts'
 
 const folders: string[] = []
 const stores: Store[] = []
@@ -36,8 +37,7 @@ export function accepted(id: string, more: Partial<AcceptItem> = {}): AcceptItem
 
 /** Takes every pair of a new group. */
 export async function ownAll(store: Store): Promise<readonly Owned[]> {
-  const beat = { node: 'n1', group: 'g', owns: true, handlers: ['h'], leaseMs: 60_000, release: [], lowMarks: [] }
-  return (await store.own(beat)).owned
+  return (await store.own(nodeBeat({ leaseMs: 60_000 }))).owned
 }
 
 /** The pair of this shard. */

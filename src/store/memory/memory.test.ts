@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
 import { type ContractWorld, storeContract } from '../../testing/store-contract/index.ts'
 import { type MemoryOptions, memoryStore, memoryWorld } from './index.ts'
@@ -35,15 +36,7 @@ describe('memory store', () => {
   it('moves an event to its shard later, where accepts do not span', async () => {
     const clock = new FakeClock()
     const store = memoryStore({ clock, shards: 2, acceptSpans: false })
-    const { owned } = await store.own({
-      node: 'one',
-      group: 'pay',
-      owns: true,
-      handlers: ['settle'],
-      leaseMs: 1_000,
-      release: [],
-      lowMarks: [],
-    })
+    const { owned } = await store.own(nodeBeat({ node: 'one', group: 'pay', handlers: ['settle'], leaseMs: 1_000 }))
     const cursors = owned.map((grant) => ({ ...grant, cursor: 0 }))
     const works: number[] = []
     store.onWork(() => works.push(clock.now()))

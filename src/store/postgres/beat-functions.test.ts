@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, expect, inject, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
 import type { NodeBeat, Owned } from '../store.ts'
@@ -21,17 +22,8 @@ it('what comes after a failover that lost commits is read, by the node that had 
   const store = await postgresStore({ url, schema, clock: systemClock, random, migrate: 'auto', shards: 1 })
   try {
     await store.register('g', 'one', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
-    const beat: NodeBeat = {
-      node: 'one',
-      group: 'g',
-      owns: true,
-      handlers: ['h'],
-      leaseMs: 600_000,
-      release: [],
-      lowMarks: [],
-    }
     const owned = async (lowMarks: NodeBeat['lowMarks']): Promise<Owned> => {
-      const [grant] = (await store.own({ ...beat, lowMarks })).owned
+      const [grant] = (await store.own(nodeBeat({ node: 'one', lowMarks }))).owned
       if (!grant) throw new Error('nothing is owned')
       return { group: grant.group, shard: grant.shard, epoch: grant.epoch }
     }

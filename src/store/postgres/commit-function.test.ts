@@ -1,9 +1,10 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
-import type { AcceptItem, Commit, NodeBeat, Owned, SettleItem, Store } from '../store.ts'
+import type { AcceptItem, Commit, Owned, SettleItem, Store } from '../store.ts'
 import { postgresStore } from './index.ts'
 import { itemTypeOids } from './item-types.ts'
 import { commitParamCount, commitParams } from './params.ts'
@@ -43,9 +44,7 @@ function open(where: string): Promise<Store> {
   })
 }
 
-const beat = (node: string): NodeBeat => {
-  return { node, group: 'g', owns: true, handlers: ['h'], leaseMs: 8_000, release: [], lowMarks: [] }
-}
+const beat = (node: string) => nodeBeat({ node, leaseMs: 8_000 })
 
 async function settleOf(one: AcceptItem, owned: Owned): Promise<SettleItem> {
   const event = await store.event(one.key)

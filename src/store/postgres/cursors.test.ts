@@ -1,22 +1,15 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
+import { ownAll } from '../../../test/support/postgres-work.ts'
 import { type PostgresServer, startPostgres } from '../../../test/support/services/postgres.ts'
 import { mintEventKey } from '../../event/event-key.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
-import type { NodeBeat, Owned, OwnedCursor, Store, TailPage } from '../store.ts'
+import type { Owned, OwnedCursor, Store, TailPage } from '../store.ts'
 import { postgresStore } from './index.ts'
 
-const beat: NodeBeat = {
-  node: 'one',
-  group: 'g',
-  owns: true,
-  handlers: ['h'],
-  leaseMs: 600_000,
-  release: [],
-  lowMarks: [],
-}
 let server: PostgresServer
 let store: Store
 let owned: Owned
@@ -32,10 +25,9 @@ beforeAll(async () => {
     migrate: 'auto',
     shards: 1,
   })
-  const registry = await store.register('g', 'one', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
-  tag = registry.handlers[0]?.tag ?? ''
-  const [grant] = (await store.own(beat)).owned
+  const [grant] = await ownAll(store)
   if (!grant) throw new Error('nothing granted')
+  tag = (await store.registry()).handlers[0]?.tag ?? ''
   owned = { group: grant.group, shard: grant.shard, epoch: grant.epoch }
 })
 
@@ -69,7 +61,7 @@ it('reads what was committed under ids that a recovery gave once more, by its cu
   await store.commit({ accept: [acceptItem()] })
   await takeIds(50)
   const { cursor, asked } = await read(owned)
-  await store.own({ ...beat, lowMarks: [{ ...owned, position: cursor + 1 }] })
+  await store.own(nodeBeat({ lowMarks: [{ ...owned, position: cursor + 1 }] }))
   await takeIds(50)
   const later = await read({ ...owned, cursor, asked })
   expect(later.events).toEqual([])

@@ -1,12 +1,13 @@
 import pg from 'pg'
 import { afterAll, expect, inject, it, vi } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { createEngine } from '../../engine/engine.ts'
 import { handler } from '../../engine/handler.ts'
 import { silentLog } from '../../kit/log.ts'
 import { seededRandom, systemRandom } from '../../kit/random.ts'
 import { FakeClock } from '../../testing/fake-clock.ts'
-import type { NodeBeat, OwnedCursor, Store, TailPage } from '../store.ts'
+import type { OwnedCursor, Store, TailPage } from '../store.ts'
 import { postgresStore } from './index.ts'
 
 const url = inject('postgresUrl')
@@ -25,15 +26,7 @@ function newSchema(): string {
   return schema
 }
 
-const beat: NodeBeat = {
-  node: 'one',
-  group: 'pay',
-  owns: true,
-  handlers: ['settle'],
-  leaseMs: 600_000,
-  release: [],
-  lowMarks: [],
-}
+const beat = nodeBeat({ node: 'one', group: 'pay', handlers: ['settle'] })
 
 /** A node that has read all there is, on a clock of its own: only a test moves the timers of its hints. */
 async function node() {

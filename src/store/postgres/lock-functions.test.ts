@@ -1,8 +1,9 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { random } from '../../../test/support/postgres-work.ts'
 import { systemClock } from '../../kit/clock.ts'
-import type { NodeBeat, Store } from '../store.ts'
+import type { Store } from '../store.ts'
 import { postgresStore } from './index.ts'
 import { pairLock } from './pair-lock.ts'
 import { Naming } from './schema.ts'
@@ -24,15 +25,7 @@ afterAll(async () => {
   await hand.end()
 })
 
-const beat: NodeBeat = {
-  node: 'one',
-  group: 'g',
-  owns: true,
-  handlers: ['h'],
-  leaseMs: 600_000,
-  release: [],
-  lowMarks: [],
-}
+const beat = nodeBeat({ node: 'one' })
 
 // That one which waits for a client that is frozen is ended, is in test/faults/postgres.test.ts.
 it('a flush that is at work is not ended by who wants its pair: the beat counts, and the next one asks again (G6)', async () => {

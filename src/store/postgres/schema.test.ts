@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { random } from '../../../test/support/postgres-work.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { postgresStore } from './index.ts'
@@ -53,16 +54,9 @@ it('brings a schema of version 1 to this one, with all that it holds; nodes of v
     )
     expect(earlier.rows[0].said).toMatchObject({ nodes: [{ node: 'old' }], settingsVersion: settings.version })
     expect(earlier.rows[0].said.pairs).toHaveLength(2)
-    const { nodes, limits } = await store.own({
-      node: 'new',
-      group: 'g',
-      owns: true,
-      handlers: ['h'],
-      leaseMs: 600_000,
-      release: [],
-      lowMarks: [],
-      limits: [{ name: 'rate:bank', amount: 100, whole: false, held: 0, eager: true }],
-    })
+    const { nodes, limits } = await store.own(
+      nodeBeat({ node: 'new', limits: [{ name: 'rate:bank', amount: 100, whole: false, held: 0, eager: true }] }),
+    )
     expect([nodes, limits]).toEqual([2, [{ name: 'rate:bank', share: 100 }]])
   } finally {
     await store.close()

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { ownAll } from '../../../test/support/postgres-work.ts'
 import { HapaxError } from '../../errors/hapax-error.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { silentLog } from '../../kit/log.ts'
@@ -27,9 +28,7 @@ let owned: Owned
 beforeAll(async () => {
   await hand.connect()
   store = await postgresStore({ url, schema, clock: systemClock, random, migrate: 'auto', shards: 1 })
-  await store.register('g', 'one', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
-  const beat = { node: 'one', group: 'g', owns: true, handlers: ['h'], leaseMs: 600_000, release: [], lowMarks: [] }
-  const [grant] = (await store.own(beat)).owned
+  const [grant] = await ownAll(store)
   if (!grant) throw new Error('nothing granted')
   owned = { group: grant.group, shard: grant.shard, epoch: grant.epoch }
 })

@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { begun, item } from '../../../test/support/postgres-work.ts'
+import { begun, item, ownAll } from '../../../test/support/postgres-work.ts'
 import type { EventRecord } from '../../event/event.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { systemRandom } from '../../kit/random.ts'
@@ -21,18 +21,7 @@ let owned: readonly Owned[]
 beforeAll(async () => {
   await pool.query(`create schema ${schema}_own; create table ${schema}_own.ledger (amount integer not null)`)
   store = await open()
-  await store.register('g', 'n1', [{ name: 'h', formerly: [], sources: ['*'], types: ['*'] }])
-  owned = (
-    await store.own({
-      node: 'n1',
-      group: 'g',
-      owns: true,
-      handlers: ['h'],
-      leaseMs: 600_000,
-      release: [],
-      lowMarks: [],
-    })
-  ).owned
+  owned = await ownAll(store)
 })
 
 afterEach(() => pool.query(`truncate ${schema}_own.ledger`))

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { acceptItem } from '../../../test/support/accept-item.ts'
+import { nodeBeat } from '../../../test/support/node-beat.ts'
 import { completed } from '../../../test/support/run-state.ts'
 import { mintEventKey } from '../../event/event-key.ts'
 import { seededRandom } from '../../kit/random.ts'
-import type { AcceptItem, Commit, NodeBeat, Owned } from '../store.ts'
+import type { AcceptItem, Commit, Owned } from '../store.ts'
 import { connect } from './connection.ts'
 import { packCommit } from './items.ts'
 import { migrateSchema } from './schema.ts'
@@ -141,15 +142,7 @@ function accepted(id: string, more: Partial<AcceptItem> = {}): AcceptItem {
   return acceptItem({ key, id, orderKey: 'k', fingerprints: [{ keyId: 1, hash: id }], ...more })
 }
 
-const beat: NodeBeat = {
-  node: 'n1',
-  group,
-  owns: true,
-  handlers: ['h'],
-  leaseMs: 60_000,
-  release: [],
-  lowMarks: [],
-}
+const beat = nodeBeat({ group, leaseMs: 60_000 })
 
 /** One call of the writer: asked again it is the same call. */
 interface Call {
