@@ -118,16 +118,13 @@ function runSqlite(wanted: typeof rows, commit: string): BenchRecord[] {
   return records
 }
 
-async function runPostgres(
+function runPostgres(
   wanted: readonly PostgresRow[],
   withPeers: boolean,
   commit: string,
   kept?: string,
 ): Promise<PostgresRecord[]> {
-  const server = await BenchServer.start(values.smoke, kept)
-  const interrupted = () => void server.stop().finally(() => process.exit(130))
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
-  try {
+  return withServer(kept, async (server) => {
     const version = await server.version()
     const chosen = withPeers
       ? peers.filter(({ name }) => values.peer.length === 0 || values.peer.some((part) => name.includes(part)))
@@ -146,15 +143,12 @@ async function runPostgres(
     }
     console.log(postgresTable(records))
     return records
-  } finally {
-    await server.stop()
-  }
+  })
 }
 
 /** Of rows beside the limit: what Hapax takes for itself is what the limit does not. */
-async function runProfiles(wanted: readonly PostgresRow[], commit: string, file: string): Promise<number> {
-  const server = await BenchServer.start(values.smoke)
-  try {
+function runProfiles(wanted: readonly PostgresRow[], commit: string, file: string): Promise<number> {
+  return withServer(undefined, async (server) => {
     const rounds = new Rounds({ server, peers: [], pairs: 1, smoke: values.smoke, heldMs: 0, progress })
     const works: ProfiledWork[] = []
     for (const row of wanted.filter(({ name, beside }) => !beside && name !== 'latency')) {
@@ -162,6 +156,19 @@ async function runProfiles(wanted: readonly PostgresRow[], commit: string, file:
     }
     writeFileSync(file, profilePage(works, await server.version(), commit))
     return 0
+  })
+}
+
+/** A server for this work alone; who interrupts it leaves none behind. */
+async function withServer<Result>(
+  kept: string | undefined,
+  work: (server: BenchServer) => Promise<Result>,
+): Promise<Result> {
+  const server = await BenchServer.start(values.smoke, kept)
+  const interrupted = () => void server.stop().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  try {
+    return await work(server)
   } finally {
     await server.stop()
   }

@@ -1,14 +1,14 @@
 import { createHapax, type Handler, type Hapax, handler } from '../../src/index.ts'
 import { atRate, latencyFigures, latencyRate, type Measured, produce, slots } from '../measure.ts'
 import { counted, event, halfDuplicates, idsOf } from '../works/events.ts'
-import { type Flow, keyed, ordered, stepAlone, stepLimited } from '../works/flow.ts'
+import { type Flow, keyed, ordered, plain, stepAlone, stepLimited } from '../works/flows.ts'
 import type { Bench, Works } from './contestant.ts'
 
 /** Hapax by its public door, as the SQLite rows run it: 1,000 slots, at latency its defaults. */
 export const works: Works = {
   accept: (bench) => accepted(bench, idsOf(bench.count)),
   'half duplicates': (bench) => accepted(bench, halfDuplicates(idsOf(bench.count / 2))),
-  'whole life': wholeLife,
+  'whole life': (bench) => lived(bench, plain()),
   drain: (bench) => drained(bench, () => ({ ok: true })),
   'three steps': (bench) =>
     drained(bench, async (_event, run) => {
@@ -16,10 +16,10 @@ export const works: Works = {
       return { ok: true }
     }),
   latency,
-  'one step': (bench) => flowing(bench, stepAlone()),
-  'one step with limits': (bench) => flowing(bench, stepLimited()),
-  keyed: (bench) => flowing(bench, keyed()),
-  ordered: (bench) => flowing(bench, ordered()),
+  'one step': (bench) => lived(bench, stepAlone()),
+  'one step with limits': (bench) => lived(bench, stepLimited()),
+  keyed: (bench) => lived(bench, keyed()),
+  ordered: (bench) => lived(bench, ordered()),
 }
 
 function opened(bench: Bench, handlers: readonly Handler[], concurrency = slots): Promise<Hapax> {
@@ -43,25 +43,7 @@ async function accepted(bench: Bench, ids: readonly string[]): Promise<Measured>
   return measured
 }
 
-async function wholeLife(bench: Bench): Promise<Measured> {
-  const { handler, reached } = counted()
-  const hapax = await opened(bench, [handler])
-  await hapax.start()
-  const warm = reached(bench.warmUp)
-  await acceptAll(hapax, idsOf(bench.warmUp, 'warm'))
-  await warm
-  await bench.settle()
-  const all = reached(bench.warmUp + bench.count)
-  const ids = idsOf(bench.count)
-  return bench.measure(async () => {
-    await acceptAll(hapax, ids)
-    await all
-    // Every completion is durable when this resolves.
-    await hapax.stop()
-  })
-}
-
-async function flowing(bench: Bench, flow: Flow): Promise<Measured> {
+async function lived(bench: Bench, flow: Flow): Promise<Measured> {
   const hapax = await opened(bench, [flow.handler])
   await hapax.start()
   const acceptEach = (all: readonly string[]) =>
@@ -76,6 +58,7 @@ async function flowing(bench: Bench, flow: Flow): Promise<Measured> {
   return bench.measure(async () => {
     await acceptEach(names)
     await all
+    // Every completion is durable when this resolves.
     await hapax.stop()
   })
 }

@@ -14,11 +14,11 @@ export function profilePage(works: readonly ProfiledWork[], server: string, comm
   const parts = works.map(
     (one) => `## ${one.work}
 
-${table('time of the main thread, µs per event', one, timesOf)}
+${table('time of the main thread, µs per event', one, profiled.time)}
 
 ${processes(one)}
 
-${table('log of the server, bytes per event', one, logOf)}
+${table('log of the server, bytes per event', one, profiled.log)}
 `,
   )
   return `# Where the time goes on PostgreSQL
@@ -31,12 +31,8 @@ caller's, but for what no JavaScript called. Each event has a body of 1,024 byte
 ${parts.join('\n')}`
 }
 
-function table(
-  title: string,
-  { hapax, limit }: ProfiledWork,
-  of: (measured: Measured) => ReadonlyMap<string, number>,
-): string {
-  const [ours, theirs] = [of(hapax), of(limit)]
+function table(title: string, { hapax, limit }: ProfiledWork, beginning: string): string {
+  const [ours, theirs] = [named(hapax, beginning), named(limit, beginning)]
   const names = [...new Set([...ours.keys(), ...theirs.keys()])]
   const rows = names
     .filter((name) => (ours.get(name) ?? 0) + (theirs.get(name) ?? 0) >= least)
@@ -61,16 +57,6 @@ function processes({ hapax, limit }: ProfiledWork): string {
 const least = 0.5
 
 const shown = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1))
-
-function timesOf(measured: Measured): Map<string, number> {
-  const times = named(measured, profiled.time)
-  times.delete('idle')
-  return times
-}
-
-function logOf(measured: Measured): Map<string, number> {
-  return named(measured, profiled.log)
-}
 
 function named(measured: Measured, beginning: string): Map<string, number> {
   const found = Object.entries(measured).filter(([name]) => name.startsWith(beginning))

@@ -17,14 +17,13 @@ const parts: readonly (readonly [part: string, inUrl: string])[] = [
 
 /** Bytes by what they were written for. Whatever a record changes beside, it counts for the first page that it names. */
 const logSql = `
-  select case when t.oid is null then 'other tables' else regexp_replace(coalesce(i.relname, t.relname), '_(default|[0-9]{8}.*)$', '') end
-      || case when i.oid is null then '' else ', indexes' end as part,
+  select case when r.oid is null then 'catalogs' else regexp_replace(coalesce(t.relname, r.relname), '_(default|[0-9]{8}.*)$', '') end
+      || case when t.oid is null then '' else ', indexes' end as part,
     sum(b.record_length)::float8 as bytes
   from pg_get_wal_block_info($1, $2, false) b
-  left join pg_class r on pg_relation_filenode(r.oid) = b.relfilenode and r.relnamespace >= 16384
+  left join pg_class r on pg_relation_filenode(r.oid) = b.relfilenode and r.relnamespace <> 'pg_catalog'::regnamespace
   left join pg_index x on x.indexrelid = r.oid
-  left join pg_class i on i.oid = x.indrelid
-  left join pg_class t on t.oid = r.oid
+  left join pg_class t on t.oid = x.indrelid
   where b.block_id = 0
   group by 1`
 
@@ -77,15 +76,15 @@ async function lsn(client: pg.Client): Promise<string> {
   return rows[0]?.lsn ?? '0/0'
 }
 
-/** Microseconds of each part. */
+/** Microseconds of each part, idle ones left out. */
 function timesOf({ nodes, samples = [], timeDeltas = [] }: Inspector.Profile): [string, number][] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)))
-  const partOf = (id: number): string => {
+  const partOf = (id: number): string | undefined => {
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       const { functionName, url } = byId.get(at)?.callFrame ?? { functionName: '', url: '' }
       if (functionName === '(garbage collector)') return 'garbage collector'
-      if (functionName === '(idle)') return 'idle'
+      if (functionName === '(idle)') return undefined
       if (functionName === '(program)') return 'Node: native code'
       // What is native is its caller's.
       const part = parts.find(([, inUrl]) => url.includes(inUrl))
@@ -96,7 +95,7 @@ function timesOf({ nodes, samples = [], timeDeltas = [] }: Inspector.Profile): [
   const times = new Map<string, number>()
   for (const [index, id] of samples.entries()) {
     const part = partOf(id)
-    times.set(part, (times.get(part) ?? 0) + (timeDeltas[index] ?? 0))
+    if (part !== undefined) times.set(part, (times.get(part) ?? 0) + (timeDeltas[index] ?? 0))
   }
   return [...times]
 }

@@ -117,48 +117,28 @@ export const postgresRows: readonly PostgresRow[] = [
     const against = 'with nobody beside it'
     return alone(work, { against, place: 'held' }, 'while another session holds a transaction open')
   }),
-  flow(
+  besideItself(
     'limits in use',
-    'a run of one step through a dependency with limits',
     'one step with limits',
-    { against: 'the same without limits', otherWork: 'one step' },
+    { against: 'the same without limits', place: 'empty', otherWork: 'one step' },
+    'a run of one step through a dependency with limits',
     0.9,
   ),
-  flow(
+  besideItself(
     'order in use',
-    '10,000 order keys, one of them blocked',
     'ordered',
-    { against: 'the same without order', otherWork: 'keyed' },
+    { against: 'the same without order', place: 'empty', otherWork: 'keyed' },
+    '10,000 order keys, one of them blocked',
     0.8,
   ),
 ]
 
-/** A row of Hapax beside itself, in an empty database: with flow control in use, and without. */
-function flow(
-  name: string,
-  words: string,
-  work: WorkName,
-  beside: Pick<Beside, 'against' | 'otherWork'>,
-  reaches: number,
-): PostgresRow {
-  return {
-    name,
-    work,
-    beside: { ...beside, place: 'empty' },
-    count: 40_000,
-    peerCount: 0,
-    figures: [{ work: words, measured: 'rate', unit: '/s', goals: { reaches } }],
-  }
-}
-
 /** A row of Hapax beside itself, whose rate may be a fifth lower. */
 export function alone(work: WorkName, beside: Beside, words: string): PostgresRow {
-  return {
-    name: `${work}, ${beside.place}`,
-    work,
-    beside,
-    count: work === 'three steps' ? 20_000 : 40_000,
-    peerCount: 0,
-    figures: [{ work: `${work} ${words}`, measured: 'rate', unit: '/s', goals: { reaches: 0.8 } }],
-  }
+  return besideItself(`${work}, ${beside.place}`, work, beside, `${work} ${words}`, 0.8)
+}
+
+function besideItself(name: string, work: WorkName, beside: Beside, figure: string, reaches: number): PostgresRow {
+  const count = work === 'three steps' ? 20_000 : 40_000
+  return { name, work, beside, count, peerCount: 0, figures: [rate(figure, { reaches })] }
 }

@@ -1,4 +1,4 @@
-import { createHapax, type Handler, type Hapax, handler, type NewEvent } from '../../src/index.ts'
+import { createHapax, type Handler, type HandlerOptions, type Hapax, handler, type NewEvent } from '../../src/index.ts'
 import { slots } from '../measure.ts'
 import { payload } from '../payload.ts'
 
@@ -35,11 +35,11 @@ export function opened(file: string, handlers: readonly Handler[]): Promise<Hapa
 }
 
 /** A handler whose calls are counted when they come to their last line. */
-export function counted(body: Handler['body'] = () => ({ ok: true })) {
+export function counted(body: Handler['body'] = () => ({ ok: true }), options: Partial<HandlerOptions> = {}) {
   let wanted = Number.POSITIVE_INFINITY
   let reach = () => {}
   let count = 0
-  const counting = handler('settle-payment', { source: 'stripe', on: '*' }, async (subject, run) => {
+  const counting = handler('settle-payment', { source: 'stripe', on: '*', ...options }, async (subject, run) => {
     const result = await body(subject, run)
     if (++count >= wanted) reach()
     return result
