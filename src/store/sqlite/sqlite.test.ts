@@ -175,8 +175,8 @@ describe('what goes wrong below', () => {
     const stores = [await open(path), await open(path)]
     const body = Buffer.alloc(100_000)
     const write = async (store: Store) => {
-      for (let commits = 0; commits < 60; commits++) {
-        const accept = Array.from({ length: 20 }, () => acceptItem({ body }))
+      for (let commits = 0; commits < 240; commits++) {
+        const accept = Array.from({ length: 5 }, () => acceptItem({ body }))
         await store.commit({ accept })
       }
     }

@@ -64,6 +64,7 @@ export class Writing implements WriterCalls {
   #seenVersion = -1
   #dirty = true
   #commits = 0
+  #isLong = false
 
   constructor(start: WriterStart) {
     const database = connect({ path: start.path, cacheKib, waitMs: start.waitMs })
@@ -171,7 +172,8 @@ export class Writing implements WriterCalls {
   /** After an answer went out: copies the log into the file where it has grown large. */
   afterwards(): void {
     this.#commits++
-    if (this.#commits % 32 === 0 && this.#uncopiedBytes() > walMostBytes) this.#checkpoint()
+    if (this.#commits % 32 !== 0) return
+    if (this.#isLong || this.#uncopiedBytes() > walMostBytes) this.#checkpoint()
   }
 
   /** A slice of what can wait, in an idle moment. Answers whether there is more. */
@@ -229,10 +231,12 @@ export class Writing implements WriterCalls {
   /** Most is copied with nobody waiting; what came meanwhile, and the new beginning, need the write lock for a moment. */
   #checkpoint(): void {
     const copied = this.#database.prepare('pragma wal_checkpoint(passive)').get()
-    if (numberIn(copied, 'log') * this.#pageBytes < walLongBytes) return
+    this.#isLong = numberIn(copied, 'log') * this.#pageBytes >= walLongBytes
+    if (!this.#isLong) return
     this.#database.exec(`pragma busy_timeout = ${walAnewWaitMs}`)
     try {
-      this.#database.exec('pragma wal_checkpoint(restart)')
+      // Others that did not let go in time: it is tried again soon, not after as much has come once more.
+      this.#isLong = numberIn(this.#database.prepare('pragma wal_checkpoint(restart)').get(), 'busy') === 1
     } finally {
       this.#database.exec('pragma busy_timeout = 0')
     }
