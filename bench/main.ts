@@ -92,14 +92,16 @@ async function run(): Promise<number> {
     return 2
   }
   const commit = commitName()
-  if (values.profile) return runProfiles(serverRows, commit, values.profile)
+  const isStored = long.some(({ beside }) => beside?.place === 'stored')
+  const builtOnce = () => (isStored ? builtSet(values.data, sizes, progress) : undefined)
+  if (values.profile) {
+    const stored = long.filter(({ beside }) => beside?.place === 'stored' && beside.module === undefined)
+    const plain = serverRows.filter(({ name, beside }) => !beside && name !== 'latency')
+    return runProfiles([...plain, ...stored], commit, values.profile, await builtOnce())
+  }
   const sqlite = sqliteRows.length > 0 ? runSqlite(sqliteRows, commit) : []
   const postgres = serverRows.length > 0 ? await runPostgres(serverRows, withPeers, commit) : []
-  if (long.length > 0) {
-    const isStored = long.some(({ beside }) => beside?.place === 'stored')
-    const kept = isStored ? await builtSet(values.data, sizes, progress) : undefined
-    postgres.push(...(await runPostgres(long, false, commit, kept)))
-  }
+  if (long.length > 0) postgres.push(...(await runPostgres(long, false, commit, await builtOnce())))
   if (values.json) write(values.json, sqlite, postgres)
   return [...sqlite, ...postgres].every(({ hapax, limit }) => Number.isFinite(hapax) && Number.isFinite(limit)) ? 0 : 1
 }
@@ -146,14 +148,17 @@ function runPostgres(
   })
 }
 
-/** Of rows beside the limit: what Hapax takes for itself is what the limit does not. */
-function runProfiles(wanted: readonly PostgresRow[], commit: string, file: string): Promise<number> {
-  return withServer(undefined, async (server) => {
+/** Of rows beside the limit: what Hapax takes for itself is what the limit does not. Of stored sets: what it costs to have them. */
+function runProfiles(
+  wanted: readonly PostgresRow[],
+  commit: string,
+  file: string,
+  kept: string | undefined,
+): Promise<number> {
+  return withServer(kept, async (server) => {
     const rounds = new Rounds({ server, peers: [], pairs: 1, smoke: values.smoke, heldMs: 0, progress })
     const works: ProfiledWork[] = []
-    for (const row of wanted.filter(({ name, beside }) => !beside && name !== 'latency')) {
-      works.push(await rounds.profiled(row))
-    }
+    for (const row of wanted) works.push(await rounds.profiled(row))
     writeFileSync(file, profilePage(works, await server.version(), commit))
     return 0
   })

@@ -2,9 +2,11 @@ import { cpus } from 'node:os'
 import type { Measured } from '../measure.ts'
 import { profiled } from './profile.ts'
 
-/** A work that was looked at: by Hapax and by hand. */
+/** A work that was looked at: by Hapax and by hand, or by Hapax beside itself. */
 export interface ProfiledWork {
   readonly work: string
+  /** What the other side is. */
+  readonly limitName: string
   readonly hapax: Measured
   readonly limit: Measured
 }
@@ -23,7 +25,7 @@ ${table('log of the server, bytes per event', one, profiled.log)}
   )
   return `# Where the time goes on PostgreSQL
 
-Made by \`npm run bench -- --store postgres --profile docs/performance-profile.md\`: one run of each work of [the report](performance.md), looked at
+Made by \`npm run bench -- --store postgres --long --profile docs/performance-profile.md\`: one run of each work of [the report](performance.md), looked at
 through the inspector (a sample each 500 µs) and \`pg_walinspect\`. Commit ${commit}, PostgreSQL ${server}, Node ${process.version}, ${cpus().length} processors. A
 profile costs time itself, and a thread that waits for a processor looks busy: what counts are the parts, not the sums. What native code does is its
 caller's, but for what no JavaScript called. Each event has a body of 1,024 bytes.
@@ -31,7 +33,7 @@ caller's, but for what no JavaScript called. Each event has a body of 1,024 byte
 ${parts.join('\n')}`
 }
 
-function table(title: string, { hapax, limit }: ProfiledWork, beginning: string): string {
+function table(title: string, { hapax, limit, limitName }: ProfiledWork, beginning: string): string {
   const [ours, theirs] = [named(hapax, beginning), named(limit, beginning)]
   const names = [...new Set([...ours.keys(), ...theirs.keys()])]
   const rows = names
@@ -40,7 +42,7 @@ function table(title: string, { hapax, limit }: ProfiledWork, beginning: string)
   const sum = (parts: ReadonlyMap<string, number>) => [...parts.values()].reduce((all, one) => all + one, 0)
   const line = (name: string, one: number, other: number) => `| ${name} | ${shown(one)} | ${shown(other)} |`
   return [
-    `| ${title} | Hapax | by hand |`,
+    `| ${title} | Hapax | ${limitName} |`,
     '|---|---|---|',
     ...rows.map((name) => line(name, ours.get(name) ?? 0, theirs.get(name) ?? 0)),
     line('**all**', sum(ours), sum(theirs)),

@@ -82,14 +82,25 @@ export class Rounds {
     return { row, screening, rounds, bestPeer: best, failed }
   }
 
-  /** Hapax and the limit, once, looked at closely. */
-  async profiled(row: PostgresRow): Promise<ProfiledWork> {
-    this.#options.progress(`${row.name}: a profile`)
+  /** Hapax and the limit, or what it is measured beside, once, looked at closely. */
+  async profiled({ name, work, count, beside }: PostgresRow): Promise<ProfiledWork> {
+    const { server, progress } = this.#options
+    progress(`${name}: a profile`)
+    const profile = true
     const looked = (module: string) =>
-      this.#options.server.withDatabase(false, (url) =>
-        this.#spawn(module, row.work, url, row.count, { profile: true }),
-      )
-    return { work: row.name, hapax: await looked(hapax), limit: await looked('../postgres/limit.ts') }
+      server.withDatabase(false, (url) => this.#spawn(module, work, url, count, { profile }))
+    if (!beside) {
+      return {
+        work: name,
+        limitName: 'by hand',
+        hapax: await looked(hapax),
+        limit: await looked('../postgres/limit.ts'),
+      }
+    }
+    const url = await server.storedDatabase(false)
+    const stored = await this.#spawn(hapax, work, url, count, { stored: true, profile })
+    if (beside.tidy) await this.#spawn(tidy, beside.tidy, url, count, { stored: true })
+    return { work: name, limitName: beside.against, hapax: stored, limit: await looked(hapax) }
   }
 
   /** Hapax as the row says; in the limit's place what it is measured beside. */
