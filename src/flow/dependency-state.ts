@@ -32,8 +32,6 @@ export class DependencyState implements LineGate {
   #wasOpen = false
   /** Runs of its lines that are under way. */
   #active = 0
-  /** Runs that wait in its lines. */
-  #lined = 0
   /** Of those, runs that have not called yet. */
   #onTheirWay = 0
   /** How long that takes them. */
@@ -47,12 +45,7 @@ export class DependencyState implements LineGate {
     this.name = name
     this.#host = host
     this.#clock = host.clock
-    this.#lent = new LentLimits(
-      name,
-      host.clock,
-      () => host.hurry(),
-      () => this.#lined > 0,
-    )
+    this.#lent = new LentLimits(name, host.clock, () => host.hurry())
     const policy = {
       failures: limits.circuitFailures,
       withinMs: limits.circuitWithinMs,
@@ -61,7 +54,7 @@ export class DependencyState implements LineGate {
     }
     this.circuit = new Circuit(name, policy, {
       ...host,
-      isWaitedFor: () => this.#lined > 0,
+      isWaitedFor: () => this.#lent.waiting > 0,
       changed: () => {
         if (this.#wasOpen) this.rate.beginsAnew()
         this.#wasOpen = this.circuit.isOpen
@@ -108,7 +101,7 @@ export class DependencyState implements LineGate {
 
   /** How it is used on this node. */
   get use(): { readonly waiting: number; readonly active: number; readonly calls: number; readonly failures: number } {
-    return { waiting: this.#lined, active: this.#active, calls: this.#calls, failures: this.#failures }
+    return { waiting: this.#lent.waiting, active: this.#active, calls: this.#calls, failures: this.#failures }
   }
 
   // --- what is lent
@@ -116,7 +109,7 @@ export class DependencyState implements LineGate {
   /** What this node uses of the shared limits, and wants. */
   claims(): LimitClaim[] {
     const isHeld = this.circuit.isOpen || this.rate.pausedMs > 0
-    return this.#lent.claims(!isHeld && (this.rate.waiting > 0 || this.slots.waiting > 0 || this.#lined > 0))
+    return this.#lent.claims(!isHeld && (this.rate.waiting > 0 || this.slots.waiting > 0 || this.#lent.waiting > 0))
   }
 
   /** What it may use from now on. */
@@ -134,9 +127,8 @@ export class DependencyState implements LineGate {
 
   /** A run waits in a line for it, or no longer. */
   lined(by: 1 | -1): void {
-    this.#lined += by
+    this.#lent.lined(by)
     if (by < 0) return
-    if (this.#lined === 1) this.rate.beginsAnew()
     if (this.circuit.isOpen) this.circuit.lookForProbe()
     else this.#lent.wanted()
   }
@@ -170,7 +162,7 @@ export class DependencyState implements LineGate {
   /** It waited so long for its turn, and calls now. */
   waited(run: GateRun, ms: number): void {
     run.waitedMs += ms
-    if (this.#hasCome(run) && this.#lined > 0) this.#host.changed()
+    if (this.#hasCome(run) && this.#lent.waiting > 0) this.#host.changed()
   }
 
   /** It has ended. */

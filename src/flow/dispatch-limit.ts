@@ -23,24 +23,18 @@ export class DispatchLimit implements LineGate {
   readonly #clock: Clock
   readonly #host: DispatchLimitHost
   readonly #lent: LentLimits
-  #lined = 0
   #timer: Timer | undefined
 
   constructor(name: string, limits: DependencyLimits, host: DispatchLimitHost) {
     this.name = name
     this.#clock = host.clock
     this.#host = host
-    this.#lent = new LentLimits(
-      name,
-      host.clock,
-      () => host.hurry(),
-      () => this.#lined > 0,
-    )
+    this.#lent = new LentLimits(name, host.clock, () => host.hurry())
     this.#lent.set(limits)
   }
 
   claims(): LimitClaim[] {
-    return this.#lent.claims(this.#lined > 0)
+    return this.#lent.claims(this.#lent.waiting > 0)
   }
 
   lent(shares: ReadonlyMap<string, number>): void {
@@ -53,18 +47,16 @@ export class DispatchLimit implements LineGate {
   }
 
   lined(by: 1 | -1): void {
-    this.#lined += by
-    if (by < 0) return
-    if (this.#lined === 1) this.#lent.rate.beginsAnew()
-    this.#lent.wanted()
+    this.#lent.lined(by)
+    if (by > 0) this.#lent.wanted()
   }
 
   get hasRoom(): boolean {
-    const { slotShare, slots, rate } = this.#lent
+    const { slotShare, slots, rate, waiting } = this.#lent
     if (slotShare !== undefined && slots.taken >= slotShare) return false
     const { inMs } = rate
     if (inMs === 0) return true
-    if (this.#lined > 0 && inMs !== Number.POSITIVE_INFINITY) this.#lookIn(inMs)
+    if (waiting > 0 && inMs !== Number.POSITIVE_INFINITY) this.#lookIn(inMs)
     return false
   }
 

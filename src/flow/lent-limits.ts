@@ -22,16 +22,14 @@ export class LentLimits {
   #usedSinceBeat = 0
   #beatAtMs = 0
   #wasEager = false
+  #lined = 0
 
-  /**
-   * @param hurry a beat is wanted before its time: there is too little, or it is to be said that there is less
-   * @param isAwaited whether runs wait that come as soon as there are turns
-   */
-  constructor(name: string, clock: Clock, hurry: () => void, isAwaited: () => boolean) {
+  /** @param hurry a beat is wanted before its time: there is too little, or it is to be said that there is less */
+  constructor(name: string, clock: Clock, hurry: () => void) {
     this.#name = name
     this.#clock = clock
     this.#hurry = hurry
-    this.rate = new RateLimit(clock, isAwaited)
+    this.rate = new RateLimit(clock, () => this.#lined > 0)
     this.slots = new Slots(clock)
   }
 
@@ -59,6 +57,17 @@ export class LentLimits {
   /** Slots on this node; undefined: no limit. */
   get slotShare(): number | undefined {
     return this.#limits.concurrency === undefined ? undefined : this.#slotShare
+  }
+
+  /** Runs that wait in lines and come as soon as there are turns. */
+  get waiting(): number {
+    return this.#lined
+  }
+
+  /** A run waits in a line, or no longer. */
+  lined(by: 1 | -1): void {
+    this.#lined += by
+    if (by > 0 && this.#lined === 1) this.rate.beginsAnew()
   }
 
   /** One of the rate was used. */
