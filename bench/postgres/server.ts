@@ -25,6 +25,16 @@ export const serverSettings: Readonly<Record<string, string>> = {
 /** The database of a stored set, in a server that has one. */
 export const setDatabase = 'stored'
 
+/**
+ * A look for an identity goes anywhere in the ledger's indexes, so that a store in use has all of them in memory. In a server that
+ * has just started each look is the first of its page.
+ */
+const warmSql = `
+  create extension if not exists pg_prewarm;
+  select pg_prewarm(i.indexrelid)
+  from pg_inherits h join pg_index i on i.indrelid = h.inhrelid
+  where h.inhparent = 'hapax.ledger'::regclass`
+
 /** The server that all sides of a run share. */
 export class BenchServer {
   readonly #url: string
@@ -83,14 +93,19 @@ export class BenchServer {
   }
 
   /**
-   * The URL of the set in a server that was started with one.
+   * The URL of the set in a server that was started with one, as warm as a store in use.
    *
    * @param counting as of {@link withDatabase}
    */
   async storedDatabase(counting: boolean): Promise<string> {
     const track = counting ? 'top' : 'none'
     await this.#admin.query(`alter database ${setDatabase} set pg_stat_statements.track = '${track}'`)
-    return withDatabaseName(this.#url, setDatabase)
+    const url = withDatabaseName(this.#url, setDatabase)
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query(warmSql)
+    await client.end()
+    return url
   }
 
   /** Calls `work` while another session holds a transaction open in that database: no dead row of it can be cleaned up. */
