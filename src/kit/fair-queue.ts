@@ -36,15 +36,12 @@ export class FairQueue<Item> {
   }
 
   shift(): Item | undefined {
-    const owners = this.#first()
-    const keys = owners?.current
-    const items = keys?.current
-    if (!owners || !keys || !items) return undefined
-    this.#length--
-    const item = items.shift()
-    keys.turned(items.length > 0)
-    owners.turned(keys.current !== undefined)
-    return item
+    return this.#take(true)
+  }
+
+  /** Takes the one out that leaves next, and costs whose it is no turn: nothing comes of it. */
+  skip(): Item | undefined {
+    return this.#take(false)
   }
 
   /** Takes all out: those of each key in their order. */
@@ -55,6 +52,18 @@ export class FairQueue<Item> {
       if (item !== undefined) all.push(item)
     }
     return all
+  }
+
+  #take(isTurn: boolean): Item | undefined {
+    const owners = this.#first()
+    const keys = owners?.current
+    const items = keys?.current
+    if (!owners || !keys || !items) return undefined
+    this.#length--
+    const item = items.shift()
+    if (isTurn || items.length === 0) keys.turned(items.length > 0)
+    if (isTurn || keys.current === undefined) owners.turned(keys.current !== undefined)
+    return item
   }
 
   #first(): Turns<Turns<Fifo<Item>>> | undefined {
