@@ -87,4 +87,13 @@ export const ofTurns: readonly Mutation[] = [
     ofFlow: true,
     seed: 60_293,
   },
+  {
+    name: 'what left its place costs its tenant a turn when pauses change',
+    file: 'src/engine/ready-queue.ts',
+    find: 'this.#free.drain(isQueued)',
+    replace: 'this.#free.drain().filter(isQueued)',
+    killedBy: 'G8.turns',
+    ofFlow: true,
+    seed: 30_003_721,
+  },
 ]

@@ -126,8 +126,8 @@ export class ReadyQueue {
 
   /** Pauses have changed: each is put anew. */
   putAnew(): void {
-    const queued = [...this.#paused.drain(), ...this.#suspects.drain(), ...this.#free.drain(), ...this.#drainLines()]
-    for (const entry of queued) if (isQueued(entry)) this.put(entry)
+    const fifos = [...this.#paused.drain(), ...this.#suspects.drain()].filter(isQueued)
+    for (const entry of [...fifos, ...this.#free.drain(isQueued), ...this.#drainLines()]) this.put(entry)
   }
 
   /** Those in line that are too old by now begin at once, and end. */
@@ -193,9 +193,8 @@ export class ReadyQueue {
 
   #drainLines(): Entry[] {
     return [...this.#lines].flatMap(([line, entries]) => {
-      const drained = entries.drain()
-      for (const _ of drained) line.lined(-1)
-      return drained
+      for (let left = entries.length; left > 0; left--) line.lined(-1)
+      return entries.drain(isQueued)
     })
   }
 }

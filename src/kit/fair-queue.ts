@@ -44,12 +44,16 @@ export class FairQueue<Item> {
     return this.#take(false)
   }
 
-  /** Takes all out: those of each key in their order. */
-  drain(): Item[] {
+  /** Takes all out, those of each key in their order. @param isThere whether it is wanted: another costs nobody a turn */
+  drain(isThere: (item: Item) => boolean = () => true): Item[] {
     const all: Item[] = []
     while (this.#length > 0) {
-      const item = this.shift()
-      if (item !== undefined) all.push(item)
+      const item = this.first()
+      if (item === undefined || !isThere(item)) this.skip()
+      else {
+        this.shift()
+        all.push(item)
+      }
     }
     return all
   }
