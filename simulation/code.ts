@@ -1,4 +1,4 @@
-import { type Handler, type HandlerEvent, handler, type Run } from '../src/engine/handler.ts'
+import { type Handler, type HandlerEvent, handler, type PrioritizedEvent, type Run } from '../src/engine/handler.ts'
 import { type Schedule, schedule } from '../src/engine/schedule.ts'
 import { Fatal, WaitTimeout } from '../src/event/outcome.ts'
 import { type StepAddress, stepText } from '../src/event/run.ts'
@@ -8,6 +8,7 @@ import type { Model } from './model.ts'
 import type { OutsideService } from './outside.ts'
 import { packing } from './packing.ts'
 import type { BurstPlan, Deed, DependencyPlan, Plan, RatesPlan, Version } from './plan.ts'
+import { urgencyOf } from './turns.ts'
 
 /** Where handler code runs. */
 export interface Site {
@@ -34,7 +35,8 @@ export function codeOf(
     versions,
     rates,
     batch,
-  }: Pick<Plan, 'dependency' | 'burst' | 'versions' | 'rates' | 'batch'>,
+    turns,
+  }: Pick<Plan, 'dependency' | 'burst' | 'versions' | 'rates' | 'batch' | 'turns'>,
 ): Handler[] {
   const bank = plan && bankOf(plan)
   const body = (event: HandlerEvent, run: Run) => {
@@ -59,6 +61,7 @@ export function codeOf(
     ...(versions ? comparingVersions(body) : []),
     ...(rates ? atARate(rates, body) : []),
     ...(batch ? [packing(site, batch, common)] : []),
+    ...(turns ? takingTurns(site, body) : []),
   ]
 }
 
@@ -126,6 +129,20 @@ function atARate({ ofHandler }: RatesPlan, body: Handler['body']): Handler[] {
     // Of their source's events begin no more than its rate allows, for both together.
     handler('till', { ...common, source: 'till', on: 'till.*' }, body),
     handler('receipt', { ...common, source: 'till', on: 'till.*' }, body),
+  ]
+}
+
+function takingTurns({ node, model }: Site, body: Handler['body']): Handler[] {
+  const priorityOf = (name: string) => (event: PrioritizedEvent) => {
+    model.turns.asked(node, name, event)
+    const urgency = urgencyOf(event.type)
+    if (urgency === undefined) throw new RangeError('odd')
+    return urgency
+  }
+  const options = { ...common, source: 'desk' }
+  return [
+    handler('errand', { ...options, on: 'errand.*', priority: priorityOf('errand') }, body),
+    handler('clerk', { ...options, on: 'clerk.*', priority: priorityOf('clerk'), concurrency: 1 }, body),
   ]
 }
 

@@ -4,6 +4,7 @@ import type { Sometimes } from './invariants.ts'
 import type { Act, Fault, Plan, Send } from './plan.ts'
 import { drawRates, firstRateSeed, rateKinds } from './rates.ts'
 import { drawTicks, firstTickSeed } from './ticks.ts'
+import { drawTurns, firstTurnSeed, turnKinds } from './turns.ts'
 import { drawVersions, firstVersionSeed, versionKinds } from './versions.ts'
 
 /** What a seed has of features that came after its first ones, each from a seed of its own on. */
@@ -11,7 +12,7 @@ export interface Flow {
   readonly sends: readonly Send[]
   readonly acts: readonly Act[]
   readonly faults: readonly Fault[]
-  readonly parts: Pick<Plan, 'versions' | 'schedules' | 'rates' | 'batch'>
+  readonly parts: Pick<Plan, 'versions' | 'schedules' | 'rates' | 'batch' | 'turns'>
   /** Nothing breaks any more after this; undefined: it does not matter. */
   readonly healsAtMs: number | undefined
 }
@@ -28,6 +29,9 @@ export const firstSeedOf: Partial<Readonly<Record<Sometimes, number>>> = {
   'batch of several': firstBatchSeed,
   'batch failed for all': firstBatchSeed,
   'one of a batch failed': firstBatchSeed,
+  'more urgent run first': firstTurnSeed,
+  'tenant waited its turn': firstTurnSeed,
+  'key waited its turn': firstTurnSeed,
 }
 
 /**
@@ -40,8 +44,9 @@ export function drawFlow(seed: number, busyMs: number, nodes: number, before: nu
   const ticks = drawTicks(seed, busyMs, nodes)
   const rates = drawRates(seed, busyMs, nodes)
   const batches = drawBatches(seed, busyMs, nodes)
+  const turns = drawTurns(seed, busyMs, nodes)
   return {
-    sends: [...(versions?.sends ?? []), ...(rates?.sends ?? []), ...(batches?.sends ?? [])],
+    sends: [...(versions?.sends ?? []), ...(rates?.sends ?? []), ...(batches?.sends ?? []), ...(turns ?? [])],
     acts: versions?.acts ?? [],
     faults: ticks?.faults ?? [],
     parts: {
@@ -49,6 +54,7 @@ export function drawFlow(seed: number, busyMs: number, nodes: number, before: nu
       ...(ticks && { schedules: ticks.schedules }),
       ...(rates && { rates: rates.rates }),
       ...(batches && { batch: batches.batch }),
+      ...(turns && { turns: true }),
     },
     healsAtMs: ticks?.nightEndsAtMs,
   }
@@ -60,11 +66,17 @@ export function withoutFlow({
   schedules: _schedules,
   rates: _rates,
   batch: _batch,
+  turns: _turns,
   ...plan
 }: Plan): Plan {
   return withoutSends(plan, ({ type }) =>
-    [...versionKinds, ...rateKinds, 'pack'].some((kind) => type.startsWith(`${kind}.`)),
+    [...versionKinds, ...rateKinds, 'pack', ...turnKinds].some((kind) => type.startsWith(`${kind}.`)),
   )
+}
+
+/** The same world without handlers with priorities. */
+export function withoutTurns({ turns: _turns, ...plan }: Plan): Plan {
+  return withoutSends(plan, ({ type }) => turnKinds.some((kind) => type.startsWith(`${kind}.`)))
 }
 
 /** The plan without these events, and without what a person does to their runs: acts name a send by its number. */

@@ -33,6 +33,8 @@ export const invariants = {
   'G7.order': 'If one accept’s receipt came before another was sent, it goes first.',
   'G8.attempts': 'Only failures cost attempts; none is begun beyond the policy.',
   'G8.batch': 'A batch is of one tenant and no larger than it may be, and gives each of its events its own result.',
+  'G8.priority': 'Of the runs that are ready on a node, and for which there is room, the most urgent goes first.',
+  'G8.turns': 'Of runs as urgent, a tenant, and a key of one, waits for one of each other at most.',
   'G8.slots': 'A node runs no more at once than it may.',
   'G8.rate':
     'A dependency is not called more often than its rate allows, nor do runs begin more often, over all nodes.',
@@ -141,6 +143,9 @@ export const sometimes = [
   'batch of several',
   'batch failed for all',
   'one of a batch failed',
+  'more urgent run first',
+  'tenant waited its turn',
+  'key waited its turn',
 ] as const
 
 /** What is there with a driver and a server alone. */

@@ -19,6 +19,7 @@ import { Rates } from './model/rates.ts'
 import { Runs } from './model/runs.ts'
 import { Steps } from './model/steps.ts'
 import { Ticks } from './model/ticks.ts'
+import { Turns, type TurnsPlan } from './model/turns.ts'
 import type { Watch } from './model/watch.ts'
 import type { Plan } from './plan.ts'
 
@@ -35,10 +36,11 @@ export class Model {
   readonly limits: Limits
   readonly ticks: Ticks
   readonly batches: Batches
+  readonly turns: Turns
   /** Of items that may come twice, the first answer. */
   readonly #answers = new Map<unknown, unknown>()
 
-  constructor(watch: Watch, plan: LimitedPlan & Pick<Plan, 'concurrency' | 'schedules' | 'rates'>) {
+  constructor(watch: Watch, plan: LimitedPlan & TurnsPlan & Pick<Plan, 'concurrency' | 'schedules' | 'rates'>) {
     this.watch = watch
     this.ledger = new Ledger(watch)
     this.owners = new Owners(watch)
@@ -47,8 +49,12 @@ export class Model {
     this.steps = new Steps(watch, this.runs)
     this.ticks = new Ticks(watch, this.owners, plan.schedules ?? [])
     this.batches = new Batches(watch)
+    this.turns = new Turns(watch, this, plan)
     const rates = new Rates(watch, plan)
-    this.runs.entering = (run, event, node) => rates.enters(run, event, node)
+    this.runs.entering = (run, event, node) => {
+      rates.enters(run, event, node)
+      this.turns.enters(run, event, node)
+    }
     this.ledger.written = (event) => this.ticks.accepted(event)
   }
 

@@ -8,6 +8,7 @@ import { ofRates } from './mutations/rates.ts'
 import { ofRuns } from './mutations/runs.ts'
 import { ofStores } from './mutations/stores.ts'
 import { ofTicks } from './mutations/ticks.ts'
+import { ofTurns } from './mutations/turns.ts'
 import { ofVerbs } from './mutations/verbs.ts'
 import { ofVersions } from './mutations/versions.ts'
 
@@ -26,4 +27,5 @@ export const mutations: readonly Mutation[] = [
   ...ofTicks,
   ...ofRates,
   ...ofBatches,
+  ...ofTurns,
 ]

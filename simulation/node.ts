@@ -99,7 +99,11 @@ export class SimulatedNode {
       log: silentLog,
       handlers: this.#plan.door ? [] : codeOf(site, this.version, plan),
       schedules: this.#plan.door ? [] : schedulesOf(site, this.version, plan),
-      sources: plan.rates ? [shop, { ...shop, name: 'till', rate: plan.rates.ofSource }] : [shop],
+      sources: [
+        shop,
+        ...(plan.rates ? [{ ...shop, name: 'till', rate: plan.rates.ofSource }] : []),
+        ...(plan.turns ? [{ ...shop, name: 'desk' }] : []),
+      ],
       group: 'pay',
       concurrency: plan.concurrency,
       bounds: plan.bounds,

@@ -196,6 +196,8 @@ export interface Plan {
   readonly schedules?: readonly SchedulePlan[]
   readonly rates?: RatesPlan
   readonly batch?: BatchPlan
+  /** Whether handlers with priorities are there. */
+  readonly turns?: true
   /** From here on nothing breaks any more, and all must end. */
   readonly healsAtMs: number
 }

@@ -12,8 +12,8 @@ import { simulate } from './world.ts'
 const firstSeed = 2_001
 const fixedSeeds = 1_900
 const freshSeeds = 100
-/** Of features that came later, each from its first seed on: bursts, versions, schedules, rates, batches. */
-const laterSeeds = [10_001, 20_001, 30_001, 40_001, 50_001]
+/** Of features that came later, each from its first seed on: bursts, versions, schedules, rates, batches, turns. */
+const laterSeeds = [10_001, 20_001, 30_001, 40_001, 50_001, 60_001]
 const seedsOfEach = 100
 
 /** What failed, for a person: the first one's story, shrunk. */

@@ -17,6 +17,8 @@ const handlersOf: Readonly<Record<string, readonly string[]>> = {
   sync: ['sync'],
   meter: ['meter'],
   pack: ['pack'],
+  errand: ['errand'],
+  clerk: ['clerk'],
   till: ['till', 'receipt'],
   'schedule.tick': ['tick'],
   'schedule.tock': ['tock'],

@@ -45,6 +45,11 @@ export class Ledger {
     this.#watch = watch
   }
 
+  /** The event of an identity. */
+  eventNamed(identity: { tenant: string; source: string; id: string }): EventFacts | undefined {
+    return this.events.get(this.#byIdentity.get(identityOf(identity)) ?? '')
+  }
+
   /** The store has judged an accept. */
   judged(item: AcceptItem, answer: AcceptAnswer): void {
     const identity = identityOf(item)

@@ -27,6 +27,8 @@ export class Owners {
   readonly #grantedAt = new Map<string, number>()
   /** When a pair was last granted after a lapsed lease, by the store's clock. */
   readonly #lapsedAt = new Map<string, number>()
+  /** Pairs, under an epoch, that a node was told to hand back: what waits there it leaves to the next owner. */
+  readonly #askedBack = new Map<string, number>()
 
   constructor(watch: Watch) {
     this.#watch = watch
@@ -41,6 +43,7 @@ export class Owners {
       if (pair.node === node && !mine.has(name)) this.#pairs.delete(name)
     }
     this.granted(node, answer)
+    for (const asked of answer.asked) this.#askedBack.set(nameOf(asked), asked.epoch)
     this.#lapses.set(node, this.lapsesOf(node))
     this.#beats.set(node, { leaseUntilMs: now + beat.leaseMs, released: !beat.owns })
   }
@@ -115,6 +118,12 @@ export class Owners {
   /** Whether an owner of the shard was lost since then, by the store's clock, or shortly before: nodes count from when they hear of it. */
   lapsedSince(shard: number, at: number): boolean {
     return (this.#lapsedAt.get(`pay/${shard}`) ?? -1) + leaseMsMax >= at
+  }
+
+  /** Whether its owner was told to hand it back. */
+  isAskedBack(shard: number): boolean {
+    const epoch = this.epochOf(shard)
+    return epoch !== undefined && this.#askedBack.get(`pay/${shard}`) === epoch
   }
 
   /** When the shard was last granted, by the store's clock. */

@@ -227,8 +227,9 @@ export class Runs {
     this.superseded.settled(run, item)
     const verb = this.verbOf(item)
     if (verb?.verb === 'resolve') {
-      const { step = '', of = '' }: { step?: string; of?: string } = JSON.parse(verb.detail)
-      this.resolved(run, { kind: 'step', name: step, of })
+      const { step = '', of = '', fail }: { step?: string; of?: string; fail?: boolean } = JSON.parse(verb.detail)
+      // Of a run that was let die, and is run again, the step is in doubt still.
+      if (!fail || next.status === 'undoing') this.resolved(run, { kind: 'step', name: step, of })
     }
     this.#dies(run, item)
     run.settlements++

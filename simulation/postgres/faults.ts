@@ -1,4 +1,5 @@
 import { Draw } from '../draw.ts'
+import { withoutTurns } from '../flow.ts'
 import type { Fault, Plan, Send } from '../plan.ts'
 import { drawPlan } from '../workload.ts'
 
@@ -7,9 +8,12 @@ const elsewhere: ReadonlySet<Fault['kind']> = new Set(['commit_twice', 'store_fu
 
 const kinds = ['commit_open', 'crash', 'statement_cancelled', 'connections_ended', 'lose_reply'] as const
 
-/** The plan of a seed, with what breaks below a driver, and with commits that meet. */
+/**
+ * The plan of a seed, with what breaks below a driver, and with commits that meet; without turns, which are judged by what a node is
+ * told to hand back: here it works that out by itself, and the model does not hear of it.
+ */
 export function drawDriverPlan(seed: number): Plan {
-  const plan = drawPlan(seed)
+  const plan = withoutTurns(drawPlan(seed))
   const busyMs = plan.healsAtMs - 3_000
   const sends = [...plan.sends, ...drawBursts(seed, plan, busyMs)]
   const faults = [...plan.faults.filter(({ kind }) => !elsewhere.has(kind)), ...drawDriverFaults(seed, plan, busyMs)]

@@ -145,8 +145,10 @@ export class Dispatcher {
       const alone = this.#ready.isAlone(entry)
       const slots = alone ? 1 : this.#host.concurrency
       if (this.#running >= slots || this.#waitsForBeat(entry)) return
-      this.#ready.shift()
-      if (this.#goes(entry) && this.#keys.enter(entry)) this.#launch(entry, alone)
+      if (this.#goes(entry) && this.#keys.enter(entry)) {
+        this.#ready.shift()
+        this.#launch(entry, alone)
+      } else this.#ready.skip()
     }
   }
 

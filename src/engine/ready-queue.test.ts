@@ -67,6 +67,21 @@ it('lets a pause have also what was in line before it, and forgets what has left
   expect(drain()).toEqual(['a'])
 })
 
+it('keeps whose turn it is over a pause, whatever has left', () => {
+  const { room, ready, pause, drain } = queue()
+  const put = (id: string, tenant: string) => {
+    const entry = { ...entryWith(id, { tenant }), id }
+    ready.put(entry)
+    return entry
+  }
+  const left = put('left', 'acme')
+  put('a', 'acme')
+  put('b', 'bolt')
+  room.stage(left, 'gone')
+  pause('bank')
+  expect(drain()).toEqual(['a', 'b'])
+})
+
 it('keeps the newer of two readings of the settings', () => {
   const { pauses, pause, put } = queue()
   pause()

@@ -96,18 +96,27 @@ export class ReadyQueue {
     return this.#chosen?.first()
   }
 
-  /** Takes the one out whose turn it is. */
+  /** Takes the one out whose turn it is: it goes. */
   shift(): Entry | undefined {
-    const queue = this.#chosen ?? (this.#suspects.length > 0 ? this.#suspects : this.#next(true))
-    this.#chosen = undefined
+    const queue = this.#choice()
     const entry = queue?.shift()
-    if (!entry || !queue || this.#lines.size === 0) return entry
-    // Suspects wait in no line.
-    if (!(queue instanceof FairQueue)) return entry
-    const line = this.#lineOfQueue.get(queue)
-    if (line) this.#left(line, queue)
+    if (!entry || !(queue instanceof FairQueue) || this.#lines.size === 0) return entry
+    this.#left(queue)
     if (this.#turns.at(-1) !== queue) this.#turns.push(...this.#turns.splice(this.#turns.indexOf(queue), 1))
     return entry
+  }
+
+  /** Takes the one out whose turn it is, and does not go: the turn is for the next of its tenant. */
+  skip(): void {
+    const queue = this.#choice()
+    if (!(queue instanceof FairQueue)) queue?.shift()
+    else if (queue.skip()) this.#left(queue)
+  }
+
+  #choice(): FairQueue<Entry> | Fifo<Entry> | undefined {
+    const queue = this.#chosen ?? (this.#suspects.length > 0 ? this.#suspects : this.#next(true))
+    this.#chosen = undefined
+    return queue
   }
 
   /** A run begins: it has its turn at what it uses. */
@@ -117,8 +126,8 @@ export class ReadyQueue {
 
   /** Pauses have changed: each is put anew. */
   putAnew(): void {
-    const queued = [...this.#paused.drain(), ...this.#suspects.drain(), ...this.#free.drain(), ...this.#drainLines()]
-    for (const entry of queued) if (isQueued(entry)) this.put(entry)
+    const fifos = [...this.#paused.drain(), ...this.#suspects.drain()].filter(isQueued)
+    for (const entry of [...fifos, ...this.#free.drain(isQueued), ...this.#drainLines()]) this.put(entry)
   }
 
   /** Those in line that are too old by now begin at once, and end. */
@@ -139,7 +148,10 @@ export class ReadyQueue {
     return some
   }
 
-  #left(line: Line, entries: FairQueue<Entry>): void {
+  /** One has left its line, if they are of one. */
+  #left(entries: FairQueue<Entry>): void {
+    const line = this.#lineOfQueue.get(entries)
+    if (!line) return
     const { room, wake } = this.#host
     line.lined(-1)
     if (entries.length > room.bounds.perKey / 2 || !room.isLetGo(line.name)) return
@@ -181,9 +193,8 @@ export class ReadyQueue {
 
   #drainLines(): Entry[] {
     return [...this.#lines].flatMap(([line, entries]) => {
-      const drained = entries.drain()
-      for (const _ of drained) line.lined(-1)
-      return drained
+      for (let left = entries.length; left > 0; left--) line.lined(-1)
+      return entries.drain(isQueued)
     })
   }
 }

@@ -62,3 +62,13 @@ it('loses nothing, keeps the order of each key, and makes nobody wait for more t
   expect(queue.length).toBe(pushed - taken)
   expect(queue.drain()).toHaveLength(pushed - taken)
 })
+
+it('costs nobody a turn that nothing comes of', () => {
+  const queue = new FairQueue<string>()
+  for (const item of ['x0', 'x1', 'x2']) queue.push(`acme ${item}`, { priority: 0, owner: 'acme', key: 'x' })
+  queue.push('acme y0', { priority: 0, owner: 'acme', key: 'y' })
+  for (const item of [0, 1]) queue.push(`bolt ${item}`, { priority: 0, owner: 'bolt', key: '' })
+  expect([queue.skip(), queue.skip(), queue.length]).toEqual(['acme x0', 'acme x1', 4])
+  expect([queue.shift(), queue.shift()]).toEqual(['acme x2', 'bolt 0'])
+  expect([queue.skip(), queue.skip(), queue.skip()]).toEqual(['acme y0', 'bolt 1', undefined])
+})

@@ -36,25 +36,38 @@ export class FairQueue<Item> {
   }
 
   shift(): Item | undefined {
+    return this.#take(true)
+  }
+
+  /** Takes the one out that leaves next, and costs whose it is no turn: nothing comes of it. */
+  skip(): Item | undefined {
+    return this.#take(false)
+  }
+
+  /** Takes all out, those of each key in their order. @param isThere whether it is wanted: another costs nobody a turn */
+  drain(isThere: (item: Item) => boolean = () => true): Item[] {
+    const all: Item[] = []
+    while (this.#length > 0) {
+      const item = this.first()
+      if (item === undefined || !isThere(item)) this.skip()
+      else {
+        this.shift()
+        all.push(item)
+      }
+    }
+    return all
+  }
+
+  #take(isTurn: boolean): Item | undefined {
     const owners = this.#first()
     const keys = owners?.current
     const items = keys?.current
     if (!owners || !keys || !items) return undefined
     this.#length--
     const item = items.shift()
-    keys.turned(items.length > 0)
-    owners.turned(keys.current !== undefined)
+    if (isTurn || items.length === 0) keys.turned(items.length > 0)
+    if (isTurn || keys.current === undefined) owners.turned(keys.current !== undefined)
     return item
-  }
-
-  /** Takes all out: those of each key in their order. */
-  drain(): Item[] {
-    const all: Item[] = []
-    while (this.#length > 0) {
-      const item = this.shift()
-      if (item !== undefined) all.push(item)
-    }
-    return all
   }
 
   #first(): Turns<Turns<Fifo<Item>>> | undefined {
