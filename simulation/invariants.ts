@@ -131,6 +131,7 @@ export const sometimes = [
   'circuit closed by a probe',
   'parked',
   'attempt given back',
+  'attempts given back',
   'all slots taken',
   'all slots of a key taken',
   'overtaken',

@@ -261,7 +261,10 @@ export class Runs {
     // What failed in an outage is given back, at the next settlement.
     if (before?.reason === 'retry' && before.dependency !== undefined && this.#limits.wasDown(before.since)) {
       this.#watch.reach('attempt given back')
-      allowed.push(failures - 1)
+      // In a row, if they are of one outage.
+      const { times = 1, since = before.since } = before.failing ?? {}
+      if (times > 1 && this.#limits.wasDown(since)) this.#watch.reach('attempts given back')
+      allowed.push(Math.max(0, failures - (this.#limits.wasDown(since) ? times : 1)))
     }
     if (next.status === 'parked') this.#watch.reach('parked')
     const free = ['deferred', 'handed_back', 'sleep', 'signal', 'no_handler', 'circuit_open']

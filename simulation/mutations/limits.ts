@@ -79,11 +79,20 @@ export const ofLimits: readonly Mutation[] = [
   {
     name: 'an attempt given back that no outage took',
     file: 'src/engine/runner.ts',
-    find: 'return dependencies.named(state.dependency).wasDown(state.since)',
-    replace: 'return true',
+    find: 'return dependency.wasDown(state.since) ? 1 : 0',
+    replace: 'return 1',
     killedBy: 'G8.attempts',
     ofLimits: true,
     seed: 22,
+  },
+  {
+    name: 'of failures in a row the last alone given back',
+    file: 'src/engine/runner.ts',
+    find: 'return state.failing.times',
+    replace: 'return 1',
+    killedBy: 'G8.attempts',
+    ofLimits: true,
+    seed: 44,
   },
   {
     name: 'a line of which nothing stays in memory',

@@ -96,6 +96,17 @@ describe('decide', () => {
     }
   })
 
+  it('gives back what failed in a row of one dependency, and no failure before that', () => {
+    const ofBank: Outcome = { kind: 'failed', error, policy: { ...defaultRetry, attempts: 9 }, dependency: 'bank' }
+    const other = stateAfter(failed())
+    const twice = stateAfter(ofBank, stateAfter(ofBank, other))
+    expect(twice).toMatchObject({ failures: 3, dependency: 'bank', failing: { times: 2 } })
+    const counted = { failures: 1, failuresInAll: 1 }
+    const parked = { kind: 'parked', error, dependency: 'bank' } as const
+    expect(stateAfter(parked, twice, { refunded: 2 })).toMatchObject(counted)
+    expect(stateAfter(parked, twice, { refunded: 2 })).not.toHaveProperty('failing')
+  })
+
   it('undoes where it is due, and ends as what it was undone for', () => {
     const undoing = stateAfter({ kind: 'fatal', error }, undefined, { undoOnDeath: true, undoable: true })
     expect(undoing).toMatchObject({ status: 'undoing', undoBegun: 'death', error })

@@ -71,8 +71,19 @@ export interface AttemptFacts {
   /** Leases lost before it, in this generation. */
   readonly losses: number
   readonly seenIntervention: number
-  /** The failure before was an outage's: it costs nothing. */
-  readonly refunded?: boolean
+  /** So many of the failures before, the last ones, were an outage's: they cost nothing. */
+  readonly refunded?: number
+}
+
+/** Of what it failed, and since when again and again: what opens a circuit comes in a row, and is given back as one. */
+function failedAgain(
+  dependency: string,
+  before: RunState | undefined,
+  refund: number,
+): Pick<RunState, 'dependency' | 'failing'> {
+  if (refund > 0 || before?.reason !== 'retry' || before.dependency !== dependency) return { dependency }
+  const { times, since } = before.failing ?? { times: 1, since: before.since }
+  return { dependency, failing: { times: times + 1, since } }
 }
 
 /**
@@ -89,7 +100,7 @@ export function decide(
   now: Instant,
   random: Random,
 ): RunState {
-  const refund = facts.refunded ? 1 : 0
+  const refund = facts.refunded ?? 0
   const failures = facts.progressed ? 0 : Math.max(0, (before?.failures ?? 0) - refund)
   const base: RunState = {
     status: 'ready',
@@ -141,7 +152,7 @@ export function decide(
         reason: 'retry',
         dueAt: beforeItExpires(dueAt),
         error,
-        ...(outcome.dependency === undefined ? {} : { dependency: outcome.dependency }),
+        ...(outcome.dependency === undefined ? {} : failedAgain(outcome.dependency, before, refund)),
       }
     }
 

@@ -134,7 +134,7 @@ export class Runner {
       progressed: false,
       losses,
       seenIntervention: seenOf(entry),
-      refunded: wasOutages(this.#host.dependencies, state),
+      refunded: outageFailures(this.#host.dependencies, state),
       ...over,
     })
     const expiresAt = handler && event ? expiryOf(handler, event, state) : undefined
@@ -309,10 +309,15 @@ export class Runner {
   }
 }
 
-/** Whether the failure that a run retries was of an outage: it opened the circuit, or came while it was open. */
-function wasOutages(dependencies: Dependencies, state: RunState | undefined): boolean {
-  if (state?.reason !== 'retry' || state.dependency === undefined) return false
-  return dependencies.named(state.dependency).wasDown(state.since)
+/**
+ * How many failures of a run that is retried were of an outage: they opened the circuit, or came while it was open. A retry may come
+ * within the milliseconds before it opens: in one of six short drills a run failed twice, and one of these was counted.
+ */
+function outageFailures(dependencies: Dependencies, state: RunState | undefined): number {
+  if (state?.reason !== 'retry' || state.dependency === undefined) return 0
+  const dependency = dependencies.named(state.dependency)
+  if (state.failing && dependency.wasDown(state.failing.since)) return state.failing.times
+  return dependency.wasDown(state.since) ? 1 : 0
 }
 
 /** The last intervention that this owner knows of. */

@@ -88,6 +88,8 @@ export interface RunState {
   readonly place?: number
   /** The dependency that it is parked for, or whose failure it retries. */
   readonly dependency?: string
+  /** Where more than one failure in a row was of {@link dependency}: how many, and when the first was settled. */
+  readonly failing?: { readonly times: number; readonly since: Instant }
 }
 
 /** What makes a step of a run: names are unique within a run and kind, together with `of`. */

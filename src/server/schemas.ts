@@ -107,6 +107,7 @@ export const schemas = {
       reason: string,
       dueAt: instant,
       dependency: { type: 'string', description: 'That it is parked for, or whose failure it retries.' },
+      failing: shape({ times: count, since: instant }),
     },
   ),
   Run: shape(

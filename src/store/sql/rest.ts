@@ -51,6 +51,7 @@ export type SettleRest = Partial<
     | 'openedAt'
     | 'place'
     | 'dependency'
+    | 'failing'
   >
 > &
   Pick<SettleItem, 'intervention' | 'tried' | 'keepCheckpoints'>
@@ -72,6 +73,7 @@ export function settleRest(item: SettleItem): string | null {
     state.openedAt === undefined &&
     state.place === undefined &&
     state.dependency === undefined &&
+    state.failing === undefined &&
     item.intervention === undefined &&
     item.tried === undefined &&
     item.keepCheckpoints === undefined
@@ -90,6 +92,7 @@ export function settleRest(item: SettleItem): string | null {
     openedAt: state.openedAt,
     place: state.place,
     dependency: state.dependency,
+    failing: state.failing,
     intervention: item.intervention,
     tried: item.tried,
     keepCheckpoints: item.keepCheckpoints,

@@ -75,6 +75,7 @@ export function stateOf(row: Row, rest: SettleRest = settleRestOf(row)): RunStat
     openedAt: rest.openedAt,
     ...(rest.place === undefined ? {} : { place: rest.place }),
     ...(rest.dependency === undefined ? {} : { dependency: rest.dependency }),
+    ...(rest.failing === undefined ? {} : { failing: rest.failing }),
   }
 }
 

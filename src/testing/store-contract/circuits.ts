@@ -132,9 +132,13 @@ export const circuitCases = contractCases('circuits', {
     const [parked, failed] = [await scene.accept(), await scene.accept()]
     const state = { status: 'parked', reason: 'circuit_open', dueAt: 6_000, dependency: 'bank' } as const
     await scene.settle(scene.settlement(parked, state))
-    await scene.settle(scene.settlement(failed, { ...state, status: 'scheduled', reason: 'retry', failures: 1 }))
+    const failing = { times: 2, since: 5_000 }
+    await scene.settle(
+      scene.settlement(failed, { ...state, status: 'scheduled', reason: 'retry', failures: 2, failing }),
+    )
     assert.deepEqual((await scene.record(parked)).state, scene.state(state))
-    assert.equal((await scene.record(failed)).state?.dependency, 'bank')
+    const { dependency, failing: told } = (await scene.record(failed)).state ?? {}
+    assert.deepEqual([dependency, told], ['bank', failing])
     const { runs } = await scene.store.searchRuns({ statuses: ['parked'], limit: 10 })
     assert.deepEqual(only(runs).run.event, parked.key)
     assert.equal((await scene.store.counts()).standing.parked, 1)
