@@ -77,29 +77,36 @@ export async function fill(url: string, sizes: Sizes, progress: (text: string) =
 }
 
 /**
- * Every identity of an event, or of one whose history is gone, in generations as large as the store's own, which open and seal
- * them. In their order: at random they would be written all over.
+ * Every identity of an event, or of one whose history is gone, in generations as large as the store's own, which open, seal
+ * and filter them; the last is half full, as it is on average. In their order: at random they would be written all over.
  */
 async function fillLedger(client: pg.Client, progress: (text: string) => void): Promise<void> {
   const all = '(select identity, key from hapax.event union all select identity, key from hapax.origin)'
   const { rows } = await client.query<{ count: string }>(`select count(*) from ${all} l`)
-  const generations = Math.min(256, Math.ceil(Number(rows[0]?.count) / generationIdentities))
-  for (let index = 0; index < generations; index++) {
-    progress(`the ledger: generation ${index + 1} of ${generations}`)
-    if (index > 0) {
-      await client.query('select hapax.make_generation_1($1, 10000)', [index])
-      await client.query('select hapax.open_generation_1($1, $2)', [Date.now(), index])
-      await client.query('select hapax.mark_generation_1()')
-      await client.query('select hapax.seal_generation_1($1)', [Date.now()])
-    }
+  const halves = Number(rows[0]?.count) / (generationIdentities / 2)
+  const generations = Math.min(128, Math.ceil((halves + 1) / 2))
+  for (let number = 1; number <= generations; number++) {
+    progress(`the ledger: generation ${number} of ${generations}`)
+    if (number > 1) await openGeneration(client, number)
     // What came in one time is of all parts of the keys; those of the two events that the product made are there.
     await client.query(
       `insert into hapax.ledger (identity, key, generation)
-      select identity, key, $1 from ${all} l where get_byte(uuid_send(identity), 15) * $2 / 256 = $1 - 1
+      select identity, key, $1 from ${all} l where get_byte(uuid_send(identity), 15) * ($2 * 2 - 1) / 256 / 2 = $1 - 1
       order by identity on conflict do nothing`,
-      [index + 1, generations],
+      [number, generations],
     )
   }
+}
+
+/** And seals the one before it, with its filter. */
+async function openGeneration(client: pg.Client, number: number): Promise<void> {
+  const before = number - 1
+  await client.query('select hapax.make_generation_1($1, 10000)', [before])
+  await client.query('select hapax.open_generation_1($1, $2)', [Date.now(), before])
+  await client.query('select hapax.mark_generation_1()')
+  await client.query('select hapax.seal_generation_1($1)', [Date.now()])
+  const page = 'select hapax.filter_generation_1($1, 20000) as is_whole'
+  while ((await client.query(page, [before])).rows[0]?.is_whole !== true);
 }
 
 /** Ranges of a store that has been there for weeks: the ones that a migration makes begin today. */
