@@ -54,6 +54,8 @@ export const limits = {
   commitItems: 512,
   /** Bytes of one commit, so that 512 bodies of 1 MiB never gather in one message. */
   commitBytes: 8_388_608,
+  /** Memory of a node for filters of the ledger's sealed generations on PostgreSQL: 20 bits each of some 50 million identities. */
+  ledgerFilterBytes: 134_217_728,
   /** Runs executing at once on a node, by default. */
   concurrency: 100,
   /** Runs a node holds in memory per group, ready or running; deeper backlog stays in the store and is paged. */

@@ -1,7 +1,8 @@
 import pg from 'pg'
 import { expect } from 'vitest'
 import { itemTypeOids } from '../../src/store/postgres/item-types.ts'
-import { commitParamCount, commitParams } from '../../src/store/postgres/params.ts'
+import type { FilteredGenerations } from '../../src/store/postgres/ledger-filters.ts'
+import { commitParamCount, commitParams, type Param } from '../../src/store/postgres/params.ts'
 import type { Naming } from '../../src/store/postgres/schema.ts'
 import type { AcceptItem } from '../../src/store/store.ts'
 
@@ -31,10 +32,24 @@ export class PostgresHand {
   }
 
   /** Its commit, in the open transaction; resolves when it has run, whoever it waits for. */
-  async accept(items: readonly AcceptItem[], nowMs: number, contended = false): Promise<unknown[]> {
-    const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
-    const params = commitParams({ accept: items }, nowMs, { careful: false, contended }, this.#types)
-    const text = this.#naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
+  accept(
+    items: readonly AcceptItem[],
+    nowMs: number,
+    contended = false,
+    filtered?: FilteredGenerations,
+  ): Promise<unknown[]> {
+    const params = commitParams({ accept: items }, nowMs, { careful: false, contended }, this.#types, filtered)
+    return this.#commit('commit_2', params)
+  }
+
+  /** The same, as a node of an earlier version asks for it. */
+  acceptAsBefore(items: readonly AcceptItem[], nowMs: number): Promise<unknown[]> {
+    const params = commitParams({ accept: items }, nowMs, { careful: false, contended: false }, this.#types)
+    return this.#commit('commit_1', params.slice(0, commitParamCount - 4))
+  }
+
+  async #commit(name: string, params: readonly Param[]): Promise<unknown[]> {
+    const text = this.#naming.sql(`select * from :s.${name}(${params.map((_, index) => `$${index + 1}`).join(', ')})`)
     return (await this.client.query<{ accept: unknown[] }>(text, [...params])).rows[0]?.accept ?? []
   }
 

@@ -14,7 +14,7 @@ import type {
 } from '../store.ts'
 import { keyOfUuid } from './key-bytes.ts'
 
-/** What `commit_1` says of an accept that is not plainly accepted. */
+/** What `commit_2` says of an accept that is not plainly accepted. */
 interface OtherAccept {
   readonly i: number
   readonly o: 'a' | 'd' | 'c' | 'f' | 'u'

@@ -83,7 +83,7 @@ async function commitByHand(batch: Commit): Promise<void> {
   await hand.query('begin')
   const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
   const params = commitParams(batch, nowMs, { careful: false, contended: false }, rows[0])
-  await hand.query(naming.sql(`select * from :s.commit_1(${places.join(', ')})`), [...params])
+  await hand.query(naming.sql(`select * from :s.commit_2(${places.join(', ')})`), [...params])
 }
 
 /** Resolves once some statement of the server waits for a lock of this kind that the hand holds. */

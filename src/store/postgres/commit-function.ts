@@ -1,5 +1,5 @@
 import { rowsOf } from './item-types.ts'
-import { ledgerKey, openGenerations } from './ledger.ts'
+import { filteredKey, isUnknown, openGenerations } from './ledger.ts'
 import { pairLock } from './pair-lock.ts'
 import { stablePlans } from './stable-plans.ts'
 
@@ -15,7 +15,7 @@ const itsEventIsThere = `(all_there or exists (
 
 /** What of the list nobody has, by identity, so that no two commits hold each other up. */
 const unknown = `select distinct on (u.identity) u.identity, u.key from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
-          where u.place <= p_accepts and not exists (select from :s.ledger k where k.identity = u.identity)
+          where u.place <= p_accepts and ${isUnknown}
           order by u.identity, u.place`
 
 /** Accepts that identity alone decides, together. */
@@ -53,7 +53,7 @@ const tellRepeats = `
             select distinct on (s.tag) s.tag, s.status from :s.settlement s where s.key = e.key
             order by s.tag, s.generation desc, s.turn desc) s) as statuses
         from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
-        cross join lateral ${ledgerKey('u.identity')} l
+        cross join lateral ${filteredKey} l
         join :s.event e on e.key = l.key
         where u.place <= p_accepts and u.window_ms is null and u.fingerprint_key <> 0 and e.fingerprint_key <> 0
           and l.key <> u.key and (fresh is null or u.key <> all(fresh))
@@ -101,12 +101,13 @@ const inBoth = (statement: (ending: string) => string) => `
 /** The one door for writes: a whole commit in one call. */
 export const commitFunction = `
   -- One commit: every item judged alone, in the order accept, intervene, begin, checkpoint, settle, answer, reject.
-  create or replace function :s.commit_1(
+  create or replace function :s.commit_2(
     p_now double precision, p_careful boolean, p_contended boolean, p_pair_groups text[], p_pair_shards integer[],
     p_pair_epochs bigint[], p_accepts integer, p_emit_of integer[], p_plain boolean, p_unclaimed boolean,
     p_accept :s.accept_item_1[], p_more jsonb, p_intervene jsonb, p_begin :s.begin_item_1[],
     p_checkpoint :s.checkpoint_item_1[], p_settle :s.settle_item_1[], p_answer jsonb, p_reject jsonb,
-    p_keys uuid[], p_least uuid, p_greatest uuid,
+    p_keys uuid[], p_least uuid, p_greatest uuid, p_filtered_from integer, p_filtered_to integer, p_token uuid,
+    p_suspected integer[],
     out "now" double precision, out first_number bigint, out accept jsonb, out intervene jsonb, out begin_ jsonb,
     out checkpoint jsonb, out settle jsonb, out answer jsonb
   ) language plpgsql ${stablePlans} set lock_timeout = '250ms' as $$
@@ -119,6 +120,9 @@ export const commitFunction = `
     fresh uuid[];
     fresh_count integer := 0;
     told integer[] := '{}';
+    filtered_from integer := 0;
+    filtered_to integer := -1;
+    suspected integer[];
     number bigint;
     i integer;
     item jsonb;
@@ -152,6 +156,13 @@ export const commitFunction = `
       join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch;
       select count(*) = cardinality(p_keys) into all_there
       from :s.event e where e.key = any(p_keys) and e.key >= p_least and e.key <= p_greatest;
+    end if;
+
+    -- Filters of another history say nothing here: a schema made anew, a server that lost its last commits.
+    if exists (select from :s.ledger_generation g where g.number = p_filtered_to and g.token = p_token) then
+      filtered_from := p_filtered_from;
+      filtered_to := p_filtered_to;
+      suspected := p_suspected;
     end if;
 
     if p_accepts > 0 and p_plain and not p_careful then
@@ -277,4 +288,18 @@ ${inBoth(keepSettlements)}
       on conflict (source, code) do update set count = r.count + excluded.count;
     end if;
   end $$;
+  -- As nodes call it that read no filters.
+  create or replace function :s.commit_1(
+    p_now double precision, p_careful boolean, p_contended boolean, p_pair_groups text[], p_pair_shards integer[],
+    p_pair_epochs bigint[], p_accepts integer, p_emit_of integer[], p_plain boolean, p_unclaimed boolean,
+    p_accept :s.accept_item_1[], p_more jsonb, p_intervene jsonb, p_begin :s.begin_item_1[],
+    p_checkpoint :s.checkpoint_item_1[], p_settle :s.settle_item_1[], p_answer jsonb, p_reject jsonb,
+    p_keys uuid[], p_least uuid, p_greatest uuid,
+    out "now" double precision, out first_number bigint, out accept jsonb, out intervene jsonb, out begin_ jsonb,
+    out checkpoint jsonb, out settle jsonb, out answer jsonb
+  ) language sql as $$
+    select * from :s.commit_2(p_now, p_careful, p_contended, p_pair_groups, p_pair_shards, p_pair_epochs, p_accepts, p_emit_of,
+      p_plain, p_unclaimed, p_accept, p_more, p_intervene, p_begin, p_checkpoint, p_settle, p_answer, p_reject, p_keys, p_least,
+      p_greatest, null, null, null, null)
+  $$;
 `

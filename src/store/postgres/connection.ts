@@ -62,7 +62,7 @@ export class Connections {
         if (!row) throw new HapaxError('store_unavailable', { reason: 'a statement answered no row' })
         return row
       } catch (error) {
-        if (sqlState(error) !== undefined && !isFatal(error)) isClean()
+        if (sqlState(error) !== undefined && !isFatal(error) && !isTypeGone(error)) isClean()
         throw error
       }
     })
@@ -202,6 +202,16 @@ function isNameUnknown(error: unknown): boolean {
   const state = sqlState(error)
   if (state === '26000' || state === '42P05') return true
   return state === '08P01' && error instanceof Error && error.message.startsWith('bind message supplies')
+}
+
+/**
+ * Whether a type is gone that a statement was prepared for: the schema was made anew. The statement's name on this connection
+ * is of no more use.
+ */
+export function isTypeGone(error: unknown): boolean {
+  return (
+    sqlState(error) === 'XX000' && error instanceof Error && error.message.startsWith('cache lookup failed for type')
+  )
 }
 
 /** Whether the connection ended with it. */

@@ -109,7 +109,7 @@ export async function ledgerFindings({ connections, naming, now }: Diagnosis): P
   const row = await connections.row(
     naming.sql(`
       select o.oldest < o.newest as is_changing, :s.now_1($1::double precision) - g.opened_at as since_ms,
-        (select count(*) from :s.ledger_generation) as generations
+        (select count(*) from :s.ledger_generation) as generations, (select count(*) from :s.ledger_filter f where f.is_last) as filtered
       from :s.ledger_open o join :s.ledger_generation g on g.number = o.newest`),
     [now()],
   )
@@ -119,7 +119,8 @@ export async function ledgerFindings({ connections, naming, now }: Diagnosis): P
     const todo = 'end the transactions that horizon tells of, and let a node run: its sweep goes on'
     return [warning('ledger', found, 'one, but for moments', todo)]
   }
-  return [fine('ledger', `generations of the ledger: ${numberIn(row, 'generations')}`)]
+  const [generations, filtered] = [numberIn(row, 'generations'), numberIn(row, 'filtered')]
+  return [fine('ledger', `generations of the ledger: ${generations}, with filters: ${filtered}`)]
 }
 
 /** What a partition takes, in milliseconds; from inclusive, to exclusive. */

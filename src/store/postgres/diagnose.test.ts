@@ -248,7 +248,7 @@ describe('a server that is set well', () => {
 
   it('tells of two generations of the ledger that are written for long', async () => {
     const about = async () => (await here.look('ledger')).map(({ state, found }) => ({ state, found }))
-    const fine = { state: 'ok', found: 'generations of the ledger: 1' }
+    const fine = { state: 'ok', found: 'generations of the ledger: 1, with filters: 0' }
     expect(await about()).toEqual([fine])
     const change = (newest: number, openedAt: number) =>
       here.admin.query(`update hapax.ledger_open set newest = ${newest};

@@ -18,6 +18,9 @@ const partOfSealed = 3
 /** Generations that share the time for which identities are kept: where few come, they must be forgotten too. */
 const generationsKept = 4
 
+/** Identities to a page of a generation's filter: 10 ms of the server each. */
+const filterRows = 20_000
+
 /** How long a change of a table waits for those who use it, and they for it. */
 const waitMs = 100
 
@@ -36,7 +39,7 @@ export interface GenerationOptions {
 export class Generations {
   readonly #connections: Connections
   readonly #options: GenerationOptions
-  readonly #sql: Record<'look' | 'make' | 'open' | 'mark' | 'seal' | 'pass' | 'drop', string>
+  readonly #sql: Record<'look' | 'make' | 'open' | 'mark' | 'seal' | 'filter' | 'pass' | 'drop', string>
   #isTold = false
 
   constructor(connections: Connections, naming: Naming, options: GenerationOptions) {
@@ -50,6 +53,8 @@ export class Generations {
           (select g.opened_at from :s.ledger_generation g where g.number = o.newest) as opened_at,
           ${size('o.newest')} as written, ${size('o.newest + 1')} is not null as has_next,
           (select coalesce(sum(${size('g.number')}), 0)::bigint from :s.ledger_generation g where g.number < o.newest) as sealed,
+          (select max(g.number) from :s.ledger_generation g where g.token is not null and not coalesce(
+            (select f.is_last from :s.ledger_filter f where f.generation = g.number order by f.page desc limit 1), false)) as unfiltered,
           (select g.number from :s.ledger_generation g
             where g.number = (select min(f.number) from :s.ledger_generation f)
               and g.sealed_at < $2::double precision and g.sealed_at < $3::double precision
@@ -59,6 +64,7 @@ export class Generations {
       open: naming.sql('select :s.open_generation_1($1, $2) as is_open'),
       mark: naming.sql('select :s.mark_generation_1()'),
       seal: naming.sql('select :s.seal_generation_1($1) as is_sealed'),
+      filter: naming.sql('select :s.filter_generation_1($1, $2) as is_whole'),
       pass: naming.sql('select :s.pass_generation_1($1, $2) as is_through'),
       drop: naming.sql('select :s.drop_generation_1($1, $2) as is_dropped'),
     }
@@ -83,8 +89,10 @@ export class Generations {
       const { is_open } = await this.#connections.row(this.#sql.open, [now, newest])
       if (is_open === true) await this.#seal(0)
     }
+    const unfiltered = optionalNumberIn(found, 'unfiltered')
+    const isFiltering = unfiltered !== undefined && !(await this.#filter(unfiltered))
     const ended = optionalNumberIn(found, 'ended')
-    return ended !== undefined && this.#forget(ended, rows)
+    return (ended !== undefined && (await this.#forget(ended, rows))) || isFiltering
   }
 
   /** Each in a transaction of its own: see ledger-functions.ts. */
@@ -98,6 +106,12 @@ export class Generations {
         { sinceMs },
       )
     this.#isTold = isOverdue
+  }
+
+  /** @returns whether its filter is whole */
+  async #filter(number: number): Promise<boolean> {
+    const row = await this.#connections.row(this.#sql.filter, [number, filterRows], limits.storeWorkMs)
+    return row.is_whole === true
   }
 
   /** @returns whether there is more of it */

@@ -82,8 +82,33 @@ export const ledgerFunctions = `
       where o.mark < pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (select m.first_xid from :s.meta m)
       returning o.newest - 1 into sealed;
     if not found then return false; end if;
-    update :s.ledger_generation g set sealed_at = :s.now_1(p_now) where g.number = sealed;
+    update :s.ledger_generation g set sealed_at = :s.now_1(p_now), token = gen_random_uuid() where g.number = sealed;
     return true;
+  exception when lock_not_available then
+    return false;
+  end $$;
+
+  -- The next page of what a sealed generation has; true: there are all. Another node that was first leaves this one's look for
+  -- nothing. What came into it behind the sealing is in the next one, too, which was opened before.
+  create or replace function :s.filter_generation_1(p_number integer, p_rows integer) returns boolean
+  language plpgsql ${stablePlans} set lock_timeout = '100ms' as $$
+  declare
+    before :s.ledger_filter;
+    page record;
+  begin
+    if not exists (select from :s.ledger_generation g where g.number = p_number and g.token is not null) then return true; end if;
+    select f.* into before from :s.ledger_filter f where f.generation = p_number order by f.page desc limit 1;
+    if before.is_last then return true; end if;
+    select array_agg(l.identity order by l.identity) as identities,
+      string_agg(substr(uuid_send(l.identity), 1, 5), '' order by l.identity) as prefixes into page
+    from (
+      select l.identity from :s.ledger l where l.generation = p_number and l.identity > coalesce(before.last, '${noIdentity}')
+      order by l.identity limit p_rows) l;
+    insert into :s.ledger_filter values (p_number, coalesce(before.page, 0) + 1, coalesce(cardinality(page.identities), 0),
+      coalesce(page.identities[cardinality(page.identities)], before.last, '${noIdentity}'),
+      coalesce(cardinality(page.identities), 0) < p_rows, coalesce(page.prefixes, ''))
+    on conflict do nothing;
+    return coalesce(cardinality(page.identities), 0) < p_rows;
   exception when lock_not_available then
     return false;
   end $$;
@@ -124,6 +149,7 @@ export const ledgerFunctions = `
     if not found then return false; end if;
     execute format('alter table :s.ledger detach partition :s.%I', 'ledger_' || p_number);
     execute format('drop table :s.%I', 'ledger_' || p_number);
+    delete from :s.ledger_filter f where f.generation = p_number;
     update :s.ledger_open o set dropped = p_number;
     return true;
   exception when lock_not_available then

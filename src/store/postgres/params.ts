@@ -9,6 +9,7 @@ import { bigintArray, integerArray, textArray, uuidArray } from './binary-arrays
 import { ItemRows } from './item-rows.ts'
 import { type ItemType, type ItemTypeOids, itemTypes } from './item-types.ts'
 import { keyBytes, keyUuid } from './key-bytes.ts'
+import { type FilteredGenerations, noGeneration } from './ledger-filters.ts'
 import type { SqlValue } from './sql-literal.ts'
 
 /** A value as the driver sends it: a `Buffer` goes as binary. */
@@ -22,11 +23,22 @@ export interface Judging {
   readonly contended: boolean
 }
 
-/** A commit as the parameters of `commit_1`, in its order. */
-export function commitParams(batch: Commit, now: number | null, judging: Judging, types: ItemTypeOids): Param[] {
+/**
+ * A commit as the parameters of `commit_2`, in its order.
+ *
+ * @param filtered what this node knows by heart of the ledger
+ */
+export function commitParams(
+  batch: Commit,
+  now: number | null,
+  judging: Judging,
+  types: ItemTypeOids,
+  filtered?: FilteredGenerations,
+): Param[] {
   const { accept = [], intervene = [], begin = [], checkpoint = [], settle = [], answer = [], reject = [] } = batch
   const emits = checkpoint.flatMap(({ emits: all = [] }, index) => all.map((item) => ({ item, of: index + 1 })))
   const accepts = emits.length === 0 ? accept : [...accept, ...emits.map(({ item }) => item)]
+  const identities = accept.map(identityBytes)
   const pairs = distinctPairs(begin, checkpoint, settle, answer)
   const list = <Item>(
     type: ItemType,
@@ -44,7 +56,9 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
     integerArray(emits.map(({ of }) => of)),
     isPlain(accept),
     accept.some(({ unclaimed }) => unclaimed),
-    list('accept_item_1', accepts, putAccept),
+    list('accept_item_1', accepts, (row, item, index) =>
+      putAccept(row, item, identities[index] ?? identityBytes(item)),
+    ),
     moreOf(accepts),
     intervene.length === 0
       ? null
@@ -61,11 +75,12 @@ export function commitParams(batch: Commit, now: number | null, judging: Judging
         ),
     reject.length === 0 ? null : JSON.stringify(reject),
     ...decidedKeys(begin, checkpoint, settle),
+    ...filteredParams(filtered, identities),
   ]
 }
 
-/** How many parameters `commit_1` takes. */
-export const commitParamCount = 21
+/** How many parameters `commit_2` takes. */
+export const commitParamCount = 25
 
 const packers: Readonly<Record<ItemType, ItemRows>> = {
   accept_item_1: new ItemRows(),
@@ -92,6 +107,14 @@ function decidedKeys(...lists: readonly (readonly { readonly run: RunAddress }[]
   return least === '' ? [null, null, null] : [uuidArray([...keys].map(keyBytes)), keyUuid(least), keyUuid(greatest)]
 }
 
+/** Which generations need not be opened, and those that an identity may be in, where it may be in one. */
+function filteredParams(filtered: FilteredGenerations | undefined, identities: readonly Buffer[]): Param[] {
+  if (!filtered || identities.length === 0) return [null, null, null, null]
+  const { from, to, token } = filtered
+  const suspected = identities.map((identity) => filtered.suspectedOf(identity))
+  return [from, to, token, suspected.every((one) => one === noGeneration) ? null : integerArray(suspected)]
+}
+
 /** Whether accepts may be judged together: by identity alone, and none is there twice. */
 function isPlain(items: readonly AcceptItem[]): boolean {
   return (
@@ -100,11 +123,11 @@ function isPlain(items: readonly AcceptItem[]): boolean {
   )
 }
 
-function putAccept(row: ItemRows, item: AcceptItem): void {
+function putAccept(row: ItemRows, item: AcceptItem, identity: Buffer): void {
   const [fingerprint] = item.fingerprints
   row.key(item.key)
   row.integer(item.shard)
-  row.uuid(identityBytes(item))
+  row.uuid(identity)
   row.integer(item.registryVersion)
   row.integer(fingerprint.keyId)
   row.integer(flagsOf(item))
@@ -134,7 +157,7 @@ export function acceptWithinValues(item: AcceptItem): SqlValue[] {
   return [
     { uuid: keyUuid(item.key) },
     item.shard,
-    { uuid: Buffer.from(identityBytes(item)).toString('hex') },
+    { uuid: identityBytes(item).toString('hex') },
     { uuids: contents },
     item.tenant,
     item.source,
@@ -171,7 +194,7 @@ function moreOf(items: readonly AcceptItem[]): string | null {
 }
 
 /** What the ledger knows an identity by: 128 bits of its hash, which no two share by accident. */
-export function identityBytes(identity: Identity): Uint8Array {
+export function identityBytes(identity: Identity): Buffer {
   return Buffer.from(identityHash(identity), 'base64url').subarray(0, 16)
 }
 

@@ -41,14 +41,15 @@ import type {
 } from '../store.ts'
 import type { VersionScope } from '../version-scope.ts'
 import { commitAnswer } from './commit-answer.ts'
-import { type Connections, isPassing, sqlState, storeError } from './connection.ts'
+import { type Connections, isPassing, isTypeGone, sqlState, storeError } from './connection.ts'
 import { type DiagnosisHost, diagnose } from './diagnose.ts'
 import type { Hints } from './hints.ts'
 import { type ItemType, type ItemTypeOids, itemTypeOids } from './item-types.ts'
 import { LateFingerprints } from './late-fingerprint.ts'
+import { LedgerFilters } from './ledger-filters.ts'
 import type { Now } from './now.ts'
 import { Ownerships } from './own.ts'
-import { commitParamCount, commitParams, type Judging } from './params.ts'
+import { commitParamCount, commitParams, type Judging, type Param } from './params.ts'
 import { Purges, type UpkeepOptions } from './purge.ts'
 import { Reads } from './read.ts'
 import { Registers } from './registry.ts'
@@ -77,10 +78,10 @@ export interface PostgresStoreParts {
 const mostTries = 8
 
 /**
- * States after which a commit is asked again: a row or a type that came meanwhile, and a generation of the ledger that is
- * written since the statement's plan was taken (23514).
+ * States after which a commit is asked again: a row that came meanwhile, and a generation of the ledger that is written since
+ * the statement's plan was taken (23514).
  */
-const again = new Set(['23505', '42804', '23514'])
+const again = new Set(['23505', '23514'])
 
 /** The store in one schema of a PostgreSQL database. */
 export class PostgresStore implements Store {
@@ -110,9 +111,11 @@ export class PostgresStore implements Store {
   readonly #ownerships: Ownerships
   readonly #purges: Purges
   readonly #transactions: Transactions
+  readonly #filters: LedgerFilters
   readonly #commitSql: string
   readonly #typesSql: string
   #types: ItemTypeOids | undefined
+  #isFiltering = false
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -135,9 +138,10 @@ export class PostgresStore implements Store {
     this.#ownerships = new Ownerships(connections, naming, this.#tails.cursors, now, () => this.#hints.heard)
     this.#purges = new Purges(connections, naming, this.#registers, this.#versions, parts.upkeep)
     this.#transactions = new Transactions(connections, naming, parts.random, now)
+    this.#filters = new LedgerFilters(connections, naming, parts.upkeep.log)
     this.#typesSql = naming.sql(itemTypeOids)
     const places = Array.from({ length: commitParamCount }, (_, index) => `$${index + 1}`)
-    this.#commitSql = naming.sql(`select * from :s.commit_1(${places.join(', ')})`)
+    this.#commitSql = naming.sql(`select * from :s.commit_2(${places.join(', ')})`)
   }
 
   migrate(): Promise<void> {
@@ -221,7 +225,11 @@ export class PostgresStore implements Store {
   }
 
   purge(request: PurgeRequest): Promise<PurgeResult> {
-    return this.#write(() => this.#purges.purge(request))
+    return this.#write(async () => {
+      const purged = await this.#purges.purge(request)
+      if (this.#isFiltering) await this.#filters.renew()
+      return purged
+    })
   }
 
   diagnose(kept: Omit<PurgeRequest, 'rows'>): Promise<Finding[]> {
@@ -263,21 +271,32 @@ export class PostgresStore implements Store {
     for (let tries = 1; ; tries++) {
       try {
         const types = this.#types ?? (await this.#findTypes())
-        const row = await this.#connections.durable(this.#commitSql, commitParams(batch, this.#now(), judging, types))
+        const row = await this.#connections.durable(this.#commitSql, this.#params(batch, judging, types))
         const result = commitAnswer(batch, row)
         this.#tails.cursors.committed(greatestOf(result))
         if (bringsWork(batch)) this.#hints.tell()
         return result
       } catch (error) {
         const state = sqlState(error)
-        if (tries === mostTries || !(isPassing(error) || again.has(state ?? ''))) throw storeError(error)
+        // The schema was made anew below this process: its types have other numbers now.
+        const isStale = state === '42804' || isTypeGone(error)
+        if (tries === mostTries || !(isStale || isPassing(error) || again.has(state ?? ''))) throw storeError(error)
         // A lock that was not had in time: the identity that is held elsewhere must not spoil the others.
         if (state === '55P03') judging = { ...judging, careful: true }
         if (state === '23505') judging = { ...judging, contended: true }
-        // The schema was made anew below this process: its types have other numbers now.
-        if (state === '42804') this.#types = undefined
+        if (isStale) this.#types = undefined
       }
     }
+  }
+
+  #params(batch: Commit, judging: Judging, types: ItemTypeOids): Param[] {
+    const accepts = batch.accept !== undefined && batch.accept.length > 0
+    // Who never accepts needs none of them in memory.
+    if (accepts && !this.#isFiltering && !this.#closing) {
+      this.#isFiltering = true
+      void this.#ask(() => this.#filters.renew())
+    }
+    return commitParams(batch, this.#now(), judging, types, this.#filters.known)
   }
 
   async #findTypes(): Promise<ItemTypeOids> {

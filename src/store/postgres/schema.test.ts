@@ -20,17 +20,20 @@ afterAll(async () => {
 /** As version 1 left it, but for functions that it had under the same names. */
 async function becomeFirst(): Promise<void> {
   await hand.query(
-    `drop table ${schema}.lent, ${schema}.circuit, ${schema}.dependency_limit, ${schema}.processed_version`,
+    `drop table ${schema}.lent, ${schema}.circuit, ${schema}.dependency_limit, ${schema}.processed_version, ${schema}.ledger_filter;
+      alter table ${schema}.ledger_generation drop column token;
+      update ${schema}.ledger_generation set sealed_at = 1;
+      insert into ${schema}.ledger_generation values (2, 1, null, '00000000-0000-0000-0000-000000000000', false)`,
   )
   const { rows } = await hand.query<{ signature: string }>(
     `select oid::regprocedure::text as signature from pg_proc where pronamespace = $1::regnamespace
      and proname in ('beat_2', 'lend_1', 'lend_all_1', 'set_limits_1', 'turn_circuit_1', 'raise_version_1',
-       'purge_versions_1')`,
+       'purge_versions_1', 'commit_2', 'filter_generation_1')`,
     [schema],
   )
   for (const { signature } of rows) await hand.query(`drop function ${signature}`)
   await hand.query(`update ${schema}.version set tables = 1, functions = 1`)
-  expect(rows).toHaveLength(7)
+  expect(rows).toHaveLength(9)
 }
 
 it('brings a schema of version 1 to this one, with all that it holds; nodes of version 1 go on beside it', async () => {
@@ -48,6 +51,15 @@ it('brings a schema of version 1 to this one, with all that it holds; nodes of v
     expect(settings.paused).toMatchObject([{ what: 'source', name: 'shop' }])
     expect(settings.circuits).toMatchObject([{ dependency: 'bank' }])
     expect(await store.raiseVersion({ tag: 't', tenant: 'default', key: 'k' }, 'n21')).toBe('n21')
+
+    // What was sealed before it had a token gets one.
+    const { rows } = await hand.query(
+      `select number, token is null as none from ${schema}.ledger_generation order by 1`,
+    )
+    expect(rows).toEqual([
+      { number: 1, none: false },
+      { number: 2, none: true },
+    ])
 
     const earlier = await hand.query(
       `select ${schema}.beat_1(null, 'old', 'g', true, '["h"]', 600000, '[]', '[]') as said`,

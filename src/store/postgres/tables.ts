@@ -305,5 +305,20 @@ export const tableMigrations: readonly string[] = [
     raised_at double precision not null,
     primary key (tag, tenant, key)
   ) with (fillfactor = 80);
+  `, // What a sealed generation has, as a node can keep it in memory: the first five bytes of each identity, in their order. The
+  // token is of this sealing alone: where a server lost it and seals again, what nodes have read counts for nothing.
+  `
+  alter table :s.ledger_generation add column token uuid;
+  update :s.ledger_generation set token = gen_random_uuid() where sealed_at is not null;
+  create table :s.ledger_filter (
+    generation integer not null,
+    page integer not null,
+    identities integer not null,
+    last uuid not null,
+    is_last boolean not null,
+    prefixes bytea not null,
+    primary key (generation, page)
+  );
+  alter table :s.ledger_filter alter column prefixes set storage external;
   `,
 ]
