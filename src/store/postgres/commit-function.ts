@@ -159,10 +159,12 @@ export const commitFunction = `
     end if;
 
     -- Filters of another history say nothing here: a schema made anew, a server that lost its last commits.
-    if exists (select from :s.ledger_generation g where g.number = p_filtered_to and g.token = p_token) then
-      filtered_from := p_filtered_from;
-      filtered_to := p_filtered_to;
-      suspected := p_suspected;
+    if p_token is not null then
+      if exists (select from :s.ledger_generation g where g.number = p_filtered_to and g.token = p_token) then
+        filtered_from := p_filtered_from;
+        filtered_to := p_filtered_to;
+        suspected := p_suspected;
+      end if;
     end if;
 
     if p_accepts > 0 and p_plain and not p_careful then
