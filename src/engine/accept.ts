@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { type EventKey, mintEventKey } from '../event/event-key.ts'
-import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import type { Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { runId } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
@@ -18,6 +18,7 @@ import type { Committer } from './committer.ts'
 import { type Content, contentOf } from './event-data.ts'
 import type { FingerprintKeys } from './fingerprint-keys.ts'
 import type { LateFingerprints } from './late-fingerprints.ts'
+import { Routes } from './routes.ts'
 import type { SourceTraits } from './source-traits.ts'
 
 /** What accepting needs of the node. */
@@ -58,13 +59,11 @@ const controlCharacters = /\p{Cc}/u
  */
 export class Accepter {
   readonly #host: AcceptHost
-  /** By source, then by type: a name put together of both is hashed anew for each event. */
-  #routes = new Map<string, Map<string, HandlerRecord[]>>()
-  #routesHeld = 0
-  #routesOf: Registry | undefined
+  readonly #routes: Routes
 
   constructor(host: AcceptHost) {
     this.#host = host
+    this.#routes = new Routes(() => host.registry())
   }
 
   /**
@@ -81,7 +80,7 @@ export class Accepter {
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
     const item = this.#item(event, options, tenant, key)
     // Of the version that the event records: by the time of the answer the registry may be another.
-    const handlers = this.#handlers(item.source, item.type)
+    const handlers = this.#routes.of(item.source, item.type)
     const handOver = item.handedTo && this.#host.expect(item.handedTo)
     let answer: AcceptAnswer
     try {
@@ -162,7 +161,7 @@ export class Accepter {
   }
 
   async #recordsOf(event: EventRecord): Promise<RunRecord[]> {
-    const tags = this.#handlers(event.source, event.type).map(({ tag }) => tag)
+    const tags = this.#routes.of(event.source, event.type).map(({ tag }) => tag)
     const records = await Promise.all(tags.map((tag) => this.#host.store.run(event.key, tag)))
     return records.filter((record) => record !== undefined)
   }
@@ -219,7 +218,7 @@ export class Accepter {
       orderKey === undefined
         ? (this.#host.pickShard() ?? Math.floor(random.fraction() * store.shards))
         : shardOfOrderKey(tenant, orderKey, store.shards)
-    const unclaimed = this.#handlers(event.source, event.type).length === 0
+    const unclaimed = this.#routes.of(event.source, event.type).length === 0
     const idSigned = options.idSigned ?? true
     // An ordered event starts only after a tail that saw its own commit (G7), so it is not handed over.
     const handedTo = orderKey === undefined && store.abilities.acceptSpans ? this.#host.handOver(shard) : undefined
@@ -252,32 +251,12 @@ export class Accepter {
     return `content:${this.#host.keys.make(key, picked).hash}`
   }
 
-  #handlers(source: string, type: string): HandlerRecord[] {
-    const registry = this.#host.registry()
-    if (registry !== this.#routesOf || this.#routesHeld > limits.routesHeld) {
-      this.#routes = new Map()
-      this.#routesHeld = 0
-      this.#routesOf = registry
-    }
-    let types = this.#routes.get(source)
-    if (!types) {
-      types = new Map()
-      this.#routes.set(source, types)
-    }
-    const known = types.get(type)
-    if (known) return known
-    const handlers = handlersOf(registry, { source, type, registryVersion: registry.version })
-    types.set(type, handlers)
-    this.#routesHeld++
-    return handlers
-  }
-
   async #runsOf(
     original: EventKey,
     item: AcceptItem,
     statuses: Readonly<Record<string, RunStatus>> | undefined,
   ): Promise<Receipt['runs']> {
-    const handlers = this.#handlers(item.source, item.type)
+    const handlers = this.#routes.of(item.source, item.type)
     return Promise.all(
       handlers.map(async ({ tag, name }) => {
         const id = runId({ event: original, tag })

@@ -1,7 +1,7 @@
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { WaitTimeout } from '../event/outcome.ts'
-import { runId, type StepAddress, stepText } from '../event/run.ts'
+import { type StepAddress, stepText } from '../event/run.ts'
 import type { Clock, Instant } from '../kit/clock.ts'
 import { decodeJson, encodeJson } from '../kit/json-value.ts'
 import { limits } from '../kit/limits.ts'
@@ -48,6 +48,8 @@ export interface AttemptHost {
 
 /** One execution of a run: what it starts from. */
 export interface AttemptSubject {
+  /** The run's. */
+  readonly id: string
   readonly event: EventRecord
   readonly handler: Handler
   readonly owned: Owned
@@ -131,7 +133,7 @@ export class Attempt extends AttemptMemory implements LiveAttempt {
     this.host = host
     this.subject = subject
     this.#collect = options.collect ?? false
-    this.id = runId(subject.record)
+    this.id = subject.id
     this.generation = subject.record.state?.generation ?? 1
   }
 

@@ -135,6 +135,7 @@ export class Runner {
     if (found.isTooOld(this.#host.now())) return expired(found, handler)
     if (standing?.supersededBy !== undefined) return found.unstarted({ kind: 'superseded', by: standing.supersededBy })
     const subject: AttemptSubject = {
+      id: entry.id,
       event,
       handler,
       owned: entry.owned,
