@@ -249,42 +249,45 @@ export class Attempt extends AttemptMemory implements LiveAttempt {
    * What all verbs share: the name is claimed, a checkpoint answers at once, an ended attempt executes nothing more,
    * and what runs is counted, so that the attempt's end waits for it.
    */
-  verb<Result>(step: StepAddress, execute: (step: StepAddress, text: string) => Promise<unknown>): Promise<Result> {
+  async verb<Result>(
+    step: StepAddress,
+    execute: (step: StepAddress, text: string) => Promise<unknown>,
+  ): Promise<Result> {
     const text = stepText(step)
     if (step.name === '' || step.name.length > limits.stepNameLength) {
-      return Promise.reject(new HapaxError('step_name_invalid', { found: `${step.name.length} characters` }))
+      throw new HapaxError('step_name_invalid', { found: `${step.name.length} characters` })
     }
     if (this.usedNames.has(text)) {
-      return Promise.reject(new HapaxError('step_name_repeated', { kind: step.kind, name: step.name }))
+      throw new HapaxError('step_name_repeated', { kind: step.kind, name: step.name })
     }
     this.usedNames.add(text)
     const done = this.checkpoints.get(text)
     if (done && step.kind !== 'sleep') return settledAs<Result>(done)
     if (this.#collect && !done) {
       const failed = this.tried.get(text)?.error
-      return failed ? Promise.reject(revivedError(failed)) : never()
+      if (failed) throw revivedError(failed)
+      return never()
     }
     if (!done) this.expire()
     if (this.#ended) return never()
     this.#inFlight++
-    return new Promise<Result>((resolve, reject) => {
-      const left = () => {
-        this.#inFlight--
-        this.#settleDown()
-      }
-      execute(step, text).then(
-        (value) => {
-          left()
-          // A verb of an attempt that was lost resolves no more: its code is forgotten. The value is the decoded
-          // checkpoint, of the type that the caller's own function returned.
-          if (!(value instanceof Suspended) && this.#ended !== 'lost') resolve(value as Result)
-        },
-        (error: unknown) => {
-          left()
-          if (!this.#ended) reject(error)
-        },
-      )
-    })
+    let value: unknown
+    try {
+      value = await execute(step, text)
+    } catch (error) {
+      this.#left()
+      if (this.#ended) return never()
+      throw error
+    }
+    this.#left()
+    // A verb of an attempt that was lost resolves no more: its code is forgotten. The value is the decoded
+    // checkpoint, of the type that the caller's own function returned.
+    return value instanceof Suspended || this.#ended === 'lost' ? never() : (value as Result)
+  }
+
+  #left(): void {
+    this.#inFlight--
+    this.#settleDown()
   }
 
   /** Writes a verb's checkpoint, and gives back its value as every later attempt will see it. */
@@ -383,10 +386,9 @@ export class Attempt extends AttemptMemory implements LiveAttempt {
   }
 }
 
-function settledAs<Result>(checkpoint: CheckpointRecord): Promise<Result> {
-  if (checkpoint.error) {
-    return Promise.reject(new WaitTimeout(checkpoint.step.name, checkpoint.endedAt - checkpoint.startedAt))
-  }
+/** @throws WaitTimeout */
+function settledAs<Result>(checkpoint: CheckpointRecord): Result {
+  if (checkpoint.error) throw new WaitTimeout(checkpoint.step.name, checkpoint.endedAt - checkpoint.startedAt)
   // Decoded from what a step of this name returned: its type is the caller's claim, as with every stored value.
-  return Promise.resolve(decodeJson(checkpoint.value) as Result)
+  return decodeJson(checkpoint.value) as Result
 }

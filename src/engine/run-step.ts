@@ -55,7 +55,8 @@ export async function runStep<Result>(
   note(true)
   let result: Result
   try {
-    result = await inTime(host, callOf(attempt, step, text, options), (signal) => options.run(key, signal))
+    const called = inTime(host, callOf(attempt, step, text, options), (signal) => options.run(key, signal))
+    result = called instanceof Promise ? await called : called
   } catch (error) {
     const definite = isDefiniteRefusal(error)
     note(!definite || (wasInDoubt && !isFinalRefusal(error)), error)
@@ -63,7 +64,8 @@ export async function runStep<Result>(
     throw attempt.from(error, originOf(attempt, step, options))
   }
   const value = encodeJson(result, step.name)
-  return attempt.keep(step, text, value === undefined ? facts : { ...facts, value })
+  // Awaited here, since a promise that an async function gives back takes three turns more.
+  return await attempt.keep(step, text, value === undefined ? facts : { ...facts, value })
 }
 
 /** Remembers how a step is undone, and confirmed before that. */

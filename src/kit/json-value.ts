@@ -27,28 +27,30 @@ export function decodeJson(text: string | undefined): unknown {
 }
 
 interface Place {
-  readonly value: object
+  readonly value: unknown
   readonly path: string
   readonly depth: number
 }
 
 /**
- * Walks with a list, not by recursion: a result may nest as deep as its author likes, but no deeper than the limit. Only what holds
- * something is listed: most results are small and flat.
+ * Walks with a list, not by recursion: a result may nest as deep as its author likes, but no deeper than the limit. Most results are
+ * small and flat: only what is no scalar is listed, with its path.
  */
 function refuseNonJson(root: unknown): void {
-  const open: Place[] = []
-  const look = (value: unknown, path: string, depth: number) => {
-    if (typeof value !== 'object' || value === null) refuseNonScalar(value, path)
-    else open.push({ value, path, depth })
-  }
-  look(root, '$', 0)
+  if (isScalar(root)) return
+  const open: Place[] = [{ value: root, path: '$', depth: 0 }]
   for (let place = open.pop(); place; place = open.pop()) {
     const { value, path, depth } = place
+    if (typeof value !== 'object' || value === null) {
+      throw new HapaxError('result_not_json', { path, found: found(value) })
+    }
     if (depth > limits.jsonDepth)
       throw new HapaxError('result_not_json', { path, found: `more than ${limits.jsonDepth} levels` })
     if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) look(value[index], `${path}[${index}]`, depth + 1)
+      for (let index = 0; index < value.length; index++) {
+        const item: unknown = value[index]
+        if (!isScalar(item)) open.push({ value: item, path: `${path}[${index}]`, depth: depth + 1 })
+      }
       continue
     }
     const prototype: unknown = Object.getPrototypeOf(value)
@@ -57,15 +59,16 @@ function refuseNonJson(root: unknown): void {
     }
     for (const name of Object.keys(value)) {
       const item: unknown = Reflect.get(value, name)
-      if (item !== undefined) look(item, `${path}.${name}`, depth + 1)
+      if (item !== undefined && !isScalar(item)) {
+        open.push({ value: item, path: `${path}.${name}`, depth: depth + 1 })
+      }
     }
   }
 }
 
-function refuseNonScalar(value: unknown, path: string): void {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return
-  if (typeof value === 'number' && Number.isFinite(value)) return
-  throw new HapaxError('result_not_json', { path, found: found(value) })
+function isScalar(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  return typeof value === 'number' && Number.isFinite(value)
 }
 
 function found(value: unknown): string {
