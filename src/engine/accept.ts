@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { type EventKey, mintEventKey } from '../event/event-key.ts'
-import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import type { Registry } from '../event/handler-record.ts'
 import type { Receipt } from '../event/receipt.ts'
 import { runId } from '../event/run.ts'
 import type { RunStatus } from '../event/run-status.ts'
@@ -11,13 +11,14 @@ import { toMs } from '../kit/duration.ts'
 import type { HmacKey } from '../kit/hmac.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { AcceptItem, JudgedAccept, Owned, RunRecord, Store } from '../store/store.ts'
+import type { AcceptAnswer, AcceptItem, JudgedAccept, Owned, RunRecord, Store } from '../store/store.ts'
 import type { HandOver } from './admission.ts'
 import type { AcceptOptions, NewEvent, PendingAccept } from './api.ts'
 import type { Committer } from './committer.ts'
 import { type Content, contentOf } from './event-data.ts'
 import type { FingerprintKeys } from './fingerprint-keys.ts'
 import type { LateFingerprints } from './late-fingerprints.ts'
+import { Routes } from './routes.ts'
 import type { SourceTraits } from './source-traits.ts'
 
 /** What accepting needs of the node. */
@@ -46,6 +47,8 @@ export interface AcceptHost {
   isRunning(run: string): boolean
 }
 
+type RepeatAnswer = Extract<JudgedAccept, { readonly outcome: 'duplicate' | 'conflict' }>
+
 const askTriesMost = 3
 
 const controlCharacters = /\p{Cc}/u
@@ -56,80 +59,85 @@ const controlCharacters = /\p{Cc}/u
  */
 export class Accepter {
   readonly #host: AcceptHost
-  /** By source, then by type: a name put together of both is hashed anew for each event. */
-  #routes = new Map<string, Map<string, HandlerRecord[]>>()
-  #routesHeld = 0
-  #routesOf: Registry | undefined
+  readonly #routes: Routes
 
   constructor(host: AcceptHost) {
     this.#host = host
+    this.#routes = new Routes(() => host.registry())
   }
 
-  /** @throws `invalid_event`, `identity_required`, JSON codes, `store_unavailable`, `too_many_requests` */
+  /**
+   * Commits the event, and hands it over. Where it was to be handed over and its commit got no answer, the caller is told so at
+   * once, and it is asked for in the background until it is answered: `tail` leaves it out, so that nobody else would find it
+   * while this node lives.
+   *
+   * It awaits the commit itself: three functions that awaited each other left a third more garbage of each accept.
+   *
+   * @throws `invalid_event`, `identity_required`, JSON codes, `store_unavailable`, `too_many_requests`
+   */
   async accept(event: NewEvent, options: AcceptOptions): Promise<Receipt> {
     const tenant = this.#tenant(event)
     const key = this.#host.keys.known(tenant) ?? (await this.#host.keys.open(tenant))
     const item = this.#item(event, options, tenant, key)
     // Of the version that the event records: by the time of the answer the registry may be another.
-    const handlers = this.#handlers(item.source, item.type)
-    const answer = await this.#commit(item)
-    const durability = this.#host.store.durability
-    if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
-    if (answer.outcome === 'accepted') {
-      return {
-        outcome: 'accepted',
-        durability,
-        event: { key: item.key, acceptedAt: answer.acceptedAt },
-        runs: handlers.map(({ tag, name }) => ({
-          id: runId({ event: item.key, tag }),
-          handler: name,
-          status: 'ready' as const,
-        })),
-      }
+    const handlers = this.#routes.of(item.source, item.type)
+    const handOver = item.handedTo && this.#host.expect(item.handedTo)
+    let answer: AcceptAnswer
+    try {
+      answer = await this.#host.committer.accept(item)
+      if (answer.outcome === 'unfingerprinted') answer = await this.#judged(item, answer)
+      this.#committed(item, answer, handOver)
+    } catch (error) {
+      if (item.handedTo && handOver) this.#unanswered(item, item.handedTo, handOver, error)
+      throw error
     }
+    if (answer.outcome === 'in_flight') throw new HapaxError('identity_in_flight')
+    if (answer.outcome !== 'accepted') return this.#repeated(item, answer)
+    return {
+      outcome: 'accepted',
+      durability: this.#host.store.durability,
+      event: { key: item.key, acceptedAt: answer.acceptedAt },
+      runs: handlers.map(({ tag, name }) => ({
+        id: runId({ event: item.key, tag }),
+        handler: name,
+        status: 'ready' as const,
+      })),
+    }
+  }
+
+  async #repeated(item: AcceptItem, answer: RepeatAnswer): Promise<Receipt> {
     return {
       outcome: answer.outcome,
-      durability,
+      durability: this.#host.store.durability,
       event: { key: answer.original, acceptedAt: answer.acceptedAt },
       runs: await this.#runsOf(answer.original, item, answer.statuses),
       ...(answer.reason === undefined ? {} : { reason: answer.reason }),
     }
   }
 
-  /**
-   * Commits the item and hands the event over. Where it was to be handed over and its commit got no answer, the caller is
-   * told so at once, and it is asked for in the background until it is answered: `tail` leaves it out, so that nobody else
-   * would find it while this node lives.
-   */
-  async #commit(item: AcceptItem): Promise<JudgedAccept> {
-    const { handedTo } = item
-    if (!handedTo) {
-      const answer = await this.#ask(item)
-      const event = eventOf(item, answer)
+  #committed(item: AcceptItem, answer: JudgedAccept, handOver: HandOver | undefined): void {
+    const event = eventOf(item, answer)
+    if (!handOver) {
       if (event) this.#host.accepted(event)
-      return answer
-    }
-    const handOver = this.#host.expect(handedTo)
-    try {
-      const answer = await this.#ask(item)
-      handTo(handOver, item, answer)
-      return answer
-    } catch (error) {
-      if (error instanceof HapaxError && error.code === 'too_many_requests') handOver.forgo()
-      else void this.#askUntilAnswered(item, handedTo, handOver)
-      throw error
-    }
+    } else if (event) handOver.take(event)
+    else handOver.forgo()
+  }
+
+  #unanswered(item: AcceptItem, owned: Owned, handOver: HandOver, error: unknown): void {
+    if (error instanceof HapaxError && error.code === 'too_many_requests') handOver.forgo()
+    else void this.#askUntilAnswered(item, owned, handOver)
   }
 
   /** Where the first event of the identity has no fingerprint yet, it gets one, and the item is judged by it. */
-  async #ask(item: AcceptItem): Promise<JudgedAccept> {
-    for (let tries = 1; ; tries++) {
-      const answer = await this.#host.committer.accept(item)
-      if (answer.outcome !== 'unfingerprinted') return answer
+  async #judged(item: AcceptItem, first: AcceptAnswer): Promise<JudgedAccept> {
+    let answer = first
+    for (let tries = 1; answer.outcome === 'unfingerprinted'; tries++) {
       // The first event changes between two tries where a window passes; not again and again.
       if (tries === askTriesMost) throw new HapaxError('identity_in_flight')
       await this.#host.lateFingerprints.met(answer.original)
+      answer = await this.#host.committer.accept(item)
     }
+    return answer
   }
 
   async #askUntilAnswered(item: AcceptItem, owned: Owned, handOver: HandOver): Promise<void> {
@@ -137,7 +145,8 @@ export class Accepter {
     // Another owner reads it by `tail`: it was not handed to that one.
     while (this.#host.holds(owned)) {
       try {
-        const event = eventOf(item, await this.#ask(item))
+        const answer = await this.#judged(item, await this.#host.committer.accept(item))
+        const event = eventOf(item, answer)
         // Whoever asked again has had its key meanwhile, and may have sent it signals.
         const records = event ? await this.#recordsOf(event) : []
         if (event) handOver.take(event, records)
@@ -152,7 +161,7 @@ export class Accepter {
   }
 
   async #recordsOf(event: EventRecord): Promise<RunRecord[]> {
-    const tags = this.#handlers(event.source, event.type).map(({ tag }) => tag)
+    const tags = this.#routes.of(event.source, event.type).map(({ tag }) => tag)
     const records = await Promise.all(tags.map((tag) => this.#host.store.run(event.key, tag)))
     return records.filter((record) => record !== undefined)
   }
@@ -209,7 +218,7 @@ export class Accepter {
       orderKey === undefined
         ? (this.#host.pickShard() ?? Math.floor(random.fraction() * store.shards))
         : shardOfOrderKey(tenant, orderKey, store.shards)
-    const unclaimed = this.#handlers(event.source, event.type).length === 0
+    const unclaimed = this.#routes.of(event.source, event.type).length === 0
     const idSigned = options.idSigned ?? true
     // An ordered event starts only after a tail that saw its own commit (G7), so it is not handed over.
     const handedTo = orderKey === undefined && store.abilities.acceptSpans ? this.#host.handOver(shard) : undefined
@@ -242,32 +251,12 @@ export class Accepter {
     return `content:${this.#host.keys.make(key, picked).hash}`
   }
 
-  #handlers(source: string, type: string): HandlerRecord[] {
-    const registry = this.#host.registry()
-    if (registry !== this.#routesOf || this.#routesHeld > limits.routesHeld) {
-      this.#routes = new Map()
-      this.#routesHeld = 0
-      this.#routesOf = registry
-    }
-    let types = this.#routes.get(source)
-    if (!types) {
-      types = new Map()
-      this.#routes.set(source, types)
-    }
-    const known = types.get(type)
-    if (known) return known
-    const handlers = handlersOf(registry, { source, type, registryVersion: registry.version })
-    types.set(type, handlers)
-    this.#routesHeld++
-    return handlers
-  }
-
   async #runsOf(
     original: EventKey,
     item: AcceptItem,
     statuses: Readonly<Record<string, RunStatus>> | undefined,
   ): Promise<Receipt['runs']> {
-    const handlers = this.#handlers(item.source, item.type)
+    const handlers = this.#routes.of(item.source, item.type)
     return Promise.all(
       handlers.map(async ({ tag, name }) => {
         const id = runId({ event: original, tag })
@@ -287,12 +276,6 @@ export class Accepter {
 export function shardOfOrderKey(tenant: string, orderKey: string, shards: number): number {
   const digest = hash('sha256', `${tenant.length}:${tenant}${orderKey}`, 'buffer')
   return digest.readUInt32BE(0) % shards
-}
-
-function handTo(handOver: HandOver, item: AcceptItem, answer: JudgedAccept): void {
-  const event = eventOf(item, answer)
-  if (event) handOver.take(event)
-  else handOver.forgo()
 }
 
 /** The event of an accept, where its shard knows of it. */

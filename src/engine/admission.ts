@@ -1,9 +1,10 @@
 import type { EventRecord } from '../event/event.ts'
-import { type HandlerRecord, handlersOf, type Registry } from '../event/handler-record.ts'
+import type { Registry } from '../event/handler-record.ts'
 import { runId } from '../event/run.ts'
 import type { Instant } from '../kit/clock.ts'
 import type { DuePage, InterventionRecord, Owned, RunRecord, TailPage } from '../store/store.ts'
 import { freshRecord } from './entry.ts'
+import { Routes } from './routes.ts'
 import type { RunMemory } from './run-memory.ts'
 
 /** An accept under way whose event its node will hand over. */
@@ -33,9 +34,14 @@ export interface AdmissionHost {
 /** Lets runs into memory: what was handed over, what a page of `tail` brings, what is due. */
 export class Admission {
   readonly #host: AdmissionHost
+  readonly #routes: Routes
 
   constructor(host: AdmissionHost) {
     this.#host = host
+    this.#routes = new Routes(
+      () => host.registry(),
+      ({ group }) => group === host.group,
+    )
   }
 
   /**
@@ -55,11 +61,12 @@ export class Admission {
         if (!pair.expects(place) || memory.pairAt(owned.shard) !== pair) return
         if (pair.isHandedBack || !this.#host.isTaking()) return
         pair.expectNoMore(place)
-        for (const { tag } of this.#handlersFor(event)) {
+        for (const { tag } of this.#routes.ofAccepted(event)) {
           const record = records.find((one) => one.tag === tag)
+          const id = runId({ event: event.key, tag })
           // A verb may have ended it before it was handed over.
-          if (record?.state || pair.hasFinished(runId({ event: event.key, tag }))) continue
-          memory.add(pair, event, record ?? freshRecord(event, tag), undefined)
+          if (record?.state || pair.hasFinished(id)) continue
+          memory.add(pair, id, event, record ?? freshRecord(event, tag), undefined)
         }
         this.#host.pump()
       },
@@ -83,13 +90,13 @@ export class Admission {
     if (pair.isHandedBack) return
     for (const standing of page.standing) memory.addStanding(pair, standing)
     for (const { event, runs } of page.events) {
-      for (const { tag } of this.#handlersFor(event)) {
+      for (const { tag } of this.#routes.ofAccepted(event)) {
         const record = runs.find((run) => run.tag === tag)
         const id = runId({ event: event.key, tag })
         // It stands or has ended: `due`, a signal or a person brings it back.
         if (record?.state || pair.hasFinished(id)) continue
         const mayHaveBegunAt = pair.mayHaveBegunAt(event.acceptedAt, leaseMs)
-        memory.add(pair, event, record ?? freshRecord(event, tag), mayHaveBegunAt)
+        memory.add(pair, id, event, record ?? freshRecord(event, tag), mayHaveBegunAt)
         const isAside = pair.entries.get(id)?.stage === 'aside'
         if (mayHaveBegunAt !== undefined && !isAside) pair.countSuspect()
       }
@@ -133,13 +140,12 @@ export class Admission {
       }
     }
     if (known) memory.bringBack(known, event, run)
-    else memory.add(pair, event, run, pair.mayHaveBegunAt(run.state?.dueAt ?? Number.POSITIVE_INFINITY, leaseMs))
+    else {
+      const mayHaveBegunAt = pair.mayHaveBegunAt(run.state?.dueAt ?? Number.POSITIVE_INFINITY, leaseMs)
+      memory.add(pair, id, event, run, mayHaveBegunAt)
+    }
     this.#host.pump()
     return true
-  }
-
-  #handlersFor(event: EventRecord): HandlerRecord[] {
-    return handlersOf(this.#host.registry(), event).filter((handler) => handler.group === this.#host.group)
   }
 }
 

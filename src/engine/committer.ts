@@ -277,7 +277,8 @@ function letGo(batch: Batch): void {
 }
 
 function answerAll<Item, Answer>(waiting: readonly Waiting<Item, Answer>[], answers: readonly Answer[]): void {
-  for (const [index, answer] of answers.entries()) waiting[index]?.resolve(answer)
+  let index = 0
+  for (const answer of answers) waiting[index++]?.resolve(answer)
 }
 
 function nameOf(error: unknown): string {

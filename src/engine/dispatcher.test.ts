@@ -46,6 +46,7 @@ function alone() {
     now: () => clock.now(),
     holds: () => node.holds,
     run: ({ event }) => new Promise((resolve) => running.set(event?.id ?? '', resolve)),
+    ended: () => {},
     intervene: () => Promise.resolve(),
     isSuspect: ({ event }) => event?.id.startsWith('suspect') === true,
     usesOf: () => [],

@@ -44,6 +44,8 @@ export interface DispatcherHost extends HandlerRules {
   holds(owned: Owned): boolean
   /** Runs an entry to its next settlement; never rejects. */
   run(entry: Entry): Promise<void>
+  /** What {@link run} was called for executes no more. */
+  ended(entry: Entry): void
   /** Judges an intervention; never rejects. */
   intervene(owned: Owned, intervention: InterventionRecord): Promise<void>
   /** Whether a run lost its node before and must run alone. */
@@ -178,6 +180,7 @@ export class Dispatcher {
     entry.turn = turn
     if (turn) this.#runningInLines++
     this.#host.run(entry).then(() => {
+      this.#host.ended(entry)
       this.#running--
       if (turn) this.#runningInLines--
       turn?.end()
@@ -196,6 +199,7 @@ export class Dispatcher {
     this.#tail.busy()
     this.#overtaken++
     await this.#host.run(entry)
+    this.#host.ended(entry)
     this.#overtaken--
     this.#memory.pairAt(entry.owned.shard)?.tellIfQuiet()
     this.#tellIfIdle()

@@ -20,6 +20,7 @@ import { endRuns } from './end-runs.ts'
 import type { Engine, EngineOptions } from './engine-options.ts'
 import { Executing } from './executing.ts'
 import { FingerprintKeys } from './fingerprint-keys.ts'
+import { lossesOf } from './found-run.ts'
 import { Gate } from './gate.ts'
 import type { Handler } from './handler.ts'
 import { handlerRules } from './handler-rules.ts'
@@ -33,7 +34,7 @@ import { PickUp } from './pick-up.ts'
 import { ReadinessCheck } from './readiness.ts'
 import { runAlert } from './run-alert.ts'
 import { RunNews } from './run-news.ts'
-import { lossesOf, Runner } from './runner.ts'
+import { Runner } from './runner.ts'
 import { openSchedules } from './schedule.ts'
 import { StragglingSteps } from './straggling-steps.ts'
 import { Sweeper } from './sweeper.ts'
@@ -235,7 +236,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ...handlerRules(index),
     now: () => ownership.now(),
     holds: (owned) => ownership.holds(owned),
-    run: (entry) => executing.during(entry, ownership.now(), runner.run(entry)),
+    run: (entry) => runner.run(executing.begin(entry, ownership.now())),
+    ended: (entry) => executing.end(entry),
     intervene: (owned, intervention) => intervener.intervene(owned, intervention),
     isSuspect: (entry) => lossesOf(entry) > 0,
     usesOf: (tag) => dependencies.usesOf(tag),
@@ -301,8 +303,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     if (state === 'started') await pickUp.look(fresh)
   }
 
-  const accept = (async (event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
-    if (!accepts) throw new HapaxError('engine_stopped')
+  const accept = ((event: NewEvent, acceptOptions: AcceptOptions = {}): Promise<Receipt | PendingAccept> => {
+    if (!accepts) return Promise.reject(new HapaxError('engine_stopped'))
     return acceptOptions.transaction === undefined
       ? accepter.accept(event, acceptOptions)
       : accepter.acceptWithin(event, acceptOptions)

@@ -68,6 +68,7 @@ export function freshRecord(event: EventRecord, tag: string): RunRecord {
 /** A run whose event is here; it stands until it is given its place. */
 export function entryOf(
   owned: Owned,
+  id: string,
   event: EventRecord,
   record: RunRecord,
   orderName: string | undefined,
@@ -75,7 +76,7 @@ export function entryOf(
   rank: Rank,
 ): Entry {
   return {
-    id: runId(record),
+    id,
     source: event.source,
     event,
     position: event.position,

@@ -14,10 +14,13 @@ export class Executing {
     this.#handlerName = handlerName
   }
 
-  /** Counts the run as executing until `work` is done. */
-  async during(entry: Entry, since: Instant, work: Promise<void>): Promise<void> {
+  /** The run, which counts as executing until {@link end}. */
+  begin(entry: Entry, since: Instant): Entry {
     this.#runs.set(entry.id, { entry, since })
-    await work
+    return entry
+  }
+
+  end(entry: Entry): void {
     this.#runs.delete(entry.id)
   }
 

@@ -3,6 +3,12 @@ import { type Clock, within } from '../kit/clock.ts'
 import type { Aborts } from './aborts.ts'
 import type { StragglingSteps } from './straggling-steps.ts'
 
+/** What a timed call needs of its node. */
+export interface TimedHost {
+  readonly clock: Clock
+  readonly stragglers: StragglingSteps
+}
+
 /** One call of a caller's function on behalf of a step. */
 export interface TimedCall {
   readonly run: string
@@ -15,25 +21,41 @@ export interface TimedCall {
 }
 
 /**
- * Calls `effect` with a deadline. A function that outlives it straggles: its step waits for it before it is tried again.
+ * Calls `effect` with a deadline. A function that outlives it straggles: its step waits for it before it is tried again. What is
+ * answered at once is given back so, without a promise.
  *
  * @throws `step_timeout`; what `effect` throws
  */
-export async function inTime<Value>(
-  host: { readonly clock: Clock; readonly stragglers: StragglingSteps },
+export function inTime<Value>(
+  host: TimedHost,
   call: TimedCall,
   effect: (signal: AbortSignal) => Value | Promise<Value>,
-): Promise<Value> {
-  const { timeoutMs, aborts } = call
+): Value | Promise<Value> {
+  const { aborts } = call
   const controller = aborts.begin()
+  let returned: Value | Promise<Value>
   try {
-    const returned = effect(controller.signal)
-    if (!isThenable(returned)) return returned
-    const settling = Promise.resolve(returned)
-    host.stragglers.add(call.run, call.text, settling, timeoutMs)
+    returned = effect(controller.signal)
+  } catch (error) {
+    aborts.end(controller)
+    throw error
+  }
+  if (isThenable(returned)) return settledInTime(host, call, controller, Promise.resolve(returned))
+  aborts.end(controller)
+  return returned
+}
+
+async function settledInTime<Value>(
+  host: TimedHost,
+  { run, text, name, timeoutMs, aborts }: TimedCall,
+  controller: AbortController,
+  settling: Promise<Value>,
+): Promise<Value> {
+  try {
+    host.stragglers.add(run, text, settling, timeoutMs)
     return await within(host.clock, settling, timeoutMs, () => {
       controller.abort()
-      return new HapaxError('step_timeout', { name: call.name, timeoutMs })
+      return new HapaxError('step_timeout', { name, timeoutMs })
     })
   } finally {
     aborts.end(controller)

@@ -113,9 +113,13 @@ export class RunMemory {
     return pair.quiet()
   }
 
-  /** A run that is ready, or will be: it is given its place, or let go. */
-  add(pair: OwnedPair, event: EventRecord, record: RunRecord, mayHaveBegunAt: Instant | undefined): void {
-    if (pair.entries.has(runId(record))) return
+  /**
+   * A run that is ready, or will be: it is given its place, or let go.
+   *
+   * @param id the run's: one text for all who look for it, since each that is put together anew is hashed anew.
+   */
+  add(pair: OwnedPair, id: string, event: EventRecord, record: RunRecord, mayHaveBegunAt: Instant | undefined): void {
+    if (pair.entries.has(id)) return
     const { room, orderOf } = this.#host
     const ordered = event.orderKey !== undefined && orderOf(record.tag) !== undefined
     const name = ordered ? orderName(record.tag, event.tenant, event.orderKey ?? '') : undefined
@@ -124,7 +128,8 @@ export class RunMemory {
       room.letGo(pair, event.position, line)
       return
     }
-    const entry = entryOf(pair.grant, event, record, name, mayHaveBegunAt, this.#host.rankOf(event, record.tag))
+    const rank = this.#host.rankOf(event, record.tag)
+    const entry = entryOf(pair.grant, id, event, record, name, mayHaveBegunAt, rank)
     entry.expiresAt = this.#host.expiryOf(event, record)
     entry.burst = line === undefined ? undefined : this.#host.burstPlaces.of(event, record)
     pair.entries.set(entry.id, entry)

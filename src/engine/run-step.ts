@@ -30,10 +30,10 @@ export async function runStep<Result>(
   // Only a step that leaves no begin may have been tried, by an owner before, without a trace.
   const traceless = isBegun(options) ? undefined : subject.mayHaveBegunAt
   const firstTriedAt = tried?.firstTriedAt ?? traceless ?? startedAt
-  const facts = { startedAt, firstTriedAt, ...(safety.undoable && { undoable: true }) }
+  const facts = safety.undoable ? { startedAt, firstTriedAt, undoable: true } : { startedAt, firstTriedAt }
   const note = (doubt: boolean, error?: unknown) => {
-    const failed = error === undefined ? {} : { error: recordFailure(error) }
-    attempt.tried.set(text, { step, firstTriedAt, doubt, ...safety, ...failed })
+    const one = { step, firstTriedAt, doubt, ...safety }
+    attempt.tried.set(text, error === undefined ? one : { ...one, error: recordFailure(error) })
   }
 
   if (tried?.doubt || traceless !== undefined) {
@@ -55,14 +55,17 @@ export async function runStep<Result>(
   note(true)
   let result: Result
   try {
-    result = await inTime(host, callOf(attempt, step, options), (signal) => options.run(key, signal))
+    const called = inTime(host, callOf(attempt, step, text, options), (signal) => options.run(key, signal))
+    result = called instanceof Promise ? await called : called
   } catch (error) {
     const definite = isDefiniteRefusal(error)
     note(!definite || (wasInDoubt && !isFinalRefusal(error)), error)
     if (!definite && options.once) return attempt.unknown(step)
     throw attempt.from(error, originOf(attempt, step, options))
   }
-  return attempt.keep(step, text, { ...facts, ...valueIn(result, step.name) })
+  const value = encodeJson(result, step.name)
+  // Awaited here, since a promise that an async function gives back takes three turns more.
+  return await attempt.keep(step, text, value === undefined ? facts : { ...facts, value })
 }
 
 /** Remembers how a step is undone, and confirmed before that. */
@@ -121,7 +124,9 @@ async function clearDoubt<Result>(
   }
   let answer: Confirmed<Result>
   try {
-    const asked = await inTime(attempt.host, callOf(attempt, step, options), (signal) => confirm(known.key, signal))
+    const asked = await inTime(attempt.host, callOf(attempt, step, text, options), (signal) =>
+      confirm(known.key, signal),
+    )
     answer = confirmed(step.name, asked)
     if (answer === 'unsure') throw new HapaxError('step_in_doubt', { name: step.name })
   } catch (error) {
@@ -132,12 +137,16 @@ async function clearDoubt<Result>(
   return { value: await attempt.keep(step, text, { ...known.facts, ...valueIn(answer.result, step.name) }) }
 }
 
+/** A step that may be repeated, and is not undone. */
+const plain = {}
+
 /** Whether the step leaves a begin: its interruption must be known, or an undo must know of it. */
 function isBegun<Result>({ once, confirm, undo }: StepOptions<Result>): boolean {
   return once === true || confirm !== undefined || undo !== undefined
 }
 
 function safetyOf<Result>({ once, confirm, undo }: StepOptions<Result>): Pick<TriedStep, 'undoable' | 'guard'> {
+  if (!once && !confirm && !undo) return plain
   const guard: StepGuard | undefined = once ? 'once' : confirm ? 'confirm' : undefined
   return { ...(undo && { undoable: true }), ...(guard && { guard }) }
 }
@@ -148,9 +157,9 @@ function originOf<Result>(attempt: Attempt, step: StepAddress, options: StepOpti
   return { policy, step: step.of === '' ? step.name : `${step.name}/${step.of}` }
 }
 
-function callOf<Result>(attempt: Attempt, step: StepAddress, options: StepOptions<Result>) {
+function callOf<Result>(attempt: Attempt, step: StepAddress, text: string, options: StepOptions<Result>) {
   const { id: run, aborts } = attempt
-  return { run, text: stepText(step), name: step.name, timeoutMs: timeoutOf(options), aborts }
+  return { run, text, name: step.name, timeoutMs: timeoutOf(options), aborts }
 }
 
 function timeoutOf<Result>(options: StepOptions<Result>): number {

@@ -2,19 +2,20 @@ import { HapaxError } from '../errors/hapax-error.ts'
 import type { EventRecord, Fingerprint } from '../event/event.ts'
 import type { RunState } from '../event/run.ts'
 import { isTerminal } from '../event/run-status.ts'
+import type { StandardSchema } from '../event/standard-schema.ts'
 import type { Dependencies } from '../flow/dependencies.ts'
 import { type RunContext, withinRun } from '../flow/run-context.ts'
 import { sleep } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
 import type { Random } from '../kit/random.ts'
-import type { Owned, RunRecord, SettleAnswer, TriedStep } from '../store/store.ts'
+import type { Owned, RunRecord, SettleAnswer, SettleItem } from '../store/store.ts'
 import { Attempt, type AttemptHost, type AttemptSubject, type LiveAttempt } from './attempt.ts'
 import { isDeliverable } from './attempt-signals.ts'
-import { type AttemptFacts, decide, type Outcome, type Policy } from './decide.ts'
-import { doubtsOf, isGuarded, isUndoable } from './doubts.ts'
+import { decide, type Outcome } from './decide.ts'
 import type { Entry } from './entry.ts'
 import { decodeBody, refusalOf } from './event-data.ts'
-import { expiredError, expiryOf, isExpired } from './expiry.ts'
+import { expiredError } from './expiry.ts'
+import { type Ended, FoundRun, seenOf } from './found-run.ts'
 import type { Handler, HandlerEvent } from './handler.ts'
 import { toHandlerEvent } from './handler-event.ts'
 import { classify, recordError } from './run-errors.ts'
@@ -40,32 +41,8 @@ export interface RunnerHost extends AttemptHost {
   stale(entry: Entry): void
 }
 
-/** What is settled beside the next state. */
-interface Ended {
-  readonly outcome: Outcome
-  readonly facts: AttemptFacts
-  readonly policy: Policy
-  readonly startedAt: number | undefined
-  readonly tried: readonly TriedStep[]
-}
-
-/** How often a run lost its node while it had begun, in this generation. */
-export function lossesOf(entry: Entry): number {
-  if (entry.record.begins.length === 0) return entry.record.state?.losses ?? 0
-  const settled = entry.record.state?.attempt ?? 0
-  const lost = new Set(
-    entry.record.begins.filter((begin) => !begin.step && begin.attempt > settled).map((begin) => begin.attempt),
-  )
-  return (entry.record.state?.losses ?? 0) + lost.size
-}
-
-/** The last attempt of this generation that left a trace: a settlement, a begin, a checkpoint. */
-function lastAttemptOf({ state, begins, checkpoints }: Entry['record']): number {
-  if (begins.length === 0 && checkpoints.length === 0) return state?.attempt ?? 0
-  const generation = state?.generation ?? 1
-  const traces = [...begins, ...checkpoints.filter((checkpoint) => checkpoint.generation === generation)]
-  return Math.max(state?.attempt ?? 0, ...traces.map(({ attempt }) => attempt))
-}
+/** The event as the handler sees it, or why it does not. */
+type Opened = { readonly ok: true; readonly event: HandlerEvent } | { readonly ok: false; readonly outcome: Outcome }
 
 /**
  * A run from ready to its next settlement, as one record through named stages: find handler, look at what it lost, open
@@ -84,7 +61,10 @@ export class Runner {
     try {
       const ended = await this.#execute(entry)
       if (ended === 'lost') return
-      await this.#settle(entry, ended)
+      const item = this.#settlement(entry, ended)
+      const answer = await this.#host.committer.settle(item)
+      if (answer === 'settled') this.#host.settled(entry, item.state)
+      else await this.#settleAnew(entry, ended, item.state, answer)
     } catch (error) {
       // A store that could not be read, or a bug of ours: the run is not forgotten, and the node goes on.
       this.#host.log.error('a run could not be settled, and begins again', {
@@ -121,95 +101,50 @@ export class Runner {
 
   async #execute(entry: Entry): Promise<Ended | 'lost'> {
     const { record } = entry
-    const state = record.state
+    const { state } = record
     const handler = this.#host.handlerOf(entry.tag)
     // Of one that was overtaken nothing is looked at: a burst of thousands costs no reads.
     const event = entry.coalescedBy === undefined ? await this.#eventOf(entry) : undefined
-    const losses = lossesOf(entry)
-    const tried = doubtsOf(record)
-    const number = lastAttemptOf(record) + 1
-    // Losses are counted once: the attempts that were lost are named by the settlement that counts them.
-    const facts = (over: Partial<AttemptFacts>): AttemptFacts => ({
-      attempt: number - 1,
-      progressed: false,
-      losses,
-      seenIntervention: seenOf(entry),
-      refunded: outageFailures(this.#host.dependencies, state),
-      ...over,
-    })
-    const expiresAt = handler && event ? expiryOf(handler, event, state) : undefined
-    const policy = (undoable: boolean, doubts: readonly TriedStep[]): Policy => ({
-      undoOnDeath: handler?.undoOnDeath ?? false,
-      undoable,
-      guarded: isGuarded(doubts),
-      expiresAt: doubts.some(({ doubt }) => doubt) ? undefined : expiresAt,
-      handlerVersion: handler?.version,
-    })
-    const unstarted = (outcome: Outcome): Ended => ({
-      outcome,
-      facts: facts({}),
-      policy: policy(isUndoable(record), tried),
-      startedAt: undefined,
-      tried,
-    })
+    const found = new FoundRun(entry, handler, event, this.#host.dependencies)
 
-    if (entry.coalescedBy !== undefined) return unstarted({ kind: 'coalesced', by: entry.coalescedBy })
-    if (!handler || !event) {
-      const name = this.#host.handlerName(entry.tag)
-      const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
-      this.#host.log.warn('no live handler for a run', { run: entry.id, handler: name })
-      const elsewhere = event !== undefined && !handler && this.#host.giveAway(entry.owned, entry.tag)
-      return unstarted({ kind: 'no_handler', error, elsewhere })
+    if (entry.coalescedBy !== undefined) return found.unstarted({ kind: 'coalesced', by: entry.coalescedBy })
+    if (!handler || !event) return found.unstarted(this.#withoutHandler(entry, event !== undefined && !handler))
+    if (found.losses >= limits.lostLeases) {
+      const error = recordError(new HapaxError('crash_loop', { losses: found.losses }))
+      return found.unstarted({ kind: 'fatal', error })
     }
-    if (losses >= limits.lostLeases) {
-      return unstarted({ kind: 'fatal', error: recordError(new HapaxError('crash_loop', { losses })) })
-    }
-    const isTooOld = () => !state?.undoBegun && isExpired(expiresAt, this.#host.now(), tried)
-    const expired = () => unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
-    if (isTooOld()) return expired()
+    if (found.isTooOld(this.#host.now())) return expired(found, handler)
 
     // Of a handler that coalesces, too: its next owner must know which runs were begun, since those are not overtaken.
     const isTraced = entry.orderName !== undefined || handler.coalesce !== undefined
-    if (isTraced || entry.mayHaveBegunAt !== undefined || losses > 0) {
-      const item = {
-        owned: entry.owned,
-        run: record,
-        generation: state?.generation ?? 1,
-        attempt: number,
-        at: this.#host.now(),
-      }
+    if (isTraced || entry.mayHaveBegunAt !== undefined || found.losses > 0) {
+      const generation = state?.generation ?? 1
+      const { owned } = entry
+      const item = { owned, run: record, generation, attempt: found.attempt, at: this.#host.now() }
       if ((await this.#host.committer.begin(item)) === 'stale') return this.#lost(entry)
     }
 
     const startedAt = this.#host.now()
-    const subject: AttemptSubject = {
-      event,
-      handler,
-      owned: entry.owned,
-      record,
-      attempt: number,
-      mayHaveBegunAt: entry.mayHaveBegunAt === undefined ? undefined : entry.mayHaveBegunAt - handler.timeoutMs,
-      expiresAt,
-    }
-    const opened = await this.#open(event, handler)
-    if (!opened.ok) {
-      return {
-        outcome: opened.outcome,
-        facts: facts({ attempt: number }),
-        policy: policy(isUndoable(record), tried),
-        startedAt,
-        tried,
-      }
-    }
+    const opened = handler.schema ? await this.#checked(event, handler, handler.schema) : this.#opened(event, handler)
+    if (!opened.ok) return found.unopened(opened.outcome, startedAt)
     const standing = handler.supersede && (await this.#superseding.look(handler, opened.event, record))
     // The lease may have run out while its begin was under way; what is begun now would be begun beside the next owner.
     if (!this.#host.holds(entry.owned)) return this.#lost(entry)
-    if (entry.cancelled) return unstarted(entry.cancelled)
+    if (entry.cancelled) return found.unstarted(entry.cancelled)
     // Its begin, and its schema, may have taken long.
-    if (isTooOld()) return expired()
-    if (standing?.supersededBy !== undefined) return unstarted({ kind: 'superseded', by: standing.supersededBy })
-    const begun = { ...subject, record: entry.record }
-    const attempt = state?.undoBegun ? new UndoAttempt(this.#host, begun) : new Attempt(this.#host, begun)
+    if (found.isTooOld(this.#host.now())) return expired(found, handler)
+    if (standing?.supersededBy !== undefined) return found.unstarted({ kind: 'superseded', by: standing.supersededBy })
+    const subject: AttemptSubject = {
+      id: entry.id,
+      event,
+      handler,
+      owned: entry.owned,
+      record: entry.record,
+      attempt: found.attempt,
+      mayHaveBegunAt: entry.mayHaveBegunAt === undefined ? undefined : entry.mayHaveBegunAt - handler.timeoutMs,
+      expiresAt: found.expiresAt,
+    }
+    const attempt = state?.undoBegun ? new UndoAttempt(this.#host, subject) : new Attempt(this.#host, subject)
     entry.attempt = attempt
     const outcome = await withinRun(
       () => this.#contextOf(entry, attempt, event.tenant),
@@ -219,14 +154,15 @@ export class Runner {
     // Before it is settled: lost in between, the run is repeated with the version that is the newest.
     if (standing && outcome.kind === 'completed' && !(await this.#superseding.raise(standing, entry.owned)))
       return this.#lost(entry)
-    const left = [...attempt.tried.values()]
-    return {
-      outcome,
-      facts: facts({ attempt: number, progressed: attempt.progressed, seenIntervention: seenOf(entry) }),
-      policy: policy(attempt.undoable, left),
-      startedAt,
-      tried: left,
-    }
+    const { progressed, undoable } = attempt
+    return found.ended({ outcome, startedAt, progressed, undoable, tried: attempt.leftTried })
+  }
+
+  #withoutHandler(entry: Entry, mayBeElsewhere: boolean): Outcome {
+    const name = this.#host.handlerName(entry.tag)
+    const error = recordError(new HapaxError('no_handler', { group: this.#host.group, handler: name }))
+    this.#host.log.warn('no live handler for a run', { run: entry.id, handler: name })
+    return { kind: 'no_handler', error, elsewhere: mayBeElsewhere && this.#host.giveAway(entry.owned, entry.tag) }
   }
 
   /** What calls through dependencies find. */
@@ -245,7 +181,12 @@ export class Runner {
     }
   }
 
-  async #eventOf(entry: Entry): Promise<EventRecord | undefined> {
+  /** No promise where the event is at hand, as it nearly always is. */
+  #eventOf(entry: Entry): EventRecord | Promise<EventRecord | undefined> {
+    return entry.event?.fingerprint ? entry.event : this.#readEvent(entry)
+  }
+
+  async #readEvent(entry: Entry): Promise<EventRecord | undefined> {
     const event = entry.event ?? (await this.#host.store.event(entry.record.event))
     if (!event || event.fingerprint) return event
     const fingerprinted = { ...event, fingerprint: await this.#host.fingerprint(event) }
@@ -258,73 +199,78 @@ export class Runner {
     return 'lost'
   }
 
-  /** The event as the handler sees it: checked by its schema, where it has one. */
-  async #open(
-    event: EventRecord,
-    handler: Handler,
-  ): Promise<{ ok: true; event: HandlerEvent } | { ok: false; outcome: Outcome }> {
+  /** The event as the handler sees it. */
+  #opened(event: EventRecord, handler: Handler): Opened {
     try {
-      if (event.body === undefined) throw new HapaxError('payload_dropped')
-      const refused = refusalOf(event)
-      if (refused) return { ok: false, outcome: { kind: 'fatal', error: recordError(refused) } }
-      if (!handler.schema) return { ok: true, event: toHandlerEvent(event, event.body, () => decodeBody(event)) }
-      const checked = await handler.schema['~standard'].validate(decodeBody(event))
+      return openedFrom(event, () => decodeBody(event))
+    } catch (error) {
+      return this.#unopened(error, handler)
+    }
+  }
+
+  /** The same, checked by the handler's schema. */
+  async #checked(event: EventRecord, handler: Handler, schema: StandardSchema): Promise<Opened> {
+    try {
+      let value: unknown
+      const opened = openedFrom(event, () => value)
+      if (!opened.ok) return opened
+      const checked = await schema['~standard'].validate(decodeBody(event))
       if (checked.issues) {
         const reason = checked.issues.map((issue) => issue.message).join('; ')
         throw new HapaxError('schema_mismatch', { reason: reason.slice(0, 500) })
       }
-      return { ok: true, event: toHandlerEvent(event, event.body, () => checked.value) }
+      value = checked.value
+      return opened
     } catch (error) {
-      const from = { policy: handler.retry, step: undefined }
-      return { ok: false, outcome: classify(error, from, this.#host.now(), this.#host.isDown) }
+      return this.#unopened(error, handler)
     }
   }
 
-  async #settle(entry: Entry, ended: Ended): Promise<void> {
-    let { outcome } = ended
-    let seenIntervention = ended.facts.seenIntervention
-    for (;;) {
-      const facts = { ...ended.facts, seenIntervention }
-      const state = decide(entry.record.state, facts, outcome, ended.policy, this.#host.now(), this.#host.random)
-      const answer: SettleAnswer = await this.#host.committer.settle({
-        owned: entry.owned,
-        run: entry.record,
-        state,
-        handler: this.#host.handlerName(entry.tag),
-        ...(ended.startedAt === undefined ? {} : { attemptedAt: ended.startedAt }),
-        ...(ended.tried.length ? { tried: ended.tried } : {}),
-        ...(outcome.kind === 'cancelled' && outcome.intervention ? { intervention: outcome.intervention } : {}),
-      })
-      if (answer === 'settled') return this.#host.settled(entry, state)
-      if (answer === 'stale') return this.#host.stale(entry)
-      const fresh = await this.#reread(entry)
-      if (fresh === 'lost') return
-      if (!fresh) return this.#host.dropped(entry)
-      // By another hand: it may stand now, and hold its order key.
-      if (answer === 'finished') return fresh.state ? this.#host.settled(entry, fresh.state) : this.#host.dropped(entry)
-      entry.record = fresh
-      if (state.status === 'waiting' && awaitedCame(entry, state)) outcome = { kind: 'signalled' }
-      seenIntervention = seenOf(entry)
+  #unopened(error: unknown, handler: Handler): Opened {
+    const from = { policy: handler.retry, step: undefined }
+    return { ok: false, outcome: classify(error, from, this.#host.now(), this.#host.isDown) }
+  }
+
+  #settlement(entry: Entry, { outcome, facts, policy, startedAt, tried }: Ended): SettleItem {
+    return {
+      owned: entry.owned,
+      run: entry.record,
+      state: decide(entry.record.state, facts, outcome, policy, this.#host.now(), this.#host.random),
+      handler: this.#host.handlerName(entry.tag),
+      ...(startedAt === undefined ? {} : { attemptedAt: startedAt }),
+      ...(tried.length ? { tried } : {}),
+      ...(outcome.kind === 'cancelled' && outcome.intervention ? { intervention: outcome.intervention } : {}),
     }
+  }
+
+  /** It was not settled so: another hand was at it. */
+  async #settleAnew(entry: Entry, ended: Ended, state: RunState, answer: SettleAnswer): Promise<void> {
+    if (answer === 'settled') return this.#host.settled(entry, state)
+    if (answer === 'stale') return this.#host.stale(entry)
+    const fresh = await this.#reread(entry)
+    if (fresh === 'lost') return
+    if (!fresh) return this.#host.dropped(entry)
+    // By another hand: it may stand now, and hold its order key.
+    if (answer === 'finished') return fresh.state ? this.#host.settled(entry, fresh.state) : this.#host.dropped(entry)
+    entry.record = fresh
+    const isAwaited = state.status === 'waiting' && awaitedCame(entry, state)
+    const outcome = isAwaited ? ({ kind: 'signalled' } as const) : ended.outcome
+    const next = { ...ended, outcome, facts: { ...ended.facts, seenIntervention: seenOf(entry) } }
+    const item = this.#settlement(entry, next)
+    return this.#settleAnew(entry, next, item.state, await this.#host.committer.settle(item))
   }
 }
 
-/**
- * How many failures of a run that is retried were of an outage: they opened the circuit, or came while it was open. A retry may come
- * within the milliseconds before it opens: in one of six short drills a run failed twice, and one of these was counted.
- */
-function outageFailures(dependencies: Dependencies, state: RunState | undefined): number {
-  if (state?.reason !== 'retry' || state.dependency === undefined) return 0
-  const dependency = dependencies.named(state.dependency)
-  if (state.failing && dependency.wasDown(state.failing.since)) return state.failing.times
-  return dependency.wasDown(state.since) ? 1 : 0
+/** @throws `payload_dropped` */
+function openedFrom(event: EventRecord, read: () => unknown): Opened {
+  if (event.body === undefined) throw new HapaxError('payload_dropped')
+  const refused = refusalOf(event)
+  if (refused) return { ok: false, outcome: { kind: 'fatal', error: recordError(refused) } }
+  return { ok: true, event: toHandlerEvent(event, event.body, read) }
 }
 
-/** The last intervention that this owner knows of. */
-function seenOf(entry: Entry): number {
-  const { state, interventions } = entry.record
-  const seen = state?.seenIntervention ?? 0
-  return interventions.length === 0 ? seen : Math.max(seen, ...interventions.map(({ position }) => position))
+function expired(found: FoundRun, handler: Handler): Ended {
+  return found.unstarted({ kind: 'fatal', error: recordError(expiredError(handler)) })
 }
 
 /** Whether the signal that the run is about to wait for is there, and no wait took it. */

@@ -51,6 +51,11 @@ export class UndoAttempt implements LiveAttempt {
     this.tried = this.#told.tried
   }
 
+  /** The same, once the attempt has ended. */
+  get leftTried(): readonly TriedStep[] {
+    return [...this.tried.values()]
+  }
+
   get ended(): boolean {
     return this.#ended !== undefined
   }
@@ -163,7 +168,7 @@ export class UndoAttempt implements LiveAttempt {
     return answer
   }
 
-  #call(undoable: Undoable, step: StepAddress, effect: (signal: AbortSignal) => unknown): Promise<unknown> {
+  async #call(undoable: Undoable, step: StepAddress, effect: (signal: AbortSignal) => unknown): Promise<unknown> {
     const { timeoutMs } = undoable
     const call = { run: this.#told.id, text: stepText(step), name: step.name, timeoutMs }
     return inTime(this.#host, { ...call, aborts: this.aborts }, effect)
@@ -192,7 +197,7 @@ export class UndoAttempt implements LiveAttempt {
 
   #undoKey(step: StepAddress): string {
     const { record } = this.#subject
-    return stepKey(record, record.state?.keySeries ?? 0, `undo:${step.name}`, step.of)
+    return stepKey(this.#told.id, record.state?.keySeries ?? 0, `undo:${step.name}`, step.of)
   }
 }
 

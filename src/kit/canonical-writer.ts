@@ -37,7 +37,9 @@ class CanonicalWriter {
   }
 
   copy(): Buffer {
-    return Buffer.from(this.buffer.subarray(0, this.#at))
+    const copy = Buffer.allocUnsafe(this.#at)
+    this.buffer.copy(copy, 0, 0, this.#at)
+    return copy
   }
 
   write(value: unknown, depthLeft: number, without: FieldTree | undefined): boolean {

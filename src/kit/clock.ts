@@ -36,20 +36,33 @@ const bootedMs = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => bootedMs + performance.now(),
-  setTimer(delayMs, fire, options = {}) {
-    let handle: NodeJS.Timeout
-    const arm = (leftMs: number) => {
-      // Nearly all are short: one timer for each attempt, and no closure of its own.
-      handle = leftMs > timerMaxMs ? setTimeout(arm, timerMaxMs, leftMs - timerMaxMs) : setTimeout(fire, leftMs)
-      if (options.unref) handle.unref()
-    }
-    arm(Math.max(0, delayMs))
-    return { cancel: () => clearTimeout(handle) }
-  },
+  setTimer: (delayMs, fire, options) => new SystemTimer(Math.max(0, delayMs), fire, options?.unref === true),
   turn: (fire) => {
     setImmediate(fire)
   },
   rest: (fire) => process.nextTick(fire),
+}
+
+/** One for each attempt, and each call of a step: without a closure of its own. */
+class SystemTimer implements Timer {
+  #handle: NodeJS.Timeout
+
+  constructor(delayMs: number, fire: () => void, unref: boolean) {
+    this.#handle = delayMs > timerMaxMs ? this.#later(delayMs, fire, unref) : setTimeout(fire, delayMs)
+    if (unref) this.#handle.unref()
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle)
+  }
+
+  #later(delayMs: number, fire: () => void, unref: boolean): NodeJS.Timeout {
+    const arm = (leftMs: number) => {
+      this.#handle = leftMs > timerMaxMs ? setTimeout(arm, timerMaxMs, leftMs - timerMaxMs) : setTimeout(fire, leftMs)
+      if (unref) this.#handle.unref()
+    }
+    return setTimeout(arm, timerMaxMs, delayMs - timerMaxMs)
+  }
 }
 
 /** A promise that resolves after `delayMs`, on the given clock. */

@@ -88,6 +88,8 @@ export class FairQueue<Item> {
 class Turns<Child> {
   readonly #children = new Map<string, Child>()
   readonly #ring = new Fifo<string>()
+  /** Where none has anything, who had it last: whoever comes next is nearly always the same, and nothing is made anew. */
+  #last: string | undefined
 
   /** Whose turn it is. */
   get current(): Child | undefined {
@@ -98,9 +100,11 @@ class Turns<Child> {
   /** The child of this name, which has, or will have, something. */
   child(name: string, make: () => Child): Child {
     const known = this.#children.get(name)
-    if (known) return known
-    const child = make()
-    this.#children.set(name, child)
+    if (known && this.#last === undefined) return known
+    if (this.#last !== undefined && !known) this.#children.delete(this.#last)
+    this.#last = undefined
+    const child = known ?? make()
+    if (!known) this.#children.set(name, child)
     this.#ring.push(name)
     return child
   }
@@ -110,6 +114,7 @@ class Turns<Child> {
     const name = this.#ring.shift()
     if (name === undefined) return
     if (more) this.#ring.push(name)
+    else if (this.#ring.length === 0) this.#last = name
     else this.#children.delete(name)
   }
 }

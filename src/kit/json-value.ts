@@ -32,29 +32,43 @@ interface Place {
   readonly depth: number
 }
 
-/** Walks with a list, not by recursion: a result may nest as deep as its author likes, but no deeper than the limit. */
+/**
+ * Walks with a list, not by recursion: a result may nest as deep as its author likes, but no deeper than the limit. Most results are
+ * small and flat: only what is no scalar is listed, with its path.
+ */
 function refuseNonJson(root: unknown): void {
+  if (isScalar(root)) return
   const open: Place[] = [{ value: root, path: '$', depth: 0 }]
   for (let place = open.pop(); place; place = open.pop()) {
     const { value, path, depth } = place
-    if (value === null || typeof value === 'string' || typeof value === 'boolean') continue
-    if (typeof value === 'number' && Number.isFinite(value)) continue
-    if (typeof value !== 'object') throw new HapaxError('result_not_json', { path, found: found(value) })
+    if (typeof value !== 'object' || value === null) {
+      throw new HapaxError('result_not_json', { path, found: found(value) })
+    }
     if (depth > limits.jsonDepth)
       throw new HapaxError('result_not_json', { path, found: `more than ${limits.jsonDepth} levels` })
     if (Array.isArray(value)) {
-      for (const [index, item] of value.entries())
-        open.push({ value: item, path: `${path}[${index}]`, depth: depth + 1 })
+      for (let index = 0; index < value.length; index++) {
+        const item: unknown = value[index]
+        if (!isScalar(item)) open.push({ value: item, path: `${path}[${index}]`, depth: depth + 1 })
+      }
       continue
     }
     const prototype: unknown = Object.getPrototypeOf(value)
     if ((prototype !== Object.prototype && prototype !== null) || typeof Reflect.get(value, 'toJSON') === 'function') {
       throw new HapaxError('result_not_json', { path, found: found(value) })
     }
-    for (const [name, item] of Object.entries(value)) {
-      if (item !== undefined) open.push({ value: item, path: `${path}.${name}`, depth: depth + 1 })
+    for (const name of Object.keys(value)) {
+      const item: unknown = Reflect.get(value, name)
+      if (item !== undefined && !isScalar(item)) {
+        open.push({ value: item, path: `${path}.${name}`, depth: depth + 1 })
+      }
     }
   }
+}
+
+function isScalar(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  return typeof value === 'number' && Number.isFinite(value)
 }
 
 function found(value: unknown): string {

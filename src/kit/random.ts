@@ -13,7 +13,7 @@ const poolBytes = 8_192
 
 /** Randomness of the operating system. */
 export function systemRandom(): Random {
-  const pool = Buffer.alloc(poolBytes)
+  const pool = new Uint8Array(poolBytes)
   let used = poolBytes
   const take = (length: number): Uint8Array => {
     if (length > poolBytes) return randomFillSync(new Uint8Array(length))
@@ -22,7 +22,7 @@ export function systemRandom(): Random {
       used = 0
     }
     used += length
-    return pool.subarray(used - length, used).slice()
+    return pool.slice(used - length, used)
   }
   return { fraction: () => Math.random(), bytes: take }
 }

@@ -1,6 +1,7 @@
 import { type Entry, entryOf, freshRecord } from '../../src/engine/entry.ts'
 import type { EventRecord } from '../../src/event/event.ts'
 import { mintEventKey } from '../../src/event/event-key.ts'
+import { runId } from '../../src/event/run.ts'
 import type { Random } from '../../src/kit/random.ts'
 import { acceptItem } from './accept-item.ts'
 
@@ -14,9 +15,7 @@ export function eventWith(id: string, more: Partial<EventRecord> = {}): EventRec
 /** A run of it in its owner's memory, which has no place yet. */
 export function entryWith(id: string, more: Partial<EventRecord> = {}, orderName?: string): Entry {
   const event = eventWith(id, more)
-  return entryOf({ group: 'g', shard: 0, epoch: 1 }, event, freshRecord(event, 'tagtagta'), orderName, undefined, {
-    priority: 0,
-    owner: event.tenant,
-    key: '',
-  })
+  const record = freshRecord(event, 'tagtagta')
+  const rank = { priority: 0, owner: event.tenant, key: '' }
+  return entryOf({ group: 'g', shard: 0, epoch: 1 }, runId(record), event, record, orderName, undefined, rank)
 }

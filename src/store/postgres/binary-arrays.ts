@@ -1,3 +1,6 @@
+import type { EventKey } from '../../event/event-key.ts'
+import { putKey } from './key-bytes.ts'
+
 /**
  * Lists as PostgreSQL's binary arrays (`array_recv`): a number of dimensions, whether there are nulls, the element's type,
  * length and lower bound, then each element behind its length, -1 for null.
@@ -51,13 +54,14 @@ export function bigintArray(values: readonly (number | null | undefined)[]): Buf
   return eightBytes(oids.int8, values, (buffer, value, at) => buffer.writeBigInt64BE(BigInt(value), at))
 }
 
-/** `uuid[]`, of sixteen bytes each. */
-export function uuidArray(values: readonly Uint8Array[]): Buffer {
-  const buffer = Buffer.allocUnsafe(headerBytes + values.length * 20)
-  let at = header(buffer, oids.uuid, values.length, false)
-  for (const value of values) {
+/** `uuid[]` of keys. */
+export function keyArray(keys: ReadonlySet<EventKey> | readonly EventKey[]): Buffer {
+  const count = 'size' in keys ? keys.size : keys.length
+  const buffer = Buffer.allocUnsafe(headerBytes + count * 20)
+  let at = header(buffer, oids.uuid, count, false)
+  for (const key of keys) {
     at = buffer.writeInt32BE(16, at)
-    buffer.set(value, at)
+    putKey(buffer, at, key)
     at += 16
   }
   return buffer

@@ -43,9 +43,9 @@ export class IdentityPrefixes {
   /** The next ones, by their first {@link prefixBytes} each, in their order. */
   append(prefixes: Buffer): void {
     for (let at = 0; at + prefixBytes <= prefixes.length; at += prefixBytes) {
-      const bucket = this.#bucketOf(prefixes, at)
-      this.#rests[this.#count++] = this.#restOf(prefixes, at)
-      this.#starts[bucket + 1] = this.#count
+      const [head, fifth] = [prefixes.readInt32BE(at), prefixes.readUInt8(at + 4)]
+      this.#rests[this.#count++] = this.#restOf(head, fifth)
+      this.#starts[this.#bucketOf(head) + 1] = this.#count
     }
     if (!this.isWhole) return
     // A bucket that nobody is in begins where the one before it ends.
@@ -54,10 +54,15 @@ export class IdentityPrefixes {
     }
   }
 
-  /** False: this identity is not among them. */
-  mayHave(identity: Buffer): boolean {
-    const bucket = this.#bucketOf(identity, 0)
-    const rest = this.#restOf(identity, 0)
+  /**
+   * False: this identity is not among them.
+   *
+   * @param head its first four bytes
+   * @param fifth the byte behind them
+   */
+  mayHave(head: number, fifth: number): boolean {
+    const bucket = this.#bucketOf(head)
+    const rest = this.#restOf(head, fifth)
     const end = this.#startOf(bucket + 1)
     for (let at = this.#startOf(bucket); at < end; at++) {
       if (this.#rests[at] === rest) return true
@@ -69,15 +74,14 @@ export class IdentityPrefixes {
     return this.#starts[bucket] ?? 0
   }
 
-  #bucketOf(bytes: Buffer, at: number): number {
-    return bytes.readUInt32BE(at) >>> (32 - this.#bucketBits)
+  #bucketOf(head: number): number {
+    return head >>> (32 - this.#bucketBits)
   }
 
   /** The 16 bits behind the bucket's. */
-  #restOf(bytes: Buffer, at: number): number {
-    const head = bytes.readUInt32BE(at) << this.#bucketBits
-    const more = this.#bucketBits > 16 ? bytes.readUInt8(at + 4) << (this.#bucketBits - 8) : 0
-    return (head | more) >>> 16
+  #restOf(head: number, fifth: number): number {
+    const more = this.#bucketBits > 16 ? fifth << (this.#bucketBits - 8) : 0
+    return ((head << this.#bucketBits) | more) >>> 16
   }
 }
 

@@ -1,9 +1,9 @@
 import { numberIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
 import type { LateFingerprint, Unfingerprinted } from '../store.ts'
-import { integerArray, textArray, uuidArray } from './binary-arrays.ts'
+import { integerArray, keyArray, textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
-import { keyBytes, keyUuid } from './key-bytes.ts'
+import { keyUuid } from './key-bytes.ts'
 import type { Naming } from './schema.ts'
 
 const zero = '00000000-0000-0000-0000-000000000000'
@@ -33,7 +33,7 @@ export class LateFingerprints {
   async complete(rows: readonly Row[]): Promise<void> {
     const without = rows.filter((row) => numberIn(row, 'fingerprint_key') === 0)
     if (without.length === 0) return
-    const keys = uuidArray(without.map((row) => keyBytes(textIn(row, 'key'))))
+    const keys = keyArray(without.map((row) => textIn(row, 'key')))
     const found = await this.#connections.rows(this.#sql.late, [keys])
     const byKey = new Map(found.map((row) => [textIn(row, 'key'), row]))
     for (const row of without) Object.assign(row, byKey.get(textIn(row, 'key')))
@@ -60,8 +60,8 @@ export class LateFingerprints {
   async append(items: readonly LateFingerprint[]): Promise<void> {
     if (items.length === 0) return
     await this.#connections.rows(this.#sql.append, [
-      uuidArray(items.map(({ event }) => keyBytes(event))),
-      uuidArray(items.map(({ event, repeatedBy }) => keyBytes(repeatedBy ?? event))),
+      keyArray(items.map(({ event }) => event)),
+      keyArray(items.map(({ event, repeatedBy }) => repeatedBy ?? event)),
       integerArray(items.map(({ fingerprint }) => fingerprint.keyId)),
       textArray(items.map(({ fingerprint }) => fingerprint.hash)),
     ])

@@ -5,12 +5,12 @@ import { PostgresHand } from '../../../test/support/postgres-hand.ts'
 import { systemClock } from '../../kit/clock.ts'
 import { silentLog } from '../../kit/log.ts'
 import { systemRandom } from '../../kit/random.ts'
+import { identityDigest } from '../sql/identity-hash.ts'
 import type { AcceptItem, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
 import { IdentityPrefixes } from './identity-prefixes.ts'
 import { postgresStore } from './index.ts'
 import { anyGeneration, type FilteredGenerations, LedgerFilters, noGeneration } from './ledger-filters.ts'
-import { identityBytes } from './params.ts'
 import { Naming } from './schema.ts'
 
 /** What a node knows by heart of sealed generations, and what it makes of it. */
@@ -103,7 +103,7 @@ async function filters(mostBytes?: number): Promise<LedgerFilters> {
 
 const several = (count: number) => Array.from({ length: count }, () => acceptItem())
 const again = ({ id }: AcceptItem, over: Partial<AcceptItem> = {}) => acceptItem({ id, ...over })
-const idOf = (item: AcceptItem) => identityBytes(item)
+const idOf = (item: AcceptItem) => identityDigest(item)
 
 it('says of each identity which sealed generation may have it', async () => {
   const windowMs = 1_000

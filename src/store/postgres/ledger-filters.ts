@@ -11,8 +11,12 @@ export interface FilteredGenerations {
   readonly to: number
   /** Of the sealing of the last of them: another history has another one. */
   readonly token: string
-  /** For each identity the generation that may have it; `anyGeneration` where several may, `noGeneration` where none can. */
-  suspectedOf(identity: Buffer): number
+  /**
+   * The generation that may have an identity; `anyGeneration` where several may, `noGeneration` where none can.
+   *
+   * @param digest the identity's, a character for each byte
+   */
+  suspectedOf(digest: string): number
 }
 
 /** A filter of one generation. */
@@ -110,15 +114,17 @@ export class LedgerFilters {
         from: oldest.number,
         to: newest.number,
         token: newest.token,
-        suspectedOf: (identity) => suspectedOf(filters, identity),
+        suspectedOf: (digest) => suspectedOf(filters, digest),
       }
   }
 }
 
-function suspectedOf(filters: readonly Filter[], identity: Buffer): number {
+function suspectedOf(filters: readonly Filter[], digest: string): number {
+  const byte = (index: number) => digest.charCodeAt(index)
+  const head = (byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)
   let suspected = noGeneration
   for (const { number, prefixes } of filters) {
-    if (!prefixes.mayHave(identity)) continue
+    if (!prefixes.mayHave(head, byte(4))) continue
     if (suspected !== noGeneration) return anyGeneration
     suspected = number
   }

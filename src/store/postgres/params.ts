@@ -2,13 +2,13 @@ import type { Identity } from '../../event/event.ts'
 import type { EventKey } from '../../event/event-key.ts'
 import { type RunAddress, runId, stepText } from '../../event/run.ts'
 import { runStatuses } from '../../event/run-status.ts'
-import { contentHash, identityHash } from '../sql/identity-hash.ts'
+import { contentHash, identityDigest, identityHash } from '../sql/identity-hash.ts'
 import { beginAddress, checkpointRest, eventFlags, eventRest, settleRest } from '../sql/rest.ts'
 import type { AcceptItem, BeginItem, CheckpointItem, Commit, Owned, SettleItem } from '../store.ts'
-import { bigintArray, integerArray, textArray, uuidArray } from './binary-arrays.ts'
+import { bigintArray, integerArray, keyArray, textArray } from './binary-arrays.ts'
 import { ItemRows } from './item-rows.ts'
 import { type ItemType, type ItemTypeOids, itemTypes } from './item-types.ts'
-import { keyBytes, keyUuid } from './key-bytes.ts'
+import { keyUuid } from './key-bytes.ts'
 import { type FilteredGenerations, noGeneration } from './ledger-filters.ts'
 import type { SqlValue } from './sql-literal.ts'
 
@@ -38,7 +38,7 @@ export function commitParams(
   const { accept = [], intervene = [], begin = [], checkpoint = [], settle = [], answer = [], reject = [] } = batch
   const emits = checkpoint.flatMap(({ emits: all = [] }, index) => all.map((item) => ({ item, of: index + 1 })))
   const accepts = emits.length === 0 ? accept : [...accept, ...emits.map(({ item }) => item)]
-  const identities = accept.map(identityBytes)
+  const digests = accept.map(identityDigest)
   const pairs = distinctPairs(begin, checkpoint, settle, answer)
   const list = <Item>(
     type: ItemType,
@@ -56,9 +56,7 @@ export function commitParams(
     integerArray(emits.map(({ of }) => of)),
     isPlain(accept),
     accept.some(({ unclaimed }) => unclaimed),
-    list('accept_item_1', accepts, (row, item, index) =>
-      putAccept(row, item, identities[index] ?? identityBytes(item)),
-    ),
+    list('accept_item_1', accepts, (row, item, index) => putAccept(row, item, digests[index] ?? identityDigest(item))),
     moreOf(accepts),
     intervene.length === 0
       ? null
@@ -75,7 +73,7 @@ export function commitParams(
         ),
     reject.length === 0 ? null : JSON.stringify(reject),
     ...decidedKeys(begin, checkpoint, settle),
-    ...filteredParams(filtered, identities),
+    ...filteredParams(filtered, digests),
   ]
 }
 
@@ -104,14 +102,14 @@ function decidedKeys(...lists: readonly (readonly { readonly run: RunAddress }[]
     if (least === '' || key < least) least = key
     if (key > greatest) greatest = key
   }
-  return least === '' ? [null, null, null] : [uuidArray([...keys].map(keyBytes)), keyUuid(least), keyUuid(greatest)]
+  return least === '' ? [null, null, null] : [keyArray(keys), keyUuid(least), keyUuid(greatest)]
 }
 
 /** Which generations need not be opened, and those that an identity may be in, where it may be in one. */
-function filteredParams(filtered: FilteredGenerations | undefined, identities: readonly Buffer[]): Param[] {
-  if (!filtered || identities.length === 0) return [null, null, null, null]
+function filteredParams(filtered: FilteredGenerations | undefined, digests: readonly string[]): Param[] {
+  if (!filtered || digests.length === 0) return [null, null, null, null]
   const { from, to, token } = filtered
-  const suspected = identities.map((identity) => filtered.suspectedOf(identity))
+  const suspected = digests.map((digest) => filtered.suspectedOf(digest))
   return [from, to, token, suspected.every((one) => one === noGeneration) ? null : integerArray(suspected)]
 }
 
@@ -123,11 +121,11 @@ function isPlain(items: readonly AcceptItem[]): boolean {
   )
 }
 
-function putAccept(row: ItemRows, item: AcceptItem, identity: Buffer): void {
+function putAccept(row: ItemRows, item: AcceptItem, digest: string): void {
   const [fingerprint] = item.fingerprints
   row.key(item.key)
   row.integer(item.shard)
-  row.uuid(identity)
+  row.digest(digest)
   row.integer(item.registryVersion)
   row.integer(fingerprint.keyId)
   row.integer(flagsOf(item))
@@ -263,8 +261,10 @@ function keptText(keep: SettleItem['keepCheckpoints']): string | null {
 }
 
 function distinctPairs(...lists: readonly (readonly { readonly owned: Owned }[])[]): Owned[] {
+  // Nearly all of a pair name it by one object: to name each in text took a fifth of what a decision's row takes.
+  const objects = new Set<Owned>()
+  for (const list of lists) for (const { owned } of list) objects.add(owned)
   const pairs = new Map<string, Owned>()
-  for (const list of lists)
-    for (const { owned } of list) pairs.set(`${owned.shard}/${owned.epoch}/${owned.group}`, owned)
+  for (const owned of objects) pairs.set(`${owned.shard}/${owned.epoch}/${owned.group}`, owned)
   return [...pairs.values()]
 }

@@ -3,12 +3,12 @@ import type { Registry } from '../../event/handler-record.ts'
 import { limits } from '../../kit/limits.ts'
 import { textIn } from '../sql/columns.ts'
 import type { PurgeRequest, PurgeResult } from '../store.ts'
+import { keyArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { hasEnded } from './ended.ts'
 import { type GenerationOptions, Generations } from './generations.ts'
 import { keyUuid } from './key-bytes.ts'
 import { type RangeOptions, Ranges } from './ranges.ts'
-import { keysParam } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
 import type { Versions } from './versions.ts'
@@ -95,11 +95,11 @@ export class Purges {
     const bodies = await this.#ended(this.#sql.bodies, this.#bodiesFrom, request.payloadsBefore, rows, registry)
     this.#bodiesFrom = bodies.next
     if (bodies.keys.length > 0)
-      await this.#connections.rows(this.#sql.dropBodies, [keysParam(bodies.keys)], limits.storeWorkMs)
+      await this.#connections.rows(this.#sql.dropBodies, [keyArray(bodies.keys)], limits.storeWorkMs)
     const events = await this.#ended(this.#sql.events, this.#eventsFrom, request.journalBefore, rows, registry)
     this.#eventsFrom = events.next
     if (events.keys.length > 0)
-      await this.#connections.rows(this.#sql.dropEvents, [keysParam(events.keys)], limits.storeWorkMs)
+      await this.#connections.rows(this.#sql.dropEvents, [keyArray(events.keys)], limits.storeWorkMs)
     const identities = await this.#connections.rows(
       this.#sql.identities,
       [request.identitiesBefore, rows],

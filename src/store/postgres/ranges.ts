@@ -3,13 +3,13 @@ import type { Log, LogFields } from '../../kit/log.ts'
 import { numberIn, optionalNumberIn, textIn } from '../sql/columns.ts'
 import type { Row } from '../sql/rows.ts'
 import type { PurgeRequest } from '../store.ts'
+import { keyArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { hasEnded } from './ended.ts'
 import { keyUuid } from './key-bytes.ts'
 import type { Now } from './now.ts'
 import { rangedRelations } from './range-functions.ts'
 import { rangeWidthMs } from './range-widths.ts'
-import { keysParam } from './read.ts'
 import type { Registers } from './registry.ts'
 import type { Naming } from './schema.ts'
 
@@ -179,8 +179,8 @@ export class Ranges {
       from,
       last ? keyUuid(textIn(last, 'key')) : from,
       isThrough,
-      keysParam(stays.map((row) => textIn(row, 'key'))),
-      keysParam(goes.map((row) => textIn(row, 'key'))),
+      keyArray(stays.map((row) => textIn(row, 'key'))),
+      keyArray(goes.map((row) => textIn(row, 'key'))),
     ])
     return is_first === true && isThrough
   }

@@ -17,10 +17,10 @@ import {
   triedOf,
 } from '../sql/rows.ts'
 import type { HistoryEntry, LedgerEntry, RunRecord } from '../store.ts'
-import { uuidArray } from './binary-arrays.ts'
+import { keyArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import { Gathered } from './gathered.ts'
-import { keyBytes, keyOfUuid, keyUuid } from './key-bytes.ts'
+import { keyOfUuid, keyUuid } from './key-bytes.ts'
 import type { LateFingerprints } from './late-fingerprint.ts'
 import { ledgerKey } from './ledger.ts'
 import { identityBytes, type Param } from './params.ts'
@@ -162,11 +162,6 @@ function recordsOf(rows: readonly Row[]): Map<EventKey, EventRecords> {
   return found
 }
 
-/** Keys as the parameter of `any($1::uuid[])`. */
-export function keysParam(keys: readonly EventKey[]): Buffer {
-  return uuidArray(keys.map(keyBytes))
-}
-
 /** Keys, one at least, as the parameters of what is read by them: with their least and their greatest. */
 function keysWithin(keys: readonly EventKey[]): [Param, Param, Param] {
   let [least = ''] = keys
@@ -175,7 +170,7 @@ function keysWithin(keys: readonly EventKey[]): [Param, Param, Param] {
     if (key < least) least = key
     if (key > greatest) greatest = key
   }
-  return [keysParam(keys), keyUuid(least), keyUuid(greatest)]
+  return [keyArray(keys), keyUuid(least), keyUuid(greatest)]
 }
 
 /** Tags of the runs that left anything at an event. */

@@ -5,11 +5,11 @@ import { numberIn, textIn } from '../sql/columns.ts'
 import { runSummaryOf, standingStatuses } from '../sql/lists.ts'
 import { eventOf, type Row } from '../sql/rows.ts'
 import type { EventQuery, EventSummary, RunQuery, RunSummary, StoreCounts } from '../store.ts'
-import { textArray } from './binary-arrays.ts'
+import { keyArray, textArray } from './binary-arrays.ts'
 import type { Connections } from './connection.ts'
 import type { LateFingerprints } from './late-fingerprint.ts'
 import type { Param } from './params.ts'
-import { jsonRow, keysParam } from './read.ts'
+import { jsonRow } from './read.ts'
 import type { Naming } from './schema.ts'
 
 /** Beyond so many rows a count of all events is the planner's estimate: to count them would read them all. */
@@ -114,7 +114,7 @@ export class Searches {
     const counts = new Map<string, { duplicates: number; conflicts: number }>()
     if (rows.length === 0) return counts
     const found = await this.#rows('select * from :s.repeat_counts_1($1)', [
-      keysParam(rows.map((row) => textIn(row, 'key'))),
+      keyArray(rows.map((row) => textIn(row, 'key'))),
     ])
     for (const row of found) {
       counts.set(textIn(row, 'key'), { duplicates: numberIn(row, 'duplicates'), conflicts: numberIn(row, 'conflicts') })

@@ -212,6 +212,7 @@ export class Tails {
         const event = whole.get(key) ?? others.get(key)
         if (!event) return []
         const left = records.get(event.key)
+        if (!left) return [{ event, runs: [] }]
         const mine = [...tagsOf(left)].filter((tag) => groupOf(registry, tag) === asked[index]?.owned.group)
         const runs = mine.map((tag) => runOf({ event: event.key, position: event.position, tag }, left, true))
         return [{ event, runs }]

@@ -26,6 +26,10 @@ export type CheckpointRest = Pick<
 /** The same as text. */
 export function checkpointRest(item: CheckpointItem): string {
   const { step, error, until, signal, startedAt, endedAt, firstTriedAt, undoable } = item
+  if (error === undefined && until === undefined && signal === undefined && undoable === undefined) {
+    // What nearly all have: by itself JSON.stringify takes three times as long for it.
+    return `{"step":${JSON.stringify(step)},"startedAt":${startedAt},"endedAt":${endedAt},"firstTriedAt":${firstTriedAt}}`
+  }
   return JSON.stringify({ step, error, until, signal, startedAt, endedAt, firstTriedAt, undoable })
 }
 
