@@ -22,8 +22,20 @@ interface OtherAccept {
   readonly p?: number
   readonly k?: string
   readonly r?: 'same_signed_content' | null
-  /** Of the first event's runs, by tag, where it was looked for; null: nothing was settled. */
-  readonly s?: Readonly<Record<string, number>> | null
+}
+
+/**
+ * Repeats that were told together: lists in one order, places from 1. An object for each took the server 2.6 µs more of a
+ * repeat.
+ */
+interface ToldRepeats {
+  readonly places: readonly number[]
+  /** Whether the fingerprint is the first event's. */
+  readonly same: readonly boolean[]
+  readonly keys: readonly string[]
+  readonly at: readonly number[]
+  /** What runs of the first events had come to: place, tag, status; null: nothing was settled. */
+  readonly settled: readonly (readonly [place: number, tag: string, status: number])[] | null
 }
 
 /** The answers of a commit: of what went well the statement says nothing. */
@@ -33,7 +45,10 @@ export function commitAnswer(batch: Commit, row: Row): CommitResult {
   const accept = (batch.accept ?? []).map((_item, index): AcceptAnswer => {
     return { outcome: 'accepted', acceptedAt: now, position: first + index }
   })
-  for (const other of listIn<OtherAccept>(row, 'accept')) accept[other.i] = acceptAnswer(other)
+  for (const other of listIn<OtherAccept | ToldRepeats>(row, 'accept')) {
+    if ('places' in other) tellAll(other, accept)
+    else accept[other.i] = acceptAnswer(other)
+  }
   const begin = (batch.begin ?? []).map((): FencedAnswer => 'written')
   for (const index of listIn<number>(row, 'begin_')) begin[index] = 'stale'
   const checkpoint = (batch.checkpoint ?? []).map((): CheckpointAnswer => ({ outcome: 'written' }))
@@ -59,7 +74,23 @@ export function commitAnswer(batch: Commit, row: Row): CommitResult {
   }
 }
 
-function acceptAnswer({ o, at, p, k, r, s }: OtherAccept): AcceptAnswer {
+function tellAll({ places, same, keys, at, settled }: ToldRepeats, accept: AcceptAnswer[]): void {
+  const statuses = new Map(places.map((place) => [place, {} as Record<string, RunStatus>]))
+  for (const [place, tag, status] of settled ?? []) {
+    const ofPlace = statuses.get(place)
+    if (ofPlace) ofPlace[tag] = statusOf(status)
+  }
+  for (const [index, place] of places.entries()) {
+    accept[place - 1] = {
+      outcome: same[index] ? 'duplicate' : 'conflict',
+      original: keyOfUuid(keys[index] ?? ''),
+      acceptedAt: at[index] ?? 0,
+      statuses: statuses.get(place) ?? {},
+    }
+  }
+}
+
+function acceptAnswer({ o, at, p, k, r }: OtherAccept): AcceptAnswer {
   if (o === 'f') return { outcome: 'in_flight' }
   if (o === 'a') return { outcome: 'accepted', acceptedAt: at, position: p }
   const original: EventKey = keyOfUuid(k ?? '')
@@ -70,12 +101,7 @@ function acceptAnswer({ o, at, p, k, r, s }: OtherAccept): AcceptAnswer {
     original,
     acceptedAt: at,
     ...(r ? { reason: r } : {}),
-    ...(s === undefined ? {} : { statuses: statusesOf(s) }),
   }
-}
-
-function statusesOf(numbers: Readonly<Record<string, number>> | null): Record<string, RunStatus> {
-  return Object.fromEntries(Object.entries(numbers ?? {}).map(([tag, number]) => [tag, statusOf(number)]))
 }
 
 /** A list that the statement answers as JSON; null where there is nothing to say. */

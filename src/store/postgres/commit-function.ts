@@ -43,15 +43,13 @@ const claimContended = `
 
 /**
  * Repeats of what is in the journal with its fingerprint, and can have no other event of their own: as `accept_one_1` has it.
- * Their receipts tell what the first one's runs came to: asked for by itself, that took longer than the rest of a repeat.
+ * Their receipts tell what the first one's runs came to: asked for by itself, that took longer than the rest of a repeat. As
+ * a look for each, and an object of JSON for each, it took a quarter more.
  */
-const tellRepeats = `
+const tellRepeats = (ending: string) => `
       with met as materialized (
         select u.place, u.key as repeated_by, u.id, u.fingerprint_key, u.fingerprint, e.key, e.accepted_at,
-          case when e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint then 'd' else 'c' end as outcome,
-          (select jsonb_object_agg(s.tag, s.status) from (
-            select distinct on (s.tag) s.tag, s.status from :s.settlement s where s.key = e.key
-            order by s.tag, s.generation desc, s.turn desc) s) as statuses
+          e.fingerprint_key = u.fingerprint_key and e.fingerprint = u.fingerprint as is_same
         from unnest(p_accept) with ordinality ${rowsOf('accept_item_1')}
         cross join lateral ${filteredKey} l
         join :s.event e on e.key = l.key
@@ -60,9 +58,15 @@ const tellRepeats = `
           and not exists (select from :s.succession c where c.key = l.key)),
       kept as (
         insert into :s.repeat
-        select m.key, m.repeated_by, number + m.place - 1, case m.outcome when 'd' then 'duplicate' else 'conflict' end, "now",
-          m.id, null, m.fingerprint_key, m.fingerprint from met m on conflict do nothing)
-      select jsonb_agg(jsonb_build_object('i', m.place - 1, 'o', m.outcome, 'k', m.key, 'at', m.accepted_at, 'r', null, 's', m.statuses)),
+        select m.key, m.repeated_by, number + m.place - 1, case when m.is_same then 'duplicate' else 'conflict' end, "now",
+          m.id, null, m.fingerprint_key, m.fingerprint from met m ${ending}),
+      settled as (
+        select distinct on (m.place, s.tag) m.place, s.tag, s.status from met m join :s.settlement s on s.key = m.key
+        order by m.place, s.tag, s.generation desc, s.turn desc)
+      select case when count(*) > 0 then jsonb_build_array(jsonb_build_object(
+          'places', array_agg(m.place::integer), 'same', array_agg(m.is_same), 'keys', array_agg(m.key),
+          'at', array_agg(m.accepted_at),
+          'settled', (select jsonb_agg(jsonb_build_array(s.place, s.tag, s.status)) from settled s))) end,
         coalesce(array_agg(m.place::integer), '{}')
       into accept, told from met m;`
 
@@ -188,7 +192,7 @@ export const commitFunction = `
       end if;
     end if;
     if fresh_count < p_accepts and p_plain and not p_careful and p_more is null then
-${tellRepeats}
+${inBoth(tellRepeats)}
     end if;
     if fresh_count + cardinality(told) < p_accepts then
       for i in 1 .. p_accepts loop

@@ -51,6 +51,27 @@ export const dedupCases = contractCases('dedup', {
     await scene.settle(scene.settlement(event, { turn: 2 }))
     assert.deepEqual(await again(), { [scene.tag]: 'completed' })
   },
+  'repeats of one batch are each told of their own first event (G2)': async (scene) => {
+    const [settled, waiting, fresh] = [scene.item(), scene.item(), scene.item()]
+    const event = await scene.accept(settled)
+    await scene.tryAccept(waiting)
+    await scene.settle(scene.settlement(event))
+    const again = [scene.again(waiting), fresh, scene.again(settled), scene.again(waiting, { fingerprints: other })]
+    const { accept } = await scene.store.commit({ accept: [...again, scene.again(settled)] })
+    const told = accept.map((answer) => {
+      if (answer.outcome !== 'duplicate' && answer.outcome !== 'conflict') return [answer.outcome]
+      const { outcome, original, statuses = original === settled.key ? { [scene.tag]: 'completed' } : {} } = answer
+      return [outcome, original, statuses]
+    })
+    const ofSettled = ['duplicate', settled.key, { [scene.tag]: 'completed' }]
+    assert.deepEqual(told, [
+      ['duplicate', waiting.key, {}],
+      ['accepted'],
+      ofSettled,
+      ['conflict', waiting.key, {}],
+      ofSettled,
+    ])
+  },
   'of two items of one identity in a batch the first is accepted (G2)': async (scene) => {
     const item = scene.item()
     const { accept } = await scene.store.commit({ accept: [item, scene.again(item)] })
