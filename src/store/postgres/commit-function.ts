@@ -294,7 +294,7 @@ ${inBoth(keepSettlements)}
       on conflict (source, code) do update set count = r.count + excluded.count;
     end if;
   end $$;
-  -- As nodes call it that read no filters.
+  -- As nodes call it that read no filters, and are told of each repeat by itself.
   create or replace function :s.commit_1(
     p_now double precision, p_careful boolean, p_contended boolean, p_pair_groups text[], p_pair_shards integer[],
     p_pair_epochs bigint[], p_accepts integer, p_emit_of integer[], p_plain boolean, p_unclaimed boolean,
@@ -304,8 +304,19 @@ ${inBoth(keepSettlements)}
     out "now" double precision, out first_number bigint, out accept jsonb, out intervene jsonb, out begin_ jsonb,
     out checkpoint jsonb, out settle jsonb, out answer jsonb
   ) language sql as $$
-    select * from :s.commit_2(p_now, p_careful, p_contended, p_pair_groups, p_pair_shards, p_pair_epochs, p_accepts, p_emit_of,
+    select c."now", c.first_number, (
+      select jsonb_agg(t.one) from (
+        select a as one from jsonb_array_elements(c.accept) a where not a ? 'places'
+        union all
+        select jsonb_build_object('i', (a -> 'places' ->> n)::integer - 1, 'k', a -> 'keys' -> n, 'at', a -> 'at' -> n, 'r', null,
+          'o', case when (a -> 'same' ->> n)::boolean then 'd' else 'c' end,
+          's', (select jsonb_object_agg(s ->> 1, s -> 2) from jsonb_array_elements(nullif(a -> 'settled', 'null')) s
+            where s -> 0 = a -> 'places' -> n))
+        from jsonb_array_elements(c.accept) a cross join generate_series(0, jsonb_array_length(a -> 'places') - 1) n
+        where a ? 'places') t),
+      c.intervene, c.begin_, c.checkpoint, c.settle, c.answer
+    from :s.commit_2(p_now, p_careful, p_contended, p_pair_groups, p_pair_shards, p_pair_epochs, p_accepts, p_emit_of,
       p_plain, p_unclaimed, p_accept, p_more, p_intervene, p_begin, p_checkpoint, p_settle, p_answer, p_reject, p_keys, p_least,
-      p_greatest, null, null, null, null)
+      p_greatest, null, null, null, null) c
   $$;
 `

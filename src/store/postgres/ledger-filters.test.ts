@@ -10,6 +10,7 @@ import type { AcceptItem, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
 import { IdentityPrefixes } from './identity-prefixes.ts'
 import { postgresStore } from './index.ts'
+import { keyUuid } from './key-bytes.ts'
 import { anyGeneration, type FilteredGenerations, LedgerFilters, noGeneration } from './ledger-filters.ts'
 import { Naming } from './schema.ts'
 
@@ -269,8 +270,14 @@ it('is no reason to fail: without filters the server looks', async () => {
 })
 
 it('is not asked for by a node of an earlier version, which is answered as ever', async () => {
-  const item = acceptItem()
-  await sealedWith([item])
+  const [first, second] = several(2)
+  if (!first || !second) return expect.unreachable()
+  await sealedWith([first, second])
   const hand = await holding()
-  expect(await hand.acceptAsBefore([again(item), acceptItem()], nowMs)).toMatchObject([{ i: 0, o: 'd' }])
+  const conflicting = again(second, { fingerprints: [{ keyId: 1, hash: 'other' }] })
+  const answer = await hand.acceptAsBefore([acceptItem(), again(first), acceptItem(), conflicting], nowMs)
+  expect(answer).toMatchObject([
+    { i: 1, o: 'd', k: keyUuid(first.key), at: nowMs, r: null, s: null },
+    { i: 3, o: 'c', k: keyUuid(second.key), at: nowMs, r: null, s: null },
+  ])
 })
