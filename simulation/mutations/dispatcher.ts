@@ -35,8 +35,8 @@ export const ofTheDispatcher: readonly Mutation[] = [
   {
     name: 'a slot leaked with a lost lease',
     file: dispatcher,
-    find: 'this.#host.run(entry).then(() => {\n      this.#running--',
-    replace: 'this.#host.run(entry).then(() => {\n      if (this.#host.holds(entry.owned)) this.#running--',
+    find: 'this.#host.ended(entry)\n      this.#running--',
+    replace: 'this.#host.ended(entry)\n      if (this.#host.holds(entry.owned)) this.#running--',
     killedBy: 'G5.ends',
     seed: 1,
   },

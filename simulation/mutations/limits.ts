@@ -78,7 +78,7 @@ export const ofLimits: readonly Mutation[] = [
   },
   {
     name: 'an attempt given back that no outage took',
-    file: 'src/engine/runner.ts',
+    file: 'src/engine/found-run.ts',
     find: 'return dependency.wasDown(state.since) ? 1 : 0',
     replace: 'return 1',
     killedBy: 'G8.attempts',
@@ -87,7 +87,7 @@ export const ofLimits: readonly Mutation[] = [
   },
   {
     name: 'of failures in a row the last alone given back',
-    file: 'src/engine/runner.ts',
+    file: 'src/engine/found-run.ts',
     find: 'return state.failing.times',
     replace: 'return 1',
     killedBy: 'G8.attempts',

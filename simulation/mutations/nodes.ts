@@ -7,9 +7,9 @@ export const ofNodes: readonly Mutation[] = [
   {
     name: 'acknowledged before the commit',
     file: 'src/engine/accept.ts',
-    find: 'const answer = await this.#commit(item)\n    const durability',
+    find: "answer = await this.#host.committer.accept(item)\n      if (answer.outcome === 'unfingerprinted') answer = await this.#judged(item, answer)\n      this.#committed(item, answer, handOver)",
     replace:
-      "this.#commit(item).catch(() => {})\n    const answer = { outcome: 'accepted', acceptedAt: 0, position: undefined } as AcceptAnswer\n    const durability",
+      "this.#host.committer.accept(item).then((late) => this.#committed(item, late as JudgedAccept, handOver), () => {})\n      answer = { outcome: 'accepted', acceptedAt: 0, position: undefined } as AcceptAnswer",
     killedBy: 'G1.receipt',
     seed: 1,
   },
@@ -49,7 +49,7 @@ export const ofNodes: readonly Mutation[] = [
   {
     name: 'an accept whose answer was lost is left to nobody',
     file: 'src/engine/accept.ts',
-    find: 'else void this.#askUntilAnswered(item, handedTo, handOver)',
+    find: 'else void this.#askUntilAnswered(item, owned, handOver)',
     replace: '',
     killedBy: 'G5.ends',
     seed: 22,

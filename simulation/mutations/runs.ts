@@ -9,17 +9,16 @@ export const ofRuns: readonly Mutation[] = [
   {
     name: 'result given before its checkpoint is durable',
     file: attempt,
-    find: 'const answer = await this.write(() => this.host.committer.checkpoint(item))',
-    replace:
-      "void this.write(() => this.host.committer.checkpoint(item))\n    const answer: CheckpointAnswer | undefined = { outcome: 'written' }",
+    find: 'return this.kept(text, item, await this.host.committer.checkpoint(item))',
+    replace: "void this.host.committer.checkpoint(item)\n      return this.kept(text, item, { outcome: 'written' })",
     killedBy: 'G3.durable_first',
     seed: 1,
   },
   {
     name: 'checkpoints not looked at when a run resumes',
-    file: attempt,
-    find: 'for (const checkpoint of subject.record.checkpoints) this.checkpoints.set',
-    replace: 'for (const checkpoint of subject.record.checkpoints.slice(0, 0)) this.checkpoints.set',
+    file: 'src/engine/attempt-memory.ts',
+    find: 'for (const checkpoint of record.checkpoints) this.checkpoints.set',
+    replace: 'for (const checkpoint of record.checkpoints.slice(0, 0)) this.checkpoints.set',
     killedBy: 'G3.no_repeat',
     seed: 6,
   },
@@ -133,7 +132,7 @@ export const ofRuns: readonly Mutation[] = [
   {
     name: 'what an overdue attempt brings is kept',
     file: attempt,
-    find: 'if (this.#closed) return undefined',
+    find: 'if (this.#closed) return this.forgotten()',
     replace: '',
     killedBy: 'G3.no_repeat',
     seed: 43,

@@ -35,9 +35,9 @@ export const ofTurns: readonly Mutation[] = [
   {
     name: 'who has had its turn keeps it',
     file: queue,
-    find: '    const name = this.#ring.shift()\n    if (name === undefined) return\n    if (more) this.#ring.push(name)\n    else this.#children.delete(name)',
+    find: '    const name = this.#ring.shift()\n    if (name === undefined) return\n    if (more) this.#ring.push(name)\n    else if (this.#ring.length === 0) this.#last = name\n    else this.#children.delete(name)',
     replace:
-      '    const name = more ? undefined : this.#ring.shift()\n    if (name !== undefined) this.#children.delete(name)',
+      '    const name = more ? undefined : this.#ring.shift()\n    if (name === undefined) return\n    if (this.#ring.length === 0) this.#last = name\n    else this.#children.delete(name)',
     killedBy: 'G8.turns',
     ofFlow: true,
     seed: 60_036,

@@ -271,13 +271,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     turned: (circuit) => alerts.raise(circuitAlert(circuit)),
     usersOf: (dependency) => dependencies.usersOf(dependency),
   })
-  /** A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry. */
-  const beat = async (): Promise<void> => {
-    const before = ownership.renewals
-    await ownership.beat()
-    if (ownership.renewals === before) throw new HapaxError('store_unavailable', { reason: 'a beat was not committed' })
-  }
-  const readiness = new ReadinessCheck(store, clock, beat)
+  const readiness = new ReadinessCheck(store, clock, () => ownership.beatForSure())
   const pickUp = new PickUp({ clock, random, store, committer, group, handlers: index, now: () => ownership.now() })
   const sweeper = new Sweeper(
     store,
@@ -287,7 +281,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     options.retention ?? {},
     async () => {
       // Retention by a wall clock that is wrong would drop what is to be kept.
-      if (state !== 'started') await beat()
+      if (state !== 'started') await ownership.beatForSure()
       return ownership.now()
     },
     () => lateFingerprints.catchUp().catch(logged('appending fingerprints')),

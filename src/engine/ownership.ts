@@ -1,3 +1,4 @@
+import { HapaxError } from '../errors/hapax-error.ts'
 import type { Registry } from '../event/handler-record.ts'
 import type { Clock, Instant, Timer } from '../kit/clock.ts'
 import { limits } from '../kit/limits.ts'
@@ -83,6 +84,7 @@ export class Ownership {
   #uses = false
   #registryVersion = 0
   #settingsVersion = -1
+  /** How many beats were answered. */
   #renewals = 0
 
   constructor(store: Store, clock: Clock, log: Log, options: NodeOptions, listener: OwnershipListener) {
@@ -119,11 +121,6 @@ export class Ownership {
   /** Whether beats go on: they tell of a new registry. */
   get beats(): boolean {
     return this.#owns || this.#pairs.size > 0
-  }
-
-  /** How many beats were answered. */
-  get renewals(): number {
-    return this.#renewals
   }
 
   get pairs(): readonly Grant[] {
@@ -188,6 +185,17 @@ export class Ownership {
       this.#beating = undefined
     })
     return this.#beating
+  }
+
+  /**
+   * A beat is a write: of a process that owns nothing too, which learns by it the store's time and registry.
+   *
+   * @throws `store_unavailable` where it was not committed
+   */
+  async beatForSure(): Promise<void> {
+    const before = this.#renewals
+    await this.beat()
+    if (this.#renewals === before) throw new HapaxError('store_unavailable', { reason: 'a beat was not committed' })
   }
 
   async #beat(): Promise<void> {
