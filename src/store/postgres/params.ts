@@ -239,9 +239,12 @@ function keptText(keep: SettleItem['keepCheckpoints']): string | null {
   return keep === 'none' ? 'none' : `before:${stepText(keep.before)}`
 }
 
+/** In the order of the table's key, in which `commit_1` reads and compares them; a node has one group. */
 function distinctPairs(...lists: readonly (readonly { readonly owned: Owned }[])[]): Owned[] {
   const pairs = new Map<string, Owned>()
   for (const list of lists)
     for (const { owned } of list) pairs.set(`${owned.shard}/${owned.epoch}/${owned.group}`, owned)
-  return [...pairs.values()]
+  return [...pairs.values()].sort((one, other) =>
+    one.group === other.group ? one.shard - other.shard : one.group < other.group ? -1 : 1,
+  )
 }
