@@ -155,9 +155,12 @@ export const commitFunction = `
       perform pg_advisory_xact_lock_shared(l.number) from (
         select ${pairLock('u.group_name', 'u.shard')} as number from unnest(p_pair_groups, p_pair_shards) u(group_name, shard)
         order by 1) l;
-      select count(*) = cardinality(p_pair_groups) into all_held
-      from unnest(p_pair_groups, p_pair_shards, p_pair_epochs) u(group_name, shard, epoch)
-      join :s.pair p on p.group_name = u.group_name and p.shard = u.shard and p.epoch = u.epoch;
+      -- In one scan of the index, the pairs in their order: a look for each took a fifteenth of a settlement.
+      select coalesce(array_agg(p.group_name) = p_pair_groups and array_agg(p.shard) = p_pair_shards
+        and array_agg(p.epoch) = p_pair_epochs, false) into all_held
+      from (
+        select p.group_name, p.shard, p.epoch from :s.pair p
+        where p.group_name = any(p_pair_groups) and p.shard = any(p_pair_shards) order by p.group_name, p.shard) p;
       select count(*) = cardinality(p_keys) into all_there
       from :s.event e where e.key = any(p_keys) and e.key >= p_least and e.key <= p_greatest;
     end if;

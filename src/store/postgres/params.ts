@@ -260,11 +260,14 @@ function keptText(keep: SettleItem['keepCheckpoints']): string | null {
   return keep === 'none' ? 'none' : `before:${stepText(keep.before)}`
 }
 
+/** In the order of the table's key, in which `commit_2` reads and compares them; a node has one group. */
 function distinctPairs(...lists: readonly (readonly { readonly owned: Owned }[])[]): Owned[] {
   // Nearly all of a pair name it by one object: to name each in text took a fifth of what a decision's row takes.
   const objects = new Set<Owned>()
   for (const list of lists) for (const { owned } of list) objects.add(owned)
   const pairs = new Map<string, Owned>()
   for (const owned of objects) pairs.set(`${owned.shard}/${owned.epoch}/${owned.group}`, owned)
-  return [...pairs.values()]
+  return [...pairs.values()].sort((one, other) =>
+    one.group === other.group ? one.shard - other.shard : one.group < other.group ? -1 : 1,
+  )
 }
