@@ -68,7 +68,7 @@ export const ofNodes: readonly Mutation[] = [
     find: 'if (this.#clock.monotonicMs() >= this.#deadlineMs) this.#fenceItself()\n    else this.#drop(owned)',
     replace: 'this.#drop(owned)',
     killedBy: 'G3.no_repeat',
-    seed: 7772,
+    seed: 16_266,
   },
   {
     name: 'an answer found late sets the time back',

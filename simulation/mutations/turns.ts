@@ -94,6 +94,6 @@ export const ofTurns: readonly Mutation[] = [
     replace: 'this.#free.drain().filter(isQueued)',
     killedBy: 'G8.turns',
     ofFlow: true,
-    seed: 30_003_721,
+    seed: 30_005_794,
   },
 ]
