@@ -46,7 +46,7 @@ export const driverMutations: readonly Mutation[] = [
     find: 'this.seenTo = (Number(xmax) + firstXid) * numbersEach - 1',
     replace: 'this.seenTo = (Number(xmax) + 1 + firstXid) * numbersEach - 1',
     killedBy: 'G5.ends',
-    seed: 105,
+    seed: 246,
   },
   {
     name: 'a low mark above what may still be committed',
