@@ -37,6 +37,7 @@ export class Server {
   /** What it wrote on standard error. */
   errors = ''
   readonly #listening: Promise<string>
+  #isEnded = false
 
   constructor({ store, receiver, port = 0, args = [], node = [], environment = {} }: ServerOptions) {
     const program = [path('../../src/cli/main.ts'), 'serve', path('./hapax.config.ts')]
@@ -65,8 +66,14 @@ export class Server {
     return this.process.exitCode === null && this.process.signalCode === null
   }
 
+  /** Whether it ended although nobody ended it. */
+  get crashed(): boolean {
+    return !this.alive && !this.#isEnded
+  }
+
   /** Ends it by this signal; resolves to its exit code. */
   async end(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<number | null> {
+    this.#isEnded = true
     if (!this.alive) return this.process.exitCode
     const exited = once(this.process, 'exit')
     this.process.kill(signal)
@@ -120,6 +127,7 @@ export async function inLab<Result>(scenario: (lab: Lab) => Promise<Result>): Pr
   const folder = mkdtempSync(join(tmpdir(), 'hapax-faults-'))
   const receiver = new Receiver()
   const address = await receiver.start()
+  const servers: Server[] = []
   const tasks: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true }), () => receiver.stop()]
   try {
     return await scenario({
@@ -127,11 +135,15 @@ export async function inLab<Result>(scenario: (lab: Lab) => Promise<Result>): Pr
       receiver,
       serve(options = {}) {
         const server = new Server({ store: `sqlite:${folder}/hapax.db`, receiver: address, ...options })
+        servers.push(server)
         tasks.push(() => server.end())
         return server
       },
       cleanUp: (task) => tasks.push(task),
     })
+  } catch (error) {
+    for (const { crashed, errors } of servers) if (crashed) console.error(`a server crashed: ${errors}`)
+    throw error
   } finally {
     for (const task of tasks.reverse()) await task()
   }

@@ -52,6 +52,31 @@ it('survives that a connection ends while nothing is asked of it', async () => {
   await other.close()
 })
 
+it('survives that a connection ends in the moment that it is ready', async () => {
+  const message = (type: string, rest: Buffer) => {
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(rest.length + 4)
+    return Buffer.concat([Buffer.from(type), length, rest])
+  }
+  const ended = 'terminating connection due to administrator command'
+  // One packet has all: that it may log in, that it may ask, that it ends.
+  const atOnce = Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    message('Z', Buffer.from('I')),
+    message('E', Buffer.from(`SFATAL\0C57P01\0M${ended}\0\0`)),
+  ])
+  const server = createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.end(atOnce)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+  const short = new Connections(new pg.Pool({ host: '127.0.0.1', port, max: 1 }), silentLog)
+  await expect(short.durable('select 1 as a', [])).rejects.toThrow()
+  await expect(short.rows('select 1 as a')).rejects.toThrow(ended)
+  await short.close()
+  server.close()
+})
+
 it('survives that the network ends a connection while it is asked', async () => {
   const server = new URL(inject('postgresUrl'))
   const url = new URL(server)

@@ -20,13 +20,22 @@ export class Connections {
   readonly pool: PoolType
   readonly #log: Log
   readonly #names = new Map<string, string>()
+  readonly #lost = new WeakSet<PoolClient>()
   #namesStatements = true
 
   constructor(pool: PoolType, log: Log) {
     this.pool = pool
     this.#log = log
-    // An idle connection that breaks: the next question opens another.
-    pool.on('error', (error) => log.warn('postgres connection lost', { error: error.message }))
+    // Heard from its first moment on: one that broke as it was ready, before whoever had asked for it went on, ended the
+    // process (faults test, seed 123073).
+    pool.on('connect', (client) => {
+      client.on('error', (error) => {
+        this.#lost.add(client)
+        log.warn('postgres connection lost', { error: error.message })
+      })
+    })
+    // An idle one, which was heard above: the next question opens another.
+    pool.on('error', () => undefined)
   }
 
   /**
@@ -88,17 +97,11 @@ export class Connections {
   async #lend<Result>(work: (client: PoolClient, isClean: () => void) => Promise<Result>): Promise<Result> {
     const client = await this.#take()
     let clean = false
-    let lost = false
     let cancelled = false
     const onNotice = ({ message }: { readonly message?: string | undefined }) => {
       if (message?.includes('synchronous replication')) cancelled = true
     }
-    // A connection that breaks between two statements tells nobody else; unheard, it would end the process.
-    const onError = (error: Error) => {
-      lost = true
-      this.#log.warn('postgres connection lost', { error: error.message })
-    }
-    client.on('notice', onNotice).on('error', onError)
+    client.on('notice', onNotice)
     try {
       const result = await work(client, () => {
         clean = true
@@ -107,8 +110,7 @@ export class Connections {
       return result
     } finally {
       client.off('notice', onNotice)
-      client.release(lost || !clean)
-      client.off('error', onError)
+      client.release(this.#lost.has(client) || !clean)
     }
   }
 

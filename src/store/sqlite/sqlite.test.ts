@@ -175,14 +175,14 @@ describe('what goes wrong below', () => {
     const stores = [await open(path), await open(path)]
     const body = Buffer.alloc(100_000)
     const write = async (store: Store) => {
-      for (let commits = 0; commits < 240; commits++) {
+      for (let commits = 0; commits < 400; commits++) {
         const accept = Array.from({ length: 5 }, () => acceptItem({ body }))
         await store.commit({ accept })
       }
     }
     await Promise.all(stores.map(write))
-    // 240 MB went through it.
-    expect(statSync(`${path}-wal`).size).toBeLessThan(160_000_000)
+    // 400 MB went through it. How soon a moment comes in which neither writes is the machine's to say.
+    expect(statSync(`${path}-wal`).size).toBeLessThan(300_000_000)
   })
 
   test('the file is readable by its owner alone', async () => {
