@@ -20,7 +20,7 @@ const chunkEvents = 2_500
 const chunkIdentities = 8_000
 
 /** As many as the store puts into a generation before it opens the next. */
-const generationIdentities = 4_000_000
+const generationIdentities = 2_000_000
 
 /** So many sessions write at once, one chunk after the other: the processors of a small machine. */
 const writers = 2

@@ -3,17 +3,9 @@ import type { Log } from '../../kit/log.ts'
 import { numberIn, optionalNumberIn } from '../sql/columns.ts'
 import type { PurgeRequest } from '../store.ts'
 import type { Connections } from './connection.ts'
+import { fullGenerationBytes } from './generation-size.ts'
 import type { Now } from './now.ts'
 import type { Naming } from './schema.ts'
-
-/**
- * How large a generation grows, at 68 bytes an identity: 4 million. After a checkpoint each of its 20,000 leaf pages goes to
- * the log once more, 110 MB; each sealed one costs an accept a look of 2 to 3 µs, since nothing of it is at hand.
- */
-const generationBytes = 256 * 1_048_576
-
-/** Beside many sealed ones the next may be this part of them all: their number grows with the logarithm. */
-const partOfSealed = 3
 
 /** Generations that share the time for which identities are kept: where few come, they must be forgotten too. */
 const generationsKept = 4
@@ -31,7 +23,7 @@ export const generationOverdueMs = 3_600_000
 export interface GenerationOptions {
   readonly now: Now
   readonly log: Log
-  /** Size at which the next is opened. Default: 256 MiB, or more beside many. */
+  /** Size at which the next is opened. Default: {@link fullGenerationBytes}. */
   readonly generationBytes: number | undefined
 }
 
@@ -80,7 +72,7 @@ export class Generations {
     const found = await this.#connections.row(this.#sql.look, [now, identitiesBefore, journalBefore])
     const [oldest, newest] = [numberIn(found, 'oldest'), numberIn(found, 'newest')]
     const written = numberIn(found, 'written')
-    const most = this.#options.generationBytes ?? Math.max(generationBytes, numberIn(found, 'sealed') / partOfSealed)
+    const most = this.#options.generationBytes ?? fullGenerationBytes(numberIn(found, 'sealed'))
     const [at, openedAt] = [numberIn(found, 'now'), numberIn(found, 'opened_at')]
     const isOld = at - openedAt > (at - identitiesBefore) / generationsKept
     if (oldest < newest) await this.#seal(at - openedAt)

@@ -8,7 +8,7 @@ import { systemRandom } from '../../kit/random.ts'
 import { identityDigest } from '../sql/identity-hash.ts'
 import type { AcceptItem, Store } from '../store.ts'
 import { Connections, poolConfig } from './connection.ts'
-import { IdentityPrefixes } from './identity-prefixes.ts'
+import { IdentityFilter } from './identity-filter.ts'
 import { postgresStore } from './index.ts'
 import { keyUuid } from './key-bytes.ts'
 import { anyGeneration, type FilteredGenerations, LedgerFilters, noGeneration } from './ledger-filters.ts'
@@ -116,10 +116,13 @@ it('says of each identity which sealed generation may have it', async () => {
   await sealedWith(third)
   const { known } = await filters()
   expect(known).toMatchObject({ from: 1, to: 3 })
-  for (const [index, items] of [first, second, third].entries())
-    for (const item of items) expect(known?.suspectedOf(idOf(item))).toBe(index + 1)
+  // A false alarm comes once in 2,000 looks: then it may be in several.
+  for (const [index, items] of [first, second, third].entries()) {
+    const suspected = items.map((item) => known?.suspectedOf(idOf(item)))
+    expect(suspected.filter((one) => one === index + 1).length).toBeGreaterThan(36)
+    expect(new Set([...suspected, index + 1, anyGeneration]).size).toBe(2)
+  }
   expect(known?.suspectedOf(idOf(twice))).toBe(anyGeneration)
-  // A false alarm comes once in 2,000 looks.
   expect(several(200).filter((item) => known?.suspectedOf(idOf(item)) === noGeneration).length).toBeGreaterThan(195)
 })
 
@@ -236,7 +239,7 @@ it('is read page by page, whoever wrote which', async () => {
 
 it('keeps the newest generations in memory, as many as it may', async () => {
   for (let number = 1; number <= 3; number++) await sealedWith(several(4))
-  const bytes = IdentityPrefixes.bytesOf(4)
+  const bytes = IdentityFilter.bytesOf(4)
   expect((await filters(bytes * 2)).known).toMatchObject({ from: 2, to: 3 })
   expect((await filters(bytes - 1)).known).toBeUndefined()
 })

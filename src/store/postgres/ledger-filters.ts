@@ -2,7 +2,7 @@ import { limits } from '../../kit/limits.ts'
 import type { Log } from '../../kit/log.ts'
 import { numberIn, textIn } from '../sql/columns.ts'
 import type { Connections } from './connection.ts'
-import { IdentityPrefixes } from './identity-prefixes.ts'
+import { IdentityFilter } from './identity-filter.ts'
 import type { Naming } from './schema.ts'
 
 /** What a node knows by heart of sealed generations, as a commit says it. */
@@ -23,7 +23,7 @@ export interface FilteredGenerations {
 interface Filter {
   readonly number: number
   readonly token: string
-  readonly prefixes: IdentityPrefixes
+  readonly prefixes: IdentityFilter
 }
 
 /** No generation that is filtered has it. */
@@ -82,7 +82,7 @@ export class LedgerFilters {
     for (const row of await this.#connections.rows(this.#sql.list)) {
       const [number, token, identities] = [numberIn(row, 'number'), textIn(row, 'token'), numberIn(row, 'identities')]
       const before = kept.at(-1)
-      bytes += IdentityPrefixes.bytesOf(identities)
+      bytes += IdentityFilter.bytesOf(identities)
       // They are known from one to another, without a gap.
       if (bytes > this.#mostBytes || (before && before.number !== number + 1)) break
       const filter =
@@ -97,7 +97,7 @@ export class LedgerFilters {
 
   /** Undefined: it was dropped meanwhile. */
   async #read(number: number, token: string, identities: number, pages: number): Promise<Filter | undefined> {
-    const prefixes = new IdentityPrefixes(identities)
+    const prefixes = new IdentityFilter(identities)
     for (let page = 1; page <= pages; page++) {
       const [row] = await this.#connections.rows(this.#sql.page, [number, page])
       if (!(row?.prefixes instanceof Buffer)) return undefined
