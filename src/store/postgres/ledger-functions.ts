@@ -1,5 +1,5 @@
 import { ledgerKey } from './ledger.ts'
-import { alone, asOwner } from './range-functions.ts'
+import { alone, asOwner, tablesLock } from './range-functions.ts'
 import { stablePlans } from './stable-plans.ts'
 
 const noIdentity = '00000000-0000-0000-0000-000000000000'
@@ -44,10 +44,13 @@ export const ledgerFunctions = `
     return false;
   end $$;
 
-  -- The generation after this one is written too from now on.
+  -- The generation after this one is written too from now on. Not while its table is being made: who made it tells the others
+  -- after all can see it, and lets go of the lock after that. In between their statements know no such partition, however often
+  -- they are asked (23514).
   create or replace function :s.open_generation_1(p_now double precision, p_after integer)
   returns boolean language plpgsql set lock_timeout = '100ms' as $$
   begin
+    if not pg_try_advisory_xact_lock_shared(${tablesLock}) then return false; end if;
     update :s.ledger_open o set newest = o.newest + 1 where o.oldest = o.newest and o.newest = p_after;
     if not found then return false; end if;
     insert into :s.ledger_generation values (p_after + 1, :s.now_1(p_now), null, '${noIdentity}', false);

@@ -9,10 +9,13 @@ export type RangedRelation = (typeof rangedRelations)[number]
 /** Runs as the owner of the tables, so that a role that only serves keeps ranges in order. */
 export const asOwner = 'security definer set search_path = pg_catalog, pg_temp'
 
+/** What whoever changes tables holds alone until all can know what was changed. */
+export const tablesLock = "hashtext('hapax ranges'), hashtext(':s')"
+
 /** At most one node at a time changes tables, and none waits longer than it says. */
 export const alone = `
     perform set_config('lock_timeout', p_wait_ms::text, true);
-    perform pg_advisory_xact_lock(hashtext('hapax ranges'), hashtext(':s'));`
+    perform pg_advisory_xact_lock(${tablesLock});`
 
 /**
  * Ranges of the journal: made ahead, looked through, dropped. Whatever changes a table asks for a lock that stands in the way
