@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -93,6 +93,7 @@ export async function freeze(server: Server, file: string, isApt: () => boolean)
   try {
     for (;;) {
       server.process.kill('SIGSTOP')
+      while (!isStopped(server.process.pid)) await sleep(systemClock, 1)
       try {
         database.exec('begin immediate; rollback')
         if (isApt()) return
@@ -105,6 +106,16 @@ export async function freeze(server: Server, file: string, isApt: () => boolean)
   } finally {
     database.close()
   }
+}
+
+/**
+ * Whether all of its threads stand still: the signal's sender does not wait for them, and one that was within a system call may
+ * come out of it with the lock. Where nothing tells (no `/proc`), they are taken to.
+ */
+function isStopped(pid: number | undefined): boolean {
+  const folder = `/proc/${pid}/task`
+  if (!existsSync(folder)) return true
+  return readdirSync(folder).every((thread) => /\) [Tt] /.test(readFileSync(`${folder}/${thread}/stat`, 'utf8')))
 }
 
 /** The events whose runs this process has begun and nobody has ended, as the outside service sees them. */

@@ -3,19 +3,35 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { check } from './checker/check.ts'
+import type { Answered, Sent } from './checker/records.ts'
 import { freeze, inFlight, inLab, readBack, seed } from './lab.ts'
 import { Senders } from './senders.ts'
 
 const short = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms' }
 
+/** To each server its own: what a node accepts is its own to run while it has room, so that one that nobody sends to may have none. */
+function sendersTo(urls: Readonly<Record<string, string>>): Senders[] {
+  const random = seededRandom(seed)
+  const senders = Object.entries(urls).map(([prefix, url]) => new Senders(url, random, prefix))
+  for (const each of senders) each.start(4)
+  return senders
+}
+
+/** Those of the first, which is gone, have no answer to wait for. */
+async function stopBeside([gone, ...others]: readonly Senders[]): Promise<void> {
+  await Promise.all([gone?.abandon(), ...others.map((each) => each.stop())])
+}
+
+function ledgerOf(senders: readonly Senders[]): (Sent | Answered)[] {
+  return senders.flatMap(({ ledger }) => ledger)
+}
+
 test(`a server frozen past its lease changes nothing when it wakes (seed ${seed})`, async () => {
   await inLab(async ({ folder, receiver, serve }) => {
     const frozen = serve({ environment: short })
     const other = serve({ environment: short })
-    await frozen.url()
     const url = await other.url()
-    const senders = new Senders(url, seededRandom(seed))
-    senders.start(8)
+    const senders = sendersTo({ 'frozen-': await frozen.url(), 'other-': url })
     const { pid } = frozen.process
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
     await freeze(frozen, `${folder}/hapax.db`, () => inFlight(receiver.effects, pid).size > 0)
@@ -30,9 +46,9 @@ test(`a server frozen past its lease changes nothing when it wakes (seed ${seed}
     await receiver.until((effects) =>
       effects.slice(woken).some((effect) => effect.pid === pid && effect.what === 'begin'),
     )
-    await senders.stop()
+    await Promise.all(senders.map((each) => each.stop()))
     const record = await readBack(url)
-    expect(await check({ ledger: senders.ledger, effects: receiver.effects, record })).toEqual([])
+    expect(await check({ ledger: ledgerOf(senders), effects: receiver.effects, record })).toEqual([])
     expect(frozen.alive && other.alive).toBe(true)
     console.log(
       `frozen: ${record.length} events, ${receiver.effects.filter(({ attempt }) => attempt > 1).length} effects of later attempts`,
@@ -45,9 +61,8 @@ async function takeoverMs(environment: Readonly<Record<string, string>>): Promis
   return inLab(async ({ receiver, serve }) => {
     const killed = serve({ environment })
     const peer = serve({ environment })
-    await killed.url()
     const url = await peer.url()
-    const senders = new Senders(url, seededRandom(seed))
+    const senders = new Senders(await killed.url(), seededRandom(seed))
     senders.start(8)
     const { pid } = killed.process
     await receiver.until(
@@ -58,7 +73,7 @@ async function takeoverMs(environment: Readonly<Record<string, string>>): Promis
     const at = systemClock.monotonicMs()
     await exited
     // What is measured is the takeover, not how long a growing backlog takes.
-    const stopped = senders.stop()
+    const stopped = senders.abandon()
     const before = receiver.effects.length
     const cut = inFlight(receiver.effects, pid)
     expect(cut.size).toBeGreaterThan(0)
@@ -92,9 +107,7 @@ for (const hours of [-1, 1]) {
       const wrong = serve({ environment: short, node: ['--import', skewed] })
       const right = serve({ environment: short })
       const url = await wrong.url()
-      await right.url()
-      const senders = new Senders(url, seededRandom(seed))
-      senders.start(4)
+      const senders = sendersTo({ 'right-': await right.url(), 'wrong-': url })
       const { pid } = right.process
       await receiver.until(
         (effects) =>
@@ -107,9 +120,9 @@ for (const hours of [-1, 1]) {
       await receiver.until((effects) =>
         effects.some((effect) => effect.pid !== pid && effect.what === 'end' && cut.has(effect.id)),
       )
-      await senders.stop()
+      await stopBeside(senders)
       const record = await readBack(url)
-      expect(await check({ ledger: senders.ledger, effects: receiver.effects, record })).toEqual([])
+      expect(await check({ ledger: ledgerOf(senders), effects: receiver.effects, record })).toEqual([])
     })
   })
 }
