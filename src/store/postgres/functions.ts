@@ -15,7 +15,7 @@ import { settingFunctions } from './setting-functions.ts'
 import { versionFunctions } from './version-functions.ts'
 
 /** Version of the functions: a node calls those of its own, so that old nodes go on beside a newer schema. */
-export const functionsVersion = 4
+export const functionsVersion = 5
 
 const numberFunctions = `
   -- By how much the next number lies below the highest that is kept: more than 0 where a dump was restored into a cluster

@@ -38,7 +38,7 @@ export interface PostgresStoreOptions {
   readonly lookOnly?: boolean
   /** How wide new ranges of the journal are, in ms, for tests. Default: as its retention asks. */
   readonly rangeMs?: number
-  /** Size at which the ledger's next generation is opened, in bytes, for tests. Default: 128 MiB, or more beside many. */
+  /** Size at which the ledger's next generation is opened, in bytes, for tests. Default: 136 MB, or more beside many. */
   readonly generationBytes?: number
   /** The store's time, for tests. Default: the server's clock. */
   readonly now?: () => number
