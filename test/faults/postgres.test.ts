@@ -5,7 +5,7 @@ import { seededRandom } from '../../src/kit/random.ts'
 import { type PostgresServer, startPostgres } from '../support/services/postgres.ts'
 import { check } from './checker/check.ts'
 import { inFlight, inLab, type Lab, readBack, seed } from './lab.ts'
-import { post, Senders } from './senders.ts'
+import { ledgerOf, post, Senders, sendersTo } from './senders.ts'
 import { TcpFaults } from './tcp-faults.ts'
 
 const environment = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms', HAPAX_MIGRATE: 'auto' }
@@ -95,9 +95,7 @@ test(`a node that the network cuts off in silence is fenced, and works again whe
     const peerUrl = await peer.url()
     const node = lab.serve({ store: String(through), environment })
     const url = await node.url()
-    const random = seededRandom(seed)
-    const senders = [new Senders(url, random, 'cut-'), new Senders(peerUrl, random, 'peer-')]
-    for (const each of senders) each.start(4)
+    const senders = sendersTo({ 'cut-': url, 'peer-': peerUrl }, seededRandom(seed))
     const { pid } = node.process
     const { receiver } = lab
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
@@ -113,7 +111,7 @@ test(`a node that the network cuts off in silence is fenced, and works again whe
     await receiver.until((effects) => effects.slice(healed).some((effect) => effect.pid === pid))
     await Promise.all(senders.map((each) => each.stop()))
     const record = await readBack(peerUrl)
-    const ledger = senders.flatMap((each) => each.ledger)
+    const ledger = ledgerOf(senders)
     expect(await check({ ledger, effects: receiver.effects, record })).toEqual([])
     expect(node.alive && peer.alive).toBe(true)
     console.log(`cut off in silence: ${record.length} events`)
@@ -132,9 +130,7 @@ test(`a node frozen in the middle of a flush is taken over within 10 s, and chan
     const url = await node.url()
     const peer = lab.serve({ store: server.url, environment: { HAPAX_MIGRATE: 'auto' } })
     const peerUrl = await peer.url()
-    const random = seededRandom(seed)
-    const senders = [new Senders(url, random, 'frozen-'), new Senders(peerUrl, random, 'peer-')]
-    for (const each of senders) each.start(4)
+    const senders = sendersTo({ 'frozen-': url, 'peer-': peerUrl }, seededRandom(seed))
     const { pid } = node.process
     const { receiver } = lab
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
@@ -158,7 +154,7 @@ test(`a node frozen in the middle of a flush is taken over within 10 s, and chan
     )
     await Promise.all(senders.map((each) => each.stop()))
     const record = await readBack(peerUrl)
-    const ledger = senders.flatMap((each) => each.ledger)
+    const ledger = ledgerOf(senders)
     expect(await check({ ledger, effects: receiver.effects, record })).toEqual([])
     expect(node.alive && peer.alive).toBe(true)
     console.log(

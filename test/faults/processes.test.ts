@@ -3,27 +3,14 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../src/kit/clock.ts'
 import { seededRandom } from '../../src/kit/random.ts'
 import { check } from './checker/check.ts'
-import type { Answered, Sent } from './checker/records.ts'
 import { freeze, inFlight, inLab, readBack, seed } from './lab.ts'
-import { Senders } from './senders.ts'
+import { ledgerOf, Senders, sendersTo } from './senders.ts'
 
 const short = { HAPAX_LEASE: '1200ms', HAPAX_BEAT: '300ms' }
-
-/** To each server its own: what a node accepts is its own to run while it has room, so that one that nobody sends to may have none. */
-function sendersTo(urls: Readonly<Record<string, string>>): Senders[] {
-  const random = seededRandom(seed)
-  const senders = Object.entries(urls).map(([prefix, url]) => new Senders(url, random, prefix))
-  for (const each of senders) each.start(4)
-  return senders
-}
 
 /** Those of the first, which is gone, have no answer to wait for. */
 async function stopBeside([gone, ...others]: readonly Senders[]): Promise<void> {
   await Promise.all([gone?.abandon(), ...others.map((each) => each.stop())])
-}
-
-function ledgerOf(senders: readonly Senders[]): (Sent | Answered)[] {
-  return senders.flatMap(({ ledger }) => ledger)
 }
 
 test(`a server frozen past its lease changes nothing when it wakes (seed ${seed})`, async () => {
@@ -31,7 +18,7 @@ test(`a server frozen past its lease changes nothing when it wakes (seed ${seed}
     const frozen = serve({ environment: short })
     const other = serve({ environment: short })
     const url = await other.url()
-    const senders = sendersTo({ 'frozen-': await frozen.url(), 'other-': url })
+    const senders = sendersTo({ 'frozen-': await frozen.url(), 'other-': url }, seededRandom(seed))
     const { pid } = frozen.process
     await receiver.until((effects) => effects.filter((effect) => effect.pid === pid).length > 100)
     await freeze(frozen, `${folder}/hapax.db`, () => inFlight(receiver.effects, pid).size > 0)
@@ -107,7 +94,7 @@ for (const hours of [-1, 1]) {
       const wrong = serve({ environment: short, node: ['--import', skewed] })
       const right = serve({ environment: short })
       const url = await wrong.url()
-      const senders = sendersTo({ 'right-': await right.url(), 'wrong-': url })
+      const senders = sendersTo({ 'right-': await right.url(), 'wrong-': url }, seededRandom(seed))
       const { pid } = right.process
       await receiver.until(
         (effects) =>

@@ -114,3 +114,18 @@ export class Senders {
     return this.#random.fraction() * 100 < ofHundred
   }
 }
+
+/**
+ * To each server its own, by the prefix of their ids: what a node accepts is its own to run while it has room, so that one that
+ * nobody sends to may have none.
+ */
+export function sendersTo(urls: Readonly<Record<string, string>>, random: Random): Senders[] {
+  const senders = Object.entries(urls).map(([prefix, url]) => new Senders(url, random, prefix))
+  for (const each of senders) each.start(4)
+  return senders
+}
+
+/** What all of them sent, and were told. */
+export function ledgerOf(senders: readonly Senders[]): (Sent | Answered)[] {
+  return senders.flatMap(({ ledger }) => ledger)
+}
